@@ -1,0 +1,172 @@
+"""Shards to batches of triplets (image, positive, label)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from fesr_tf.config import Config
+from fesr_tf.preprocessing import decode_image, to_float, to_size
+from pipelines import examples
+from pipelines.errors import BadUse, FailedWork
+from pipelines.manifest import Manifest
+from pipelines.manifest import load as load_manifest
+from pipelines.manifest import verify as verify_manifest
+
+
+@dataclass(frozen=True)
+class Faces:
+    """One part of a fold, in memory: row i of every field is one image."""
+
+    images: np.ndarray  # uint8 (N, S, S, c)
+    labels: np.ndarray  # int32 (N,)
+    subjects: np.ndarray  # str (N,)
+    keys: np.ndarray  # str (N,)
+    intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def floats(self, rows: slice | np.ndarray = slice(None)) -> tf.Tensor:
+        """The images of `rows` as float32 in [-1, 1]."""
+        return to_float(self.images[rows])
+
+    def of(self, rows: np.ndarray) -> Faces:
+        """The part that `rows` (mask or indices) selects."""
+        return Faces(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The three parts of one fold. `valid` is empty when the data were cut without one."""
+
+    train: Faces
+    valid: Faces
+    test: Faces
+    classes: tuple[str, ...]
+    digest: str
+
+
+def load_fold(folder: str | Path, fold: int, config: Config) -> Fold:
+    """Reads fold `fold` of a preprocessed database, at the config's size and channels.
+
+    Counts and digests of all shards are verified first: a TFRecord file that was cut at a
+    record boundary reads short without any error. Raises `BadUse` for a folder or fold that
+    does not exist, `FailedWork` for damaged shards and for a subject on both sides of a split.
+    """
+    folder = Path(folder)
+    manifest = load_manifest(folder)
+    if not 0 <= fold < manifest.folds:
+        raise BadUse(f"{folder} has folds 0 to {manifest.folds - 1}, not {fold}")
+    verify_manifest(folder, manifest)
+    faces, splits = _read(folder, manifest, fold, config)
+    parts = Fold(
+        train=faces.of(splits == examples.TRAIN),
+        valid=faces.of(splits == examples.VALID),
+        test=faces.of(splits == examples.TEST),
+        classes=tuple(manifest.classes),
+        digest=manifest.digest,
+    )
+    if manifest.subject_independent:
+        _refuse_shared_subjects(parts, folder, fold)
+    for name in ("train", "test"):
+        if not len(getattr(parts, name)):
+            raise FailedWork(f"fold {fold} of {folder} has no {name} images")
+    return parts
+
+
+def _read(folder: Path, manifest: Manifest, fold: int, config: Config) -> tuple[Faces, np.ndarray]:
+    """All images that fold `fold` uses, in key order, and their split codes."""
+    features = examples.features(manifest.folds)
+
+    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
+        row = tf.io.parse_single_example(record, features)
+        image = decode_image(row["image"], config.channels)
+        return row | {"image": to_size(image, config.image_size, config.channels)}
+
+    paths = [str(folder / shard.path) for shard in manifest.shards]
+    records = tf.data.TFRecordDataset(paths).map(parse, tf.data.AUTOTUNE)
+    rows = [row for row in records.as_numpy_iterator() if row["splits"][fold] > 0]
+    rows.sort(key=lambda row: row["key"])
+    shape = (0, config.image_size, config.image_size, config.channels)
+    text = [[row[name].decode() for row in rows] for name in ("subject", "key")]
+    faces = Faces(
+        images=np.stack([row["image"] for row in rows]) if rows else np.zeros(shape, np.uint8),
+        labels=np.array([row["label"] for row in rows], np.int32),
+        subjects=np.array(text[0], dtype=np.str_),
+        keys=np.array(text[1], dtype=np.str_),
+        intensity=np.array([row["intensity"] for row in rows], np.float32),
+    )
+    return faces, np.array([row["splits"][fold] for row in rows], np.int64)
+
+
+def _refuse_shared_subjects(parts: Fold, folder: Path, fold: int) -> None:
+    names = ("train", "valid", "test")
+    for first, second in (names[:2], names[1:], names[::2]):
+        shared = set(getattr(parts, first).subjects) & set(getattr(parts, second).subjects)
+        if shared:
+            raise FailedWork(
+                f"in fold {fold} of {folder} subject {min(shared)} is in {first} and in {second}; "
+                "preprocess the database again"
+            )
+
+
+def batches(faces: Faces, config: Config, start: int = 0) -> tf.data.Dataset:
+    """Endless batches (image, positive, label) from iteration `start` of Algorithm 1 on.
+
+    image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
+    is a pure function of the seed and t: each epoch is its own permutation, a last short batch
+    is left out, and a positive is drawn uniformly from the other images of its class. A class
+    with a single image has no positive; its image then stands for itself (distance 0).
+    """
+    size, count = config.batch_size, len(faces)
+    if size > count:
+        raise BadUse(f"batch_size is {size} and the training part has {count} images: lower it")
+    per_epoch = count // size
+    images = tf.constant(faces.images)
+    labels = tf.constant(faces.labels)
+    # Row i of `members` lists, from `first[i]` on, the images of image i's class.
+    order = np.argsort(faces.labels, kind="stable").astype(np.int64)
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count)
+    sizes = np.bincount(faces.labels)[faces.labels]
+    first = np.searchsorted(faces.labels[order], faces.labels)
+
+    def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
+        chosen = to_float(tf.gather(images, rows))
+        if not config.horizontal_flip:
+            return chosen
+        return tf.where(flips[:, None, None, None], chosen[:, :, ::-1], chosen)
+
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        fold_in = tf.random.experimental.stateless_fold_in
+        seed = tf.constant(config.seed, tf.int64)
+        # Streams of their own: a step must not share a seed with an epoch or with the draws.
+        positive_seed, flip_seed, epoch_seed = (
+            fold_in(tf.stack([seed, number]), salt)
+            for number, salt in ((step, 1), (step, 2), (step // per_epoch, 3))
+        )
+        permutation = tf.random.experimental.stateless_shuffle(
+            tf.range(count, dtype=tf.int64), epoch_seed
+        )
+        begin = (step % per_epoch) * size
+        rows = permutation[begin : begin + size]
+        uniform = tf.random.stateless_uniform((size,), positive_seed)
+        others = tf.gather(tf.constant(sizes, tf.int64), rows) - 1
+        shift = 1 + tf.cast(uniform * tf.cast(others, tf.float32), tf.int64)
+        shift = tf.minimum(shift, others)  # float rounding, and classes of one
+        offset = tf.gather(tf.constant(rank - first), rows) + shift
+        slot = tf.gather(tf.constant(first), rows) + offset % (others + 1)
+        positives = tf.gather(tf.constant(order), slot)
+        flips = tf.random.stateless_uniform((2, size), flip_seed) < 0.5
+        return (
+            float_images(rows, flips[0]),
+            float_images(positives, flips[1]),
+            tf.gather(labels, rows),
+        )
+
+    steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    return steps.map(batch, num_parallel_calls=2).prefetch(2)

@@ -1,0 +1,76 @@
+"""What is counted when a recogniser is judged: pure functions on numpy arrays."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
+    """int (N,), int (N,) in [0,K) -> int64 (K,K): row = true class, column = predicted class.
+
+    Raises ValueError for arrays of different lengths or classes out of range.
+    """
+    labels, predictions = np.asarray(labels, np.int64), np.asarray(predictions, np.int64)
+    if labels.shape != predictions.shape or labels.ndim != 1:
+        raise ValueError(f"one prediction a label: {predictions.shape} for {labels.shape}")
+    both = np.concatenate([labels, predictions])
+    if both.size and not 0 <= both.min() <= both.max() < num_classes:
+        raise ValueError(f"classes run from 0 to {num_classes - 1}")
+    counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion, both ends in [0,1]; (0, 1) where total is 0.
+
+    It supposes `total` independent answers; pictures of one person are not quite that, so
+    the true interval is somewhat wider.
+    """
+    if not 0 <= correct <= total:
+        raise ValueError(f"{correct} of {total} is no proportion")
+    if total == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p, zz = correct / total, z * z
+    centre = (p + zz / (2 * total)) / (1 + zz / total)
+    half = z / (1 + zz / total) * math.sqrt(p * (1 - p) / total + zz / (4 * total**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def per_class(confusion: np.ndarray, classes: list[str] | tuple[str, ...]) -> list[dict]:
+    """For each class its name, `count` (true pictures), `predicted`, `correct`, `recall`
+    (share of its pictures found) and `precision` (share of its predictions that are right);
+    None where there is nothing to divide by."""
+    counts, predicted, correct = confusion.sum(1), confusion.sum(0), np.diag(confusion)
+    return [
+        {
+            "class": name,
+            "count": int(counts[k]),
+            "predicted": int(predicted[k]),
+            "correct": int(correct[k]),
+            "recall": float(correct[k] / counts[k]) if counts[k] else None,
+            "precision": float(correct[k] / predicted[k]) if predicted[k] else None,
+        }
+        for k, name in enumerate(classes)
+    ]
+
+
+def summary(
+    labels: np.ndarray, predictions: np.ndarray, classes: list[str] | tuple[str, ...]
+) -> dict:
+    """Everything an accuracy is reported with, ready for JSON: `correct`, `total`, `accuracy`
+    (None where total is 0), `interval` (Wilson, 95 %), `confusion` (rows are true classes) and
+    `per_class`."""
+    confusion = confusion_matrix(labels, predictions, len(classes))
+    correct, total = int(np.trace(confusion)), int(confusion.sum())
+    return {
+        "correct": correct,
+        "total": total,
+        "accuracy": correct / total if total else None,
+        "interval": list(wilson_interval(correct, total)),
+        "confusion": confusion.tolist(),
+        "per_class": per_class(confusion, classes),
+    }

@@ -1,0 +1,1 @@
+"""Tables I and II, one file a network, and the frozen face networks."""

@@ -1,0 +1,37 @@
+"""G_dec of Table I: a latent face and an expression to an image."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.config import Config
+from fesr_tf.networks.blocks import channels, deconv
+from fesr_tf.networks.normalization import instance_norm
+
+
+class Decoder(keras.Model):
+    """G_dec([g(x), u(y)]), eq. 3: (B, n) and (B, K), both in [-1, 1] -> (B, S, S, c) in [-1, 1].
+
+    The input stands as 1x1 pixel. The first DeConv(512, 4, 2) is unpadded and gives 4x4;
+    log2(S) - 2 padded ones double it to S (Table I's six layers at 128 close only this way).
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(name="G_dec")
+        depth = config.image_size.bit_length() - 3
+        widths = [channels(512 // 2**i, config.width) for i in range(depth)]
+        self.deconvolutions = [
+            deconv(width, "same" if i else "valid") for i, width in enumerate(widths)
+        ]
+        self.norms = [
+            instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
+            for _ in range(depth)
+        ]
+        self.to_image = deconv(config.channels)
+
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        hidden = tf.concat(inputs, axis=-1)[:, tf.newaxis, tf.newaxis, :]
+        for deconvolution, norm in zip(self.deconvolutions, self.norms, strict=True):
+            hidden = tf.nn.relu(norm(deconvolution(hidden)))
+        return tf.tanh(self.to_image(hidden))

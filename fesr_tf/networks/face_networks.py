@@ -1,0 +1,153 @@
+"""The face-recognition networks that a configuration can name, behind one input convention.
+
+The key `identity` names a network here. Each has its own idea of a picture (size, gray or
+blue-green-red, [0, 1]); `FaceNetwork` takes the project's pictures in [-1, 1] and applies
+that idea, so that nothing else in FESR-TF has to know it.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.networks.light_cnn import SPECS, LightCNN
+from fesr_tf.preprocessing import LUMA
+from pipelines.errors import BadUse, FailedWork
+
+COMMITTED = Path(__file__).resolve().parent / "weights"
+"""Weights that come with the package, `<identity>.npz`, each with the `.json` of its making."""
+
+
+class FaceNetwork(keras.layers.Layer):
+    """A frozen face network F_id: its weights never train, gradients pass to the picture."""
+
+    def __init__(self, network: LightCNN) -> None:
+        super().__init__(name=f"face_network_{network.spec.name}", trainable=False)
+        network.trainable = False
+        self.network = network
+
+    @property
+    def embedding_size(self) -> int:
+        return self.network.spec.embedding
+
+    def preprocess(self, image: tf.Tensor) -> tf.Tensor:
+        """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the network's own input in [0, 1].
+
+        RGB becomes luma for a gray network; gray is repeated, and RGB reversed, for a BGR
+        one. The size changes only where it differs: by averaging whole cells where the
+        ratio is a whole number, else bilinearly. Differentiable throughout.
+        """
+        spec = self.network.spec
+        x = (image + 1.0) / 2.0
+        if spec.order == "gray" and x.shape[-1] == 3:
+            x = tf.reduce_sum(x * tf.constant(LUMA), axis=-1, keepdims=True)
+        elif spec.order == "bgr":
+            x = tf.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else tf.reverse(x, [-1])
+        height, width = x.shape[1:3]
+        if (height, width) == (spec.size, spec.size):
+            return x
+        if height and height == width and height % spec.size == 0:
+            # Bilinear resizing reads four pixels however far it shrinks, and would alias.
+            cell = height // spec.size
+            return tf.nn.avg_pool2d(x, cell, cell, "VALID")
+        return tf.image.resize(x, (spec.size, spec.size), method="bilinear")
+
+    def trunk(self, image: tf.Tensor) -> tf.Tensor:
+        """The map of conv1-pool3 of images (B, S, S, 1|3) in [-1, 1], float32.
+
+        (B, s/8, s/8, C) with s the network's own size: (B, 16, 16, 192) for 29 and v4,
+        (B, 8, 8, 48) for the demo's.
+        """
+        return self.network.trunk(self.preprocess(image))
+
+    def embed(self, image: tf.Tensor) -> tf.Tensor:
+        """F_id of images (B, S, S, 1|3) in [-1, 1]: (B, embedding_size) float32."""
+        return self.embed_trunk(self.trunk(image))
+
+    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
+        """F_id from what `trunk` gave, so that nobody computes conv1-pool3 twice."""
+        return self.network.embed_trunk(feature_map)
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        return self.embed(image)
+
+
+def load_face_network(
+    identity: str, weights: str | Path | None = None, *, random_seed: int | None = None
+) -> FaceNetwork:
+    """The network that `identity` names, with its weights.
+
+    `weights` is an `.npz` of `pack_weights` or a Keras `.weights.h5`; None takes the weights
+    that come with the package, which only `light_cnn_demo` has. `random_seed` draws the
+    weights instead (tests and benchmarks of speed).
+
+    Raises `BadUse` for an unknown name, a missing file and a network without weights;
+    `FailedWork` for a file that is damaged or belongs to another network.
+    """
+    if identity not in SPECS:
+        raise BadUse(f"no face network {identity!r}; identity is one of: {', '.join(SPECS)}")
+    network = LightCNN(SPECS[identity], seed=random_seed)
+    if random_seed is None:
+        _load(network, _weight_file(identity, weights))
+    return FaceNetwork(network)
+
+
+def _weight_file(identity: str, weights: str | Path | None) -> Path:
+    path = Path(weights) if weights else COMMITTED / f"{identity}.npz"
+    if path.is_file():
+        return path
+    if weights:
+        raise BadUse(f"no weight file {path}: identity_weights must name an existing file")
+    raise BadUse(
+        f"the weights of {identity} do not come with this package: set identity_weights to a "
+        "file converted from the authors' checkpoint, or use identity=light_cnn_demo"
+    )
+
+
+def pack_weights(network: LightCNN, dtype: str = "float16") -> bytes:
+    """An `.npz` file's bytes: `<layer>.kernel`, `<layer>.bias`; equal weights, equal bytes."""
+    arrays = {}
+    for name, layer in network.layers_by_name.items():
+        arrays[f"{name}.kernel"] = layer.kernel.numpy().astype(dtype)
+        arrays[f"{name}.bias"] = layer.bias.numpy().astype(dtype)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _load(network: LightCNN, path: Path) -> None:
+    """Fills `network` from `path`, all layers or none."""
+    if path.name.endswith(".weights.h5"):
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise _mismatch(network, path, str(error)) from None
+        return
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise _mismatch(network, path, str(error)) from None
+    wanted = {}
+    for name, layer in network.layers_by_name.items():
+        wanted[f"{name}.kernel"], wanted[f"{name}.bias"] = layer.kernel, layer.bias
+    if odd := sorted(wanted.keys() ^ arrays.keys()):
+        raise _mismatch(network, path, f"{odd[0]} is in only one of them")
+    for name, variable in wanted.items():
+        if arrays[name].shape != tuple(variable.shape):
+            shapes = f"{arrays[name].shape} against {tuple(variable.shape)}"
+            raise _mismatch(network, path, f"{name} has shape {shapes}")
+        if not np.isfinite(arrays[name]).all():
+            raise _mismatch(network, path, f"{name} holds values that are not finite")
+    for name, variable in wanted.items():
+        variable.assign(arrays[name].astype(np.float32))
+
+
+def _mismatch(network: LightCNN, path: Path, reason: str) -> FailedWork:
+    sentence = " ".join(reason.split())
+    return FailedWork(f"{path} does not hold the weights of {network.spec.name}: {sentence}")

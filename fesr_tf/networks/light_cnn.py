@@ -1,0 +1,244 @@
+"""Light CNN (Wu, He, Sun, Tan: "A Light CNN for Deep Face Representation with Noisy Labels").
+
+One table-driven class builds every variant: the published 29-layer networks, v4, and the
+small one that the demo uses. FESR-TF never trains a published variant; it feeds them faces
+and lets the gradient pass through to the picture (equation 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tensorflow as tf
+import tf_keras as keras
+
+POOLS_IN_TRUNK = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of a Light CNN table.
+
+    `kind` is `mfm` (a `kernel` x `kernel` mfm convolution to `filters` channels), `group`
+    (a 1x1 mfm, then a 3x3 mfm to `filters`), `blocks` (`count` residual blocks, channels
+    unchanged) or `pool` (halves the map). `name` is the stage's name in the author's
+    checkpoints.
+    """
+
+    kind: str
+    name: str
+    filters: int = 0
+    kernel: int = 3
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class LightCNNSpec:
+    """A Light CNN as a table, with the input convention that its weights were made for.
+
+    `pool` is `max` (rounding up on odd sizes) or `max+average` (their sum, rounding down);
+    `fc` is `mfm` or `linear`; `order` is `gray` or `bgr`. The input is (B, size, size, 1|3)
+    float32 in [0, 1].
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    pool: str
+    fc: str
+    embedding: int = 256
+    size: int = 128
+    order: str = "gray"
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.order == "gray" else 3
+
+
+@dataclass(frozen=True)
+class Linear:
+    """One convolution or fully connected layer of a spec, as `layers_of` lists them.
+
+    `map_size` is the side of its output map; the convolutions of an mfm have twice as many
+    filters as the mfm has channels. `in_trunk` tells the layers of conv1-pool3.
+    """
+
+    name: str
+    inputs: int
+    filters: int
+    kernel: int
+    map_size: int
+    in_trunk: bool
+
+    @property
+    def parameters(self) -> int:
+        return (self.kernel**2 * self.inputs + 1) * self.filters
+
+    @property
+    def multiply_adds(self) -> int:
+        return self.map_size**2 * self.kernel**2 * self.inputs * self.filters
+
+
+def _mfm(name: str, filters: int, kernel: int = 3) -> Stage:
+    return Stage("mfm", name, filters=filters, kernel=kernel)
+
+
+def _group(name: str, filters: int) -> Stage:
+    return Stage("group", name, filters=filters)
+
+
+def _blocks(name: str, count: int) -> Stage:
+    return Stage("blocks", name, count=count)
+
+
+_POOL = Stage("pool", "pool")
+
+_LAYERS_29 = (
+    _mfm("conv1", 48, 5), _POOL,
+    _blocks("block1", 1), _group("group1", 96), _POOL,
+    _blocks("block2", 2), _group("group2", 192), _POOL,
+    _blocks("block3", 3), _group("group3", 128),
+    _blocks("block4", 4), _group("group4", 128), _POOL,
+)  # fmt: skip
+
+_LAYERS_V4 = (
+    _mfm("conv1", 48), _POOL,
+    _blocks("block1", 1), _mfm("conv2", 96), _POOL,
+    _blocks("block2", 2), _mfm("conv3", 192), _POOL,
+    _blocks("block3", 3), _mfm("conv4", 128),
+    _blocks("block4", 4), _mfm("conv5", 128), _POOL,
+)  # fmt: skip
+
+# No block1 and a 3x3 conv1: at 64x64 these two were half of the time of a backward pass.
+_LAYERS_DEMO = (
+    _mfm("conv1", 8), _POOL,
+    _group("group1", 24), _POOL,
+    _blocks("block2", 1), _group("group2", 48), _POOL,
+    _blocks("block3", 1), _group("group3", 48), _POOL,
+)  # fmt: skip
+
+SPECS = {
+    spec.name: spec
+    for spec in (
+        LightCNNSpec("light_cnn_29", _LAYERS_29, pool="max", fc="mfm"),
+        LightCNNSpec("light_cnn_29v2", _LAYERS_29, pool="max+average", fc="linear"),
+        LightCNNSpec("light_cnn_v4", _LAYERS_V4, pool="max+average", fc="linear", order="bgr"),
+        LightCNNSpec("light_cnn_demo", _LAYERS_DEMO, pool="max", fc="mfm", embedding=128, size=64),
+    )
+}
+
+
+def layers_of(spec: LightCNNSpec) -> Iterator[Linear]:
+    """Lists a spec's layers that have weights, input first, under the checkpoints' names."""
+    channels, side, pools = spec.channels, spec.size, 0
+    for stage in spec.stages:
+        if stage.kind == "pool":
+            side = -(-side // 2) if spec.pool == "max" else side // 2
+            pools += 1
+            continue
+        if stage.kind == "mfm":
+            convolutions = [(stage.name, stage.filters, stage.kernel)]
+        elif stage.kind == "group":
+            convolutions = [
+                (f"{stage.name}.conv_a", channels, 1),
+                (f"{stage.name}.conv", stage.filters, 3),
+            ]
+        else:
+            convolutions = [
+                (f"{stage.name}.{index}.{conv}", channels, 3)
+                for index in range(stage.count)
+                for conv in ("conv1", "conv2")
+            ]
+        for name, filters, kernel in convolutions:
+            yield Linear(name, channels, 2 * filters, kernel, side, pools < POOLS_IN_TRUNK)
+            channels = filters
+    outputs = 2 * spec.embedding if spec.fc == "mfm" else spec.embedding
+    yield Linear("fc", side * side * channels, outputs, 1, 1, False)
+
+
+def mfm(x: tf.Tensor) -> tf.Tensor:
+    """Max-feature-map: the larger of the two halves of the last axis, (..., 2n) -> (..., n)."""
+    first, second = tf.split(x, 2, axis=-1)
+    return tf.maximum(first, second)
+
+
+def _initializer(seed: int | None) -> keras.initializers.Initializer:
+    """Variance 1 / fan_in: the larger of two such values keeps the mean square at 1.
+
+    He's factor of 2 is for layers that throw half of their output away; here it would double
+    the energy at every layer. A new instance a layer: one instance repeats its values.
+    """
+    return keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal", seed=seed)
+
+
+class LightCNN(keras.Model):
+    """A Light CNN, channels last; every convolution has a bias and there is no batch norm.
+
+    `call` takes (B, size, size, 1|3) float32 in [0, 1], in the spec's own channel order, and
+    gives the embedding (B, spec.embedding) float32, not normalised. `layers_by_name` maps
+    the checkpoints' names (`conv1`, `block1.0.conv1`, `group1.conv_a`, `fc`, ...) to layers.
+    The checkpoints flatten channels-first, this class rows, columns, channels: whoever
+    ports `fc` permutes its inputs.
+
+    `seed` draws the initial weights (variance 1 / fan_in); the same seed gives the same weights.
+    """
+
+    def __init__(self, spec: LightCNNSpec, seed: int | None = None) -> None:
+        super().__init__(name=spec.name)
+        self.spec = spec
+        self.layers_by_name = {}
+        for index, linear in enumerate(layers_of(spec)):
+            start = _initializer(None if seed is None else seed * 1000 + index)
+            if linear.name == "fc":
+                layer = keras.layers.Dense(
+                    linear.filters, kernel_initializer=start, name=linear.name
+                )
+            else:
+                layer = keras.layers.Conv2D(
+                    linear.filters, linear.kernel, padding="same",
+                    kernel_initializer=start, name=linear.name,
+                )  # fmt: skip
+            self.layers_by_name[linear.name] = layer
+        self(tf.zeros((1, spec.size, spec.size, spec.channels)))
+
+    def call(self, image01: tf.Tensor) -> tf.Tensor:
+        """The embedding (B, spec.embedding) of faces (B, size, size, 1|3) in [0, 1]."""
+        return self.embed_trunk(self.trunk(image01))
+
+    def trunk(self, image01: tf.Tensor) -> tf.Tensor:
+        """The map of conv1-pool3: (B, size/8, size/8, C); for 29 and v4 (B, 16, 16, 192)."""
+        return self._run(image01, self.spec.stages[: self._trunk_length])
+
+    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
+        """The rest of the network: what `trunk` gives -> the embedding."""
+        x = self._run(feature_map, self.spec.stages[self._trunk_length :])
+        x = self._layer("fc")(tf.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3])))
+        return mfm(x) if self.spec.fc == "mfm" else x
+
+    @property
+    def _trunk_length(self) -> int:
+        pools = [i for i, stage in enumerate(self.spec.stages) if stage.kind == "pool"]
+        return pools[POOLS_IN_TRUNK - 1] + 1
+
+    def _layer(self, name: str) -> keras.layers.Layer:
+        return self.layers_by_name[name]
+
+    def _run(self, x: tf.Tensor, stages: tuple[Stage, ...]) -> tf.Tensor:
+        for stage in stages:
+            if stage.kind == "pool":
+                x = self._pool(x)
+            elif stage.kind == "mfm":
+                x = mfm(self._layer(stage.name)(x))
+            elif stage.kind == "group":
+                x = mfm(self._layer(f"{stage.name}.conv_a")(x))
+                x = mfm(self._layer(f"{stage.name}.conv")(x))
+            else:
+                for index in range(stage.count):
+                    inner = mfm(self._layer(f"{stage.name}.{index}.conv1")(x))
+                    x = x + mfm(self._layer(f"{stage.name}.{index}.conv2")(inner))
+        return x
+
+    def _pool(self, x: tf.Tensor) -> tf.Tensor:
+        if self.spec.pool == "max":
+            return tf.nn.max_pool2d(x, 2, 2, "SAME")
+        return tf.nn.max_pool2d(x, 2, 2, "VALID") + tf.nn.avg_pool2d(x, 2, 2, "VALID")

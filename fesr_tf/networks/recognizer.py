@@ -1,0 +1,65 @@
+"""R of Table II: a frozen face-network trunk, R_ext's own layers, and R_cls."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.config import Config
+from fesr_tf.networks.blocks import channels, conv, dense
+from fesr_tf.networks.face_networks import FaceNetwork
+
+
+class Recognizer(keras.Model):
+    """R: (B, S, S, c) in [-1, 1] -> logits (B, K).
+
+    Light CNN conv1-pool3 (frozen, always in inference mode), Conv(256, 3, 2), Conv(512, 3, 2),
+    FC(2048), FC(512), each with ReLU, dropout, FC(K). A 3x3 convolution of stride 2 is padded
+    by 1 on every side, as PyTorch does: TensorFlow's `same` would pad bottom and right only.
+    """
+
+    def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
+        super().__init__(name="R")
+        self.face_network = face_network
+        self.pad = keras.layers.ZeroPadding2D(1)
+        self.convolutions = [conv(channels(n, config.width), 3, 2, "valid") for n in (256, 512)]
+        self.flatten = keras.layers.Flatten()
+        self.dense = [dense(channels(n, config.width)) for n in (2048, 512)]
+        self.dropout_rate = config.dropout
+        self.logits = dense(num_classes)
+
+    def call(self, image: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Logits in inference mode. Training goes through `extract`, `drop` and `classify`."""
+        if training:
+            raise ValueError("dropout takes its seed from the step: call drop() and classify()")
+        return self.classify(self.features(image))
+
+    def features(self, image: tf.Tensor) -> tf.Tensor:
+        """R_ext(x) in inference mode: (B, 512) at width 1."""
+        return self.extract(self.face_network.trunk(image))
+
+    def extract(self, trunk: tf.Tensor) -> tf.Tensor:
+        """R_ext's own layers before dropout, from the frozen trunk's map (B, S/8, S/8, C)."""
+        hidden = trunk
+        for convolution in self.convolutions:
+            hidden = tf.nn.relu(convolution(self.pad(hidden)))
+        hidden = self.flatten(hidden)
+        for layer in self.dense:
+            hidden = tf.nn.relu(layer(hidden))
+        return hidden
+
+    def drop(self, features: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Dropout from an int32 seed of shape (2,), so that a resumed run repeats it."""
+        if self.dropout_rate == 0:
+            return features
+        return tf.nn.experimental.stateless_dropout(features, self.dropout_rate, seed)
+
+    def classify(self, features: tf.Tensor) -> tf.Tensor:
+        """R_cls: logits (B, K)."""
+        return self.logits(features)
+
+    @property
+    def trained_variables(self) -> list[tf.Variable]:
+        """What R's optimizer moves: everything but the frozen trunk."""
+        layers = [*self.convolutions, *self.dense, self.logits]
+        return [variable for layer in layers for variable in layer.trainable_variables]

@@ -1,0 +1,105 @@
+"""A run's folder: what was asked, on which data, and the networks that came of it.
+
+runs/<db>/<variant>/fold-NN/
+    config.yaml     the resolved configuration
+    run.json        database, variant, fold, data folder and digest, classes
+    checkpoints/    networks, optimizers, iteration
+    events/         TensorBoard
+    pictures/       sample grids, confusion matrix
+    evaluation.json
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from fesr_tf import config as configs
+from fesr_tf.checkpoints import Checkpoints
+from fesr_tf.config import Config
+from fesr_tf.fesr import FESR, build
+from pipelines.errors import BadUse, FailedWork
+from pipelines.files import write_whole
+from pipelines.typed import typed
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """run.json: what a run was trained on. `data` is the folder as it was given."""
+
+    database: str
+    variant: str
+    fold: int
+    data: str
+    data_digest: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run opened for use: its networks carry the last checkpoint's weights."""
+
+    folder: Path
+    info: RunInfo
+    config: Config
+    fesr: FESR
+    step: int
+
+
+def run_folder(runs: str | Path, database: str, variant: str, fold: int) -> Path:
+    """Where a run lives: `<runs>/<database>/<variant>/fold-NN`."""
+    return Path(runs) / database / variant / f"fold-{fold:02d}"
+
+
+def start(folder: Path, config: Config, info: RunInfo) -> None:
+    """Makes the run's folder, or checks that the run already there is this very one.
+
+    A run without a checkpoint has learnt nothing yet and is begun anew. Raises `BadUse`
+    naming the keys that differ.
+    """
+    if not (folder / "run.json").exists() or not any(folder.glob("checkpoints/step-*")):
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.yaml")
+        write_whole(folder / "run.json", json.dumps(dataclasses.asdict(info), indent=2) + "\n")
+        return
+    before = configs.differences(configs.load(folder / "config.yaml"), config)
+    changed = [f"{key} was {old}, now {new}" for key, (old, new) in before.items()]
+    there = read_info(folder)
+    if there.data_digest != info.data_digest:
+        changed.append(f"the data were {there.data_digest[:12]}, now {info.data_digest[:12]}")
+    if changed:
+        raise BadUse(
+            f"{folder} holds a run with other settings ({'; '.join(changed)}): go on with those, "
+            "or give another --runs folder"
+        )
+
+
+def read_info(folder: str | Path) -> RunInfo:
+    """Reads run.json. Raises `BadUse` where `folder` is not a run."""
+    path = Path(folder) / "run.json"
+    try:
+        return typed(RunInfo, json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BadUse(
+            f"{folder} is not a run: it has no run.json (runs are <runs>/<db>/<variant>/fold-NN)"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise FailedWork(f"{path} is damaged ({error}); restore it or train again") from None
+
+
+def open_run(folder: str | Path) -> Run:
+    """Builds the run's networks and loads its last checkpoint.
+
+    Raises `BadUse` for a folder that is not a run or has no checkpoint yet, `FailedWork` for
+    a checkpoint that is damaged or of other widths than config.yaml says.
+    """
+    folder = Path(folder)
+    info = read_info(folder)
+    config = configs.load(folder / "config.yaml")
+    model = build(config, len(info.classes))
+    step = Checkpoints(model, folder / "checkpoints", config.keep_checkpoints).restore()
+    if step is None:
+        raise BadUse(f"{folder} has no checkpoint yet: train it first")
+    return Run(folder, info, config, model, step)

@@ -1,0 +1,30 @@
+"""The readers, by name: a folder as its owner holds it in, `Sample`s out."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from pipelines.databases.base import Database, Sample, check
+from pipelines.errors import BadUse
+
+__all__ = ["READERS", "Database", "Sample", "open_database"]
+
+# Name: module with `read(path: Path) -> Database`. Modules load when they are asked for,
+# so that a reader may need a library that the others do not.
+READERS = {
+    "demo": "pipelines.databases.demo",
+    "images": "pipelines.databases.images",
+    "tfd": "pipelines.databases.tfd",
+}
+
+
+def open_database(name: str, path: str | Path) -> Database:
+    """Reads the database `name` at `path`, checked and sorted by key.
+
+    Raises `BadUse` with the expected layout if the path is not one, on duplicate keys, and
+    on fewer than two classes. No picture is decoded.
+    """
+    if name not in READERS:
+        raise BadUse(f"no database is called {name!r}; choose one of {', '.join(READERS)}")
+    return check(importlib.import_module(READERS[name]).read(Path(path)))

@@ -1,0 +1,151 @@
+"""What every reader returns: a list of samples, and what it has to say about them.
+
+A reader turns a folder as its owner holds it into `Sample`s. It decodes no picture and
+decides no fold; it knows the names, the classes, and which frames train and which test.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.errors import BadUse
+from pipelines.manifest import Reject
+
+# Folders and files that operating systems and archivers leave behind.
+_CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled picture, by reference or by value.
+
+    key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index
+    into `Database.classes`. path: an image file, or pixels: uint8 (H,W) or (H,W,3) for
+    databases that are one big file. train: may be trained on; test: is tested. official:
+    the database's own role in each of its folds (0 unused, 1 train, 2 valid, 3 test).
+    fold: the fold that tests this subject, where the user says so. intensity: 0 neutral to
+    1 peak. yaw: degrees. aligned: already a cropped face, to be resized and not searched.
+    """
+
+    key: str
+    label: int
+    subject: str
+    path: str | None = None
+    pixels: np.ndarray | None = None
+    train: bool = True
+    test: bool = True
+    official: tuple[int, ...] | None = None
+    fold: int | None = None
+    frame: int = 0
+    intensity: float = 1.0
+    yaw: float = 0.0
+    aligned: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Database:
+    """A read database. channels: 1 or 3, what it is trained with unless told otherwise;
+    folds: its customary number; notes: found beside expected, in sentences; rejects: what
+    the reader itself could not take, with reasons; root: what sources are named from."""
+
+    name: str
+    classes: tuple[str, ...]
+    samples: list[Sample]
+    channels: int
+    root: Path
+    folds: int = 5
+    notes: list[str] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def source(self, sample: Sample) -> str:
+        """Where a sample came from, without this machine's folders."""
+        if sample.path is None:
+            return sample.key
+        path = Path(sample.path)
+        return (
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        )
+
+
+def input_folder(path: Path, layout: str) -> Path:
+    """`path` if it is a folder with something in it, else `BadUse` that tells the layout."""
+    if not path.exists():
+        raise BadUse(f"{path} does not exist; --input takes {layout}")
+    if not path.is_dir():
+        raise BadUse(f"{path} is a file; --input takes {layout}")
+    if not any(path.iterdir()):
+        raise BadUse(f"{path} is empty; --input takes {layout}")
+    return path
+
+
+def is_clutter(name: str) -> bool:
+    """Hidden files and what operating systems leave behind."""
+    return name.startswith(".") or name in _CLUTTER
+
+
+def check(database: Database) -> Database:
+    """The database, its samples sorted by key, with notes on what is odd.
+
+    A file whose name is not UTF-8 is rejected: neither records nor manifest could hold it.
+    Raises `BadUse` if it is empty, has a duplicate key, a class whose name is not UTF-8, or
+    fewer than two classes.
+    """
+    for name in database.classes:
+        if name != shown(name):
+            raise BadUse(f"the name of the class {shown(name)!r} is not UTF-8: rename its folder")
+    samples = sorted(database.samples, key=lambda sample: sample.key)
+    rejects = [
+        Reject(
+            shown(sample.key),
+            shown(database.source(sample)),
+            database.classes[sample.label],
+            shown(sample.subject),
+            "its name is not UTF-8: rename it",
+        )
+        for sample in samples
+        if sample.key != shown(sample.key)
+    ]
+    samples = [sample for sample in samples if sample.key == shown(sample.key)]
+    if not samples:
+        raise BadUse(f"{database.root} holds no usable sample of the database {database.name!r}")
+    for before, after in itertools.pairwise(samples):
+        if before.key == after.key:
+            raise BadUse(
+                f"{database.source(before)} and {database.source(after)} are both the sample "
+                f"{before.key!r}; rename or remove one"
+            )
+    by_class = Counter(sample.label for sample in samples)
+    if len(by_class) < 2:
+        only = database.classes[samples[0].label]
+        raise BadUse(
+            f"{database.root} holds only the class {only!r}; recognition takes two or more"
+        )
+    notes = list(database.notes)
+    for label, name in enumerate(database.classes):
+        if by_class[label] == 0:
+            notes.append(f"the class {name!r} has no image")
+        elif by_class[label] == 1:
+            notes.append(
+                f"the class {name!r} has only one image, so no fold both trains and tests it"
+            )
+    rejects = [*database.rejects, *rejects]
+    return Database(**{**vars(database), "samples": samples, "rejects": rejects, "notes": notes})
+
+
+def shown(name: str) -> str:
+    """A file's name with a question mark for each byte of it that was not UTF-8."""
+    return name.encode(errors="replace").decode()
+
+
+def listed(names: Iterable[str], limit: int = 5) -> str:
+    """`a (3), b, c and 2 more`: names with their counts, for a note."""
+    counted = sorted(Counter(names).items())
+    few = [name if count == 1 else f"{name} ({count})" for name, count in counted[:limit]]
+    more = len(counted) - limit
+    return ", ".join(map(shown, few)) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,63 @@
+"""The demo database: rendered people in the `images` layout with `faces.csv` beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from pipelines.databases.base import Database, Sample, input_folder
+from pipelines.databases.tables import Row, read_table
+from pipelines.errors import BadUse
+
+CLASSES = (
+    "neutral",
+    "anger",
+    "contempt",
+    "disgust",
+    "fear",
+    "happiness",
+    "sadness",
+    "surprise",
+)
+TABLE = "faces.csv"
+TRAINED_FRAMES = 3
+_LAYOUT = f"a folder written by `python -m pipelines.demo_faces`, with its {TABLE}"
+
+
+def read(path: Path) -> Database:
+    """`<class>/<subject>_<frame>.png` and `faces.csv` (path, label, subject, frame, …).
+
+    As with the recorded databases, the last three frames of a sequence train and its last
+    one is tested; of a neutral sequence, which has no onset, every frame trains.
+    """
+    root = input_folder(path, _LAYOUT)
+    if not (root / TABLE).is_file():
+        raise BadUse(f"{root} has no {TABLE}; --input takes {_LAYOUT}")
+    rows = read_table(root / TABLE, ("path", "label", "subject", "frame", "intensity", "yaw"))
+    sequences: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["label"] not in CLASSES:
+            raise BadUse(
+                f"{root / TABLE}, line {row.line}: {row['label']!r} is not a class of the demo "
+                f"database ({', '.join(CLASSES)})"
+            )
+        sequences[row["subject"], row["label"]].append(row)
+    samples = []
+    for (subject, label), frames in sorted(sequences.items()):
+        frames.sort(key=lambda row: row.integer("frame"))
+        for position, row in enumerate(frames):
+            late = position >= len(frames) - TRAINED_FRAMES
+            samples.append(
+                Sample(
+                    key=Path(row["path"]).with_suffix("").as_posix(),
+                    label=CLASSES.index(label),
+                    subject=subject,
+                    path=str(root / row["path"]),
+                    train=late or label == "neutral",
+                    test=position == len(frames) - 1,
+                    frame=row.integer("frame"),
+                    intensity=row.number("intensity"),
+                    yaw=row.number("yaw"),
+                )
+            )
+    return Database("demo", CLASSES, samples, channels=3, root=root)

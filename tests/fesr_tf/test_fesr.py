@@ -1,0 +1,132 @@
+"""Both train steps: who is moved by what, in which order, repeatably."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fesr_tf import config, fesr
+from fesr_tf.networks.face_networks import load_face_network
+
+CLASSES = 4
+TINY = ["image_size=32", "width=0.0625", "batch_size=3", "dropout=0.5"]
+
+
+def build(variant: str = "FESR_JL", *overrides: str) -> fesr.FESR:
+    settings = config.resolve("demo", variant, [*TINY, *overrides])
+    return fesr.build(settings, CLASSES, load_face_network("light_cnn_demo", random_seed=0))
+
+
+def batch(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    images = tf.random.stateless_uniform((2, 3, 32, 32, 1), (seed, 1), -1.0, 1.0)
+    return images[0], images[1], tf.constant([0, 2, 3])
+
+
+def snapshot(model: fesr.FESR) -> dict[str, list[np.ndarray]]:
+    gan, recognizer = model.fesgan, model.recognizer
+    networks = {
+        "G_enc": gan.encoder.trainable_variables,
+        "G_dec": gan.decoder.trainable_variables,
+        "D_img": gan.image_critic.trainable_variables,
+        "D_z": gan.code_critic.trainable_variables,
+        "R": recognizer.trained_variables,
+        "F_id": model.face_network.variables,
+    }
+    return {name: [v.numpy() for v in variables] for name, variables in networks.items()}
+
+
+def moved(model: fesr.FESR, step) -> set[str]:
+    before = snapshot(model)
+    step()
+    after = snapshot(model)
+    return {
+        name
+        for name, arrays in before.items()
+        if any(not np.array_equal(*pair) for pair in zip(arrays, after[name], strict=True))
+    }
+
+
+@pytest.mark.parametrize(
+    ("variant", "stage", "expected"),
+    [
+        ("FESR_JL", "fesgan", {"G_enc", "G_dec", "D_img", "D_z"}),
+        ("FESR_JL", "fesr", {"G_enc", "G_dec", "D_img", "D_z", "R"}),
+        ("BASELINE", "fesr", {"R"}),
+        ("FG-Dimg", "fesgan", {"G_enc", "G_dec", "D_z"}),
+        ("FG-Dz", "fesgan", {"G_enc", "G_dec", "D_img"}),
+    ],
+)
+def test_each_stage_moves_its_networks_and_no_other(variant, stage, expected):
+    model = build(variant)
+    target = model.fesgan if stage == "fesgan" else model
+    assert moved(model, lambda: target.train_step(batch())) == expected
+    assert int(model.fesgan.step) == 1
+
+
+def test_losses_are_reported_by_name():
+    first = {"L_advd_z", "L_advd_img", "penalty", "L_cls_D_r", "L_D_img", "L_advg_img"}
+    first |= {"L_cls_D_f", "L_advg_z", "L_rec", "L_id", "L_G"}
+    second = {"L_dist_r", "L_dist_rf", "L_intra", "L_cls_R_r", "L_cls_R_f", "L_R"}
+    model = build()
+    assert set(model.fesgan.train_step(batch())) == first
+    assert set(model.train_step(batch())) == first | second | {"L_cls_R_f_to_G"}
+
+
+def test_generator_loss_is_the_weighted_sum_of_equation_22_and_25():
+    model = build("FESR_JL", "lambda1=2", "lambda2=3", "lambda3=4", "lambda4=5")
+    for step, weight in ((model.fesgan.train_step, 0), (model.train_step, 5)):
+        logs = {name: float(value) for name, value in step(batch()).items()}
+        expected = logs["L_advg_img"] + 2 * logs["L_advg_z"] + 3 * logs["L_rec"]
+        expected += 4 * logs["L_id"] + 5 * logs["L_cls_D_f"]
+        expected += weight * logs.get("L_cls_R_f_to_G", 0)
+        assert logs["L_G"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_critic_loss_is_equation_23_and_recogniser_loss_equation_26():
+    model = build("FESR_JL", "lambda5=2", "lambda6=0.5")
+    logs = {name: float(value) for name, value in model.train_step(batch()).items()}
+    critic = 2 * (logs["L_advd_img"] + 10 * logs["penalty"]) + logs["L_cls_D_r"]
+    assert logs["L_D_img"] == pytest.approx(critic, rel=1e-5)
+    recogniser = 0.5 * logs["L_intra"] + logs["L_cls_R_r"] + logs["L_cls_R_f"]
+    assert logs["L_R"] == pytest.approx(recogniser, rel=1e-5)
+    assert logs["L_intra"] == pytest.approx(logs["L_dist_r"] + logs["L_dist_rf"], rel=1e-5)
+
+
+def test_the_recogniser_guides_the_generator_only_when_asked():
+    """With every other term of L_G off, R's loss on synthetic faces alone moves the decoder."""
+    off = ["lambda1=0", "lambda2=0", "lambda3=0", "image_critic=false", "code_critic=false"]
+    model = build("FESR_JL", *off, "lambda4=1")
+    assert moved(model, lambda: model.train_step(batch())) == {"G_dec", "R"}
+    assert "L_cls_R_f_to_G" not in build("FESR_SL").train_step(batch())
+
+
+def test_equal_seeds_repeat_to_the_bit():
+    runs = []
+    for _ in range(2):
+        model = build()
+        model.fesgan.train_step(batch())
+        model.train_step(batch(1))
+        runs.append(snapshot(model))
+    for first, second in zip(runs[0].values(), runs[1].values(), strict=True):
+        for pair in zip(first, second, strict=True):
+            np.testing.assert_array_equal(*pair)
+
+
+def test_gradients_reach_the_picture_through_both_uses_of_the_face_network():
+    model = build()
+    image = tf.Variable(batch()[0])
+    with tf.GradientTape(persistent=True) as tape:
+        identity = tf.reduce_sum(model.face_network.embed(image))
+        logits = tf.reduce_sum(model(image)[:, 0])
+    for loss in (identity, logits):
+        assert np.abs(tape.gradient(loss, image)).max() > 0
+
+
+def test_compile_and_fit_are_the_way_in():
+    model = build()
+    data = tf.data.Dataset.from_tensors(batch()).repeat()
+    history = model.fesgan.fit(data, steps_per_epoch=2, epochs=2, verbose=0).history
+    assert len(history["L_rec"]) == 2
+    assert np.isfinite(model.fit(data, steps_per_epoch=2, verbose=0).history["L_R"]).all()
+    assert int(model.fesgan.step) == 6

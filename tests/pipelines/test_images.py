@@ -1,0 +1,156 @@
+"""Decoding: every kind of picture gives the pixels that a person would expect."""
+
+from __future__ import annotations
+
+import io
+import resource
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import images
+
+
+def stored(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def bomb(side: int) -> bytes:
+    """A PNG that says it has side×side gray pixels, all of them really there."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = bytes(side + 1)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+
+
+def test_colour_and_gray_keep_their_channels():
+    colour = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    gray = colour[..., 0]
+    np.testing.assert_array_equal(images.decode(stored(Image.fromarray(colour))), colour)
+    np.testing.assert_array_equal(images.decode(stored(Image.fromarray(gray))), gray)
+
+
+def test_exif_orientation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned clockwise by a quarter
+    pixels = np.zeros((8, 16), np.uint8)
+    pixels[:, :8] = 255
+    shown = images.decode(stored(Image.fromarray(pixels), "PNG", exif=exif))
+    np.testing.assert_array_equal(shown, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_transparency_lies_over_white(mode):
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (0, 0, 0, 255))
+    image = image.quantize(2) if mode == "PA" else image.convert(mode)
+    shown = images.decode(stored(image))
+    assert shown.shape == ((1, 2) if mode == "LA" else (1, 2, 3))
+    assert shown[0, 0].min() == 255
+    assert shown[0, 1].max() == 0
+
+
+def test_half_transparent_red_is_pink():
+    shown = images.decode(stored(Image.new("RGBA", (1, 1), (255, 0, 0, 128))))
+    np.testing.assert_allclose(shown[0, 0], [255, 127, 127], atol=1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_clipped(kind):
+    values = np.array([[0, 257, 32896, 65535]], np.uint16)
+    shown = images.decode(stored(Image.fromarray(values), kind))
+    assert shown.dtype == np.uint8
+    assert shown.tolist() == [[0, 1, 128, 255]]
+
+
+@pytest.mark.parametrize(("white", "expected"), [(1.0, 128), (255.0, 128), (65535.0, 128)])
+def test_float_pictures_are_scaled_by_their_range(white, expected):
+    values = np.array([[0.0, white * 128 / 255, white]], np.float32)
+    assert images.decode(stored(Image.fromarray(values), "TIFF")).tolist() == [[0, expected, 255]]
+
+
+def test_cmyk_becomes_rgb():
+    ink = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    shown = images.decode(stored(ink, "JPEG", quality=95))
+    assert shown.shape == (8, 8, 3)
+    np.testing.assert_allclose(shown[4, 4], [255, 0, 0], atol=3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_first_frame_of_an_animation(kind):
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("#ff0000", "#0000ff")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = stored(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    shown = images.decode(data)
+    assert shown.shape == (4, 6, 3)
+    np.testing.assert_allclose(shown[1, 1], [255, 0, 0], atol=2)
+
+
+def test_two_tone_pictures_are_black_and_white():
+    assert images.decode(stored(Image.new("1", (2, 2), 1))).tolist() == [[255, 255], [255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"not a picture", "known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "known format"),
+        (stored(Image.new("RGB", (64, 64), "#123456"))[:-60], "damaged"),
+        (stored(Image.effect_noise((64, 64), 40), "JPEG")[:500], "damaged"),
+    ],
+)
+def test_unreadable_bytes_say_why(data, reason):
+    with pytest.raises(images.UnreadableImage, match=reason):
+        images.decode(data)
+
+
+def test_a_bomb_is_refused_by_its_header():
+    data = bomb(12_000)
+    assert len(data) < 300_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(images.UnreadableImage, match=r"by its header \(12000×12000\)"):
+        images.decode(data)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 50_000  # kilobytes; decoded it would be 144 MB
+
+
+def test_the_limit_is_the_callers():
+    data = stored(Image.new("L", (10, 10)))
+    assert images.decode(data, max_pixels=100).shape == (10, 10)
+    with pytest.raises(images.UnreadableImage, match="limit of 99"):
+        images.decode(data, max_pixels=99)
+
+
+def test_a_missing_file_is_an_unreadable_picture(tmp_path):
+    with pytest.raises(images.UnreadableImage, match="No such file"):
+        images.read(tmp_path / "gone.png")
+
+
+def test_png_round_trip_is_exact():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    np.testing.assert_array_equal(images.decode(images.encode_png(pixels)), pixels)
+
+
+def test_gray_is_601_luma():
+    pixels = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+    assert images.to_gray(pixels).tolist() == [[76, 150, 29]]
+
+
+def test_shrinking_averages_instead_of_skipping():
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 255
+    np.testing.assert_allclose(images.resize(stripes, 16, 16)[4:-4, 4:-4], 127.5, atol=3)

@@ -1,0 +1,126 @@
+"""The preprocessing job asked for the impossible, or given what nobody can use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipelines import manifest
+from pipelines.preprocess import main
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_troubles_are_rejected_by_name_and_the_job_goes_on(mixed, tmp_path, capsys):
+    output = tmp_path / "out"
+    assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
+    found = manifest.load(output)
+    assert (found.counts["read"], found.counts["aligned"], found.counts["rejected"]) == (9, 4, 5)
+    reasons = {reject.source: reject.reason for reject in found.rejects}
+    assert "damaged or cut short" in reasons["fear/p002_short.png"]
+    assert "known format" in reasons["fear/p002_text.jpg"]
+    assert "empty" in reasons["fear/p002_empty.jpg"]
+    assert "more pixels by its header" in reasons["neutral/p002_bomb.png"]
+    assert "no face found" in reasons["neutral/p002_wall.png"]
+    printed = capsys.readouterr().out
+    assert all(source in printed for source in reasons)
+    assert "9 images read, 4 faces aligned, 5 rejected" in printed
+
+
+def test_nothing_usable_is_a_failure_and_leaves_nothing(tmp_path, capsys):
+    for name in ("a/p1.png", "b/p2.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (90, 90)).save(tmp_path / "in" / name)
+    assert run("--db", "images", "--input", tmp_path / "in", "--output", tmp_path / "out") == 1
+    assert "none of the 2 images" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--db", "images"], "needs --input"),
+        (["--db", "images", "--input", "{here}/nowhere"], "does not exist"),
+        (["--input", "{people}", "--folds", "4"], "--folds 3 or fewer"),
+        (["--input", "{people}", "--fold", "2"], "did you mean --folds?"),
+        (["--input", "{people}", "--direct_num_worker", "2"], "did you mean --direct_num_workers"),
+        (["--input", "{people}", "--direct_num_workers", "two"], "invalid int value: 'two'"),
+        (["--input", "{people}", "--shards", "0"], "at least one file"),
+        (["--input", "{people}", "--output", "{here}/other"], "is not a preprocessed folder"),
+        (["--output", "{here}/other", "--overwrite"], "is not a preprocessed folder"),
+        (["--input", "{people}", "--output", "{people}/.."], "would replace the --input"),
+        (["--demo-subjects", "1"], "at least 2"),
+    ],
+)
+def test_bad_use_is_one_sentence(demo_people, tmp_path, capsys, arguments, said):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("precious")
+    places = {"here": tmp_path, "people": demo_people}
+    given = [argument.format(**places) for argument in arguments]
+    if "--output" not in given:
+        given += ["--output", str(tmp_path / "out")]
+    assert run(*given) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert contents(tmp_path) == {"other/thesis.txt": b"precious"}
+
+
+def test_a_name_that_is_not_utf8_is_rejected(mixed, tmp_path):
+    picture = mixed / "fear" / "p000_00.png"
+    picture.rename(os.fsdecode(bytes(mixed / "fear") + b"/p\xe9_00.png"))
+    output = tmp_path / "out"
+    assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
+    reasons = {reject.source: reject.reason for reject in manifest.load(output).rejects}
+    assert "not UTF-8" in reasons["fear/p?_00.png"]
+
+
+def test_an_output_among_the_classes_is_no_class_the_next_time(mixed, capsys):
+    arguments = ("--db", "images", "--input", mixed, "--output", mixed / "out", "--folds", 2)
+    assert run(*arguments) == 0
+    assert run(*arguments) == 0
+    assert manifest.load(mixed / "out").classes == ("fear", "neutral")
+
+
+def test_a_class_that_was_lost_is_noted(mixed, tmp_path):
+    (mixed / "wall").mkdir()
+    (mixed / "neutral" / "p002_wall.png").rename(mixed / "wall" / "p002_wall.png")
+    output = tmp_path / "out"
+    assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
+    assert "every image of the class 'wall' was rejected" in manifest.load(output).notes
+
+
+def test_an_output_that_cannot_be_made_is_one_sentence(mixed, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    output = tmp_path / "file" / "out"
+    assert run("--db", "images", "--input", mixed, "--output", output) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: cannot read or write") and error.count("\n") == 1
+
+
+def test_another_databases_data_is_not_replaced_unasked(mixed, tmp_path, capsys):
+    output = tmp_path / "data"
+    arguments = ("--db", "images", "--input", mixed, "--output", output)
+    assert run(*arguments) == 0
+    text = (output / manifest.NAME).read_text().replace('"images"', '"ckplus"')
+    (output / manifest.NAME).write_text(text)
+    before = contents(output)
+    assert run(*arguments) == 2
+    assert "holds the database 'ckplus'" in capsys.readouterr().err
+    assert contents(output) == before
+    assert run(*arguments, "--overwrite") == 0
+    assert manifest.load(output).database == "images"
