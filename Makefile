@@ -1,4 +1,4 @@
-# make demo    install, then the whole way from rendered faces to a served model (about 20 min)
+# make demo    install, then the whole way from rendered faces to a served model (a quarter of an hour)
 # make test    install, then the tests (a few minutes)
 # PYTHON=python3.12 make test    the same on the second supported set
 
