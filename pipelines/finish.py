@@ -15,6 +15,7 @@ from pipelines.folds import Division
 from pipelines.manifest import NAME, Manifest, Reject, Shard, load
 
 _RESULT = "job.json"
+_SHOWN_REJECTS = 5
 
 
 def write_result(output: str, shards: list[Shard], rejects: list[Reject]) -> None:
@@ -23,8 +24,13 @@ def write_result(output: str, shards: list[Shard], rejects: list[Reject]) -> Non
     write_whole(Path(output) / _RESULT, json.dumps(data))
 
 
-def finish(folder: Path, database: Database, division: Division) -> Manifest:
-    """Reads the written shards back, draws the contact sheet, writes the manifest last."""
+def finish(
+    folder: Path, database: Database, division: Division, max_rejects: float = 1.0
+) -> Manifest:
+    """Reads the written shards back, draws the contact sheet, writes the manifest last.
+
+    Raises `FailedWork` where more than the share `max_rejects` of the pictures was rejected.
+    """
     result = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
     written = tuple(sorted((Shard(**s) for s in result["shards"]), key=lambda s: s.path))
     rejects = [*database.rejects, *(Reject(**reject) for reject in result["rejects"])]
@@ -36,6 +42,14 @@ def finish(folder: Path, database: Database, division: Division) -> Manifest:
         raise FailedWork(
             f"none of the {read} images of {database.root} could be used (most often: "
             f"{reasons[0][0]})"
+        )
+    if len(rejects) > max_rejects * read:
+        first = ", ".join(reject.source for reject in rejects[:_SHOWN_REJECTS])
+        reasons = Counter(reject.reason for reject in rejects).most_common(1)
+        raise FailedWork(
+            f"{len(rejects)} of the {read} images of {database.root} were rejected, more than "
+            f"--max-rejects {max_rejects:g} allows (most often: {reasons[0][0]}; the first: "
+            f"{first})"
         )
     if found.records + len(rejects) != read:
         raise FailedWork(
@@ -59,6 +73,7 @@ def finish(folder: Path, database: Database, division: Division) -> Manifest:
             "by_fold": found.by_fold,
         },
         rejects=tuple(rejects),
+        findings=tuple(database.findings),
         notes=(
             *database.notes,
             *_lost_classes(database, found.by_class),

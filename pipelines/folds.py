@@ -11,6 +11,7 @@ from pipelines.errors import BadUse, FailedWork
 from pipelines.examples import TEST, TRAIN, UNUSED, VALID
 
 VALID_SHARE = 0.1
+RULES = ("step", "contiguous")
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,19 @@ class Division:
 
 
 def divide(
-    database: Database, folds: int | None = None, valid_share: float = VALID_SHARE
+    database: Database,
+    folds: int | None = None,
+    valid_share: float = VALID_SHARE,
+    rule: str = RULES[0],
 ) -> Division:
     """The database's official folds if it has them, else subject-independent ones.
 
     folds: how many; by default the database's customary number, or the number of its
     subjects if that is smaller. valid_share: part of each fold's training subjects that
-    validates, 0…1 (0: none). Raises `BadUse` for one subject, for more folds than
-    subjects, for a number that contradicts official folds.
+    validates, 0…1 (0: none). rule: of the n sorted subjects the i-th is tested in fold i
+    mod k ("step", the published rule), or in fold ⌊i·k/n⌋ ("contiguous"). Raises `BadUse`
+    for one subject, for more folds than subjects, for a number that contradicts official
+    folds.
     """
     if not 0 <= valid_share < 1:
         raise BadUse(f"--valid-share {valid_share} is not in 0…1; 0.1 is usual, 0 means none")
@@ -55,7 +61,10 @@ def divide(
                 f"{count} folds of {len(subjects)} subjects cannot each test somebody; use "
                 f"--folds {len(subjects)} or fewer"
             )
-        tested_in = {subject: index % count for index, subject in enumerate(subjects)}
+        tested_in = {
+            subject: index * count // len(subjects) if rule == "contiguous" else index % count
+            for index, subject in enumerate(subjects)
+        }
     else:
         count = max(tested_in.values()) + 1
         if folds not in (None, count) or count < 2:

@@ -45,6 +45,20 @@ class Reject:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A count found in a database, beside the published one (-1: none is published)."""
+
+    name: str
+    found: int
+    expected: int = -1
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is not what was published."""
+        return self.expected not in (-1, self.found)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
 
@@ -62,6 +76,7 @@ class Manifest:
     shards: tuple[Shard, ...]
     counts: dict[str, Any]
     rejects: tuple[Reject, ...] = ()
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     chip_size: int = CHIP_SIZE
     format: int = FORMAT

@@ -11,7 +11,6 @@ from __future__ import annotations
 import pipelines.quiet_beam  # noqa: F401
 
 # isort: split
-import argparse
 import logging
 import sys
 from collections import defaultdict
@@ -21,29 +20,25 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines import steps
+from pipelines import arguments, steps
 from pipelines.alignment import landmark_model_path
 from pipelines.beam_options import pipeline_options, runs_here
-from pipelines.databases import READERS, Database, open_database
-from pipelines.demo_source import DEMO_FRAMES, DEMO_SEED, DEMO_SUBJECTS, rendered
+from pipelines.databases import Database, open_database
+from pipelines.demo_source import rendered
 from pipelines.errors import BadUse, FailedWork, FesrError, command
 from pipelines.files import folder_whole
 from pipelines.finish import finish, write_result
-from pipelines.folds import VALID_SHARE, Division, divide
+from pipelines.folds import Division, divide
 from pipelines.manifest import Manifest, load, shard_path
 from pipelines.progress import watched
-from pipelines.reports import closing_report
-
-# About 25 MB a shard at 25 KB a face: small enough to sort in memory on any worker, large
-# enough to read fast.
-RECORDS_A_SHARD = 1000
+from pipelines.reports import closing_report, findings_report
 
 
 def plan(database: Database, division: Division, shards: int | None = None) -> list[steps.Task]:
     """What is to be done, one task a sample, in key order.
 
     Each fold's samples are cut into `shards` files (by default as many as keep a file at
-    `RECORDS_A_SHARD`) in key order, so that which file a face goes to depends on nothing
+    `arguments.RECORDS_A_SHARD`) in key order, so that which file a face goes to depends on nothing
     but the database.
     """
     by_fold: dict[int, list] = defaultdict(list)
@@ -51,7 +46,7 @@ def plan(database: Database, division: Division, shards: int | None = None) -> l
         by_fold[division.home[sample.key]].append(sample)
     tasks = []
     for fold, samples in sorted(by_fold.items()):
-        count = min(shards or -(-len(samples) // RECORDS_A_SHARD), len(samples))
+        count = min(shards or -(-len(samples) // arguments.RECORDS_A_SHARD), len(samples))
         for index, sample in enumerate(samples):
             tasks.append(
                 steps.Task(
@@ -108,11 +103,13 @@ def preprocess(
     output: Path,
     options: PipelineOptions,
     shards: int | None = None,
+    max_rejects: float = 1.0,
 ) -> tuple[Manifest, dict[str, int]]:
     """Runs the job and puts the finished folder in `output`'s place, whole or not at all.
 
     Returns its manifest and how many faces each rung of the detection ladder found. Raises
-    `FailedWork` if no sample could be used or if one was lost on the way.
+    `FailedWork` if no sample could be used, if more than the share
+    `max_rejects` was rejected, or if one was lost on the way.
     """
     if _searches(database):
         # Missing, it is better missed here than by every worker.
@@ -127,7 +124,7 @@ def preprocess(
         with watched(ticks, len(database.samples), "aligning faces"):
             result = _run(pipeline)
         ticks.unlink()
-        manifest = finish(folder, database, division)
+        manifest = finish(folder, database, division, max_rejects)
     scales = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("scales"))
     return manifest, {found.key.metric.name: found.committed for found in scales["counters"]}
 
@@ -177,46 +174,17 @@ def _check_output(output: Path, source: Path | None, name: str, overwrite: bool)
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.preprocess",
-        description="Aligns the faces of a database and writes them as per-fold TFRecords.",
-        epilog="Any other option is Apache Beam's, for example --direct_num_workers 2 "
-        "--direct_running_mode multi_processing, or --runner FlinkRunner.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--db", default="demo", choices=sorted(READERS), help="default: demo")
-    parser.add_argument(
-        "--input", type=Path, help="the database's folder or file; demo renders one if not given"
-    )
-    parser.add_argument("--output", type=Path, help="default: data/<db>")
-    parser.add_argument("--folds", type=int, help="default: the database's customary number")
-    parser.add_argument(
-        "--valid-share",
-        type=float,
-        default=VALID_SHARE,
-        help="part of each fold's training subjects that validates; default %(default)s",
-    )
-    parser.add_argument("--shards", type=int, help=f"files a fold; default 1 per {RECORDS_A_SHARD}")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the data of another database"
-    )
-    demo = parser.add_argument_group("the demo database, where it is rendered first")
-    demo.add_argument("--demo-subjects", type=int, default=DEMO_SUBJECTS)
-    demo.add_argument("--demo-seed", type=int, default=DEMO_SEED)
-    demo.add_argument("--demo-frames", type=int, default=DEMO_FRAMES)
-    return parser
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
-    parser = _parser()
+    parser = arguments.parser()
     args, rest = parser.parse_known_args(argv)
     own = [text for action in parser._actions for text in action.option_strings]
     options = pipeline_options(rest, own)
     output = args.output or Path("data") / args.db
     if args.shards is not None and args.shards < 1:
         raise BadUse(f"--shards {args.shards}: a fold needs at least one file")
+    if not 0 <= args.max_rejects <= 1:
+        raise BadUse(f"--max-rejects {args.max_rejects:g} is not a share in 0…1")
     _check_output(output, args.input, args.db, args.overwrite)
     if args.input is None and args.db != "demo":
         raise BadUse(f"--db {args.db} needs --input, the folder that holds the database")
@@ -226,15 +194,19 @@ def main(argv: list[str] | None = None) -> int:
         args.demo_seed,
         args.demo_frames,
     )
-    database = open_database(args.db, source)
-    division = divide(database, args.folds, args.valid_share)
+    database = open_database(args.db, source, arguments.choices(args))
+    division = divide(database, args.folds, args.valid_share, args.fold_rule)
     print(
         f"{args.db}: {len(database.samples)} images of "
         f"{len({sample.subject for sample in database.samples})} subjects in {source}, "
         f"{len(database.classes)} classes, {division.folds} folds"
     )
+    if database.findings:
+        print(findings_report(database.findings))
     replaced = output.exists()
-    manifest, scales = preprocess(database, division, output, options, args.shards)
+    manifest, scales = preprocess(
+        database, division, output, options, args.shards, args.max_rejects
+    )
     print(closing_report(manifest, output, scales, replaced))
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import contact_sheet
-from pipelines.manifest import NAME, Manifest
+from pipelines.manifest import NAME, Finding, Manifest
 
 _SHOWN_REJECTS = 20
 
@@ -24,6 +24,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join("  " + line for line in lines)
+
+
+def findings_report(findings: Sequence[Finding]) -> str:
+    """What was found beside what is published, and a warning by name for each difference."""
+    rows = [(f.name, f.found, "" if f.expected == -1 else f"{f.expected:,}") for f in findings]
+    lines = [table(("", "found", "expected"), rows)]
+    lines += [
+        f"warning: {f.name}: found {f.found:,}, expected {f.expected:,}"
+        for f in findings
+        if f.differs
+    ]
+    return "\n".join(lines)
 
 
 def closing_report(manifest: Manifest, output: Path, scales: dict[str, int], replaced: bool) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from pipelines.databases.base import Database, Sample, check
+from pipelines.databases.base import Choices, Database, Sample, check
 from pipelines.errors import BadUse
 
-__all__ = ["READERS", "Database", "Sample", "open_database"]
+__all__ = ["READERS", "Choices", "Database", "Sample", "open_database"]
 
-# Name: module with `read(path: Path) -> Database`. Modules load when they are asked for,
-# so that a reader may need a library that the others do not.
+# Name: module with `read(path: Path, choices: Choices) -> Database`. Modules load when they
+# are asked for, so that a reader may need a library that the others do not.
 READERS = {
     "demo": "pipelines.databases.demo",
     "images": "pipelines.databases.images",
@@ -19,7 +19,7 @@ READERS = {
 }
 
 
-def open_database(name: str, path: str | Path) -> Database:
+def open_database(name: str, path: str | Path, choices: Choices | None = None) -> Database:
     """Reads the database `name` at `path`, checked and sorted by key.
 
     Raises `BadUse` with the expected layout if the path is not one, on duplicate keys, and
@@ -27,4 +27,4 @@ def open_database(name: str, path: str | Path) -> Database:
     """
     if name not in READERS:
         raise BadUse(f"no database is called {name!r}; choose one of {', '.join(READERS)}")
-    return check(importlib.import_module(READERS[name]).read(Path(path)))
+    return check(importlib.import_module(READERS[name]).read(Path(path), choices or Choices()))

@@ -15,10 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import BadUse
-from pipelines.manifest import Reject
+from pipelines.manifest import Finding, Reject
 
 # Folders and files that operating systems and archivers leave behind.
 _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person may ask of a reader beside the folder; every reader has its defaults.
+
+    prealigned: the pictures are faces cropped already.
+    """
+
+    prealigned: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +61,9 @@ class Sample:
 @dataclass(frozen=True, eq=False)
 class Database:
     """A read database. channels: 1 or 3, what it is trained with unless told otherwise;
-    folds: its customary number; notes: found beside expected, in sentences; rejects: what
-    the reader itself could not take, with reasons; root: what sources are named from."""
+    folds: its customary number; findings: counts found beside the published ones; notes:
+    what is odd, in sentences; rejects: what the reader itself could not take, with reasons;
+    root: what sources are named from."""
 
     name: str
     classes: tuple[str, ...]
@@ -60,6 +71,7 @@ class Database:
     channels: int
     root: Path
     folds: int = 5
+    findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from pipelines.databases.base import Database, Sample, input_folder
+from pipelines.databases.base import Choices, Database, Sample, input_folder
 from pipelines.databases.tables import Row, read_table
 from pipelines.errors import BadUse
 
@@ -24,7 +24,7 @@ TRAINED_FRAMES = 3
 _LAYOUT = f"a folder written by `python -m pipelines.demo_faces`, with its {TABLE}"
 
 
-def read(path: Path) -> Database:
+def read(path: Path, choices: Choices) -> Database:
     """`<class>/<subject>_<frame>.png` and `faces.csv` (path, label, subject, frame, …).
 
     As with the recorded databases, the last three frames of a sequence train and its last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.databases.base import Database, Sample, input_folder, is_clutter, listed
+from pipelines.databases.base import Choices, Database, Sample, input_folder, is_clutter, listed
 from pipelines.databases.tables import Row, read_table
 from pipelines.errors import BadUse
 from pipelines.images import looks_like_picture
@@ -17,21 +17,21 @@ _LAYOUT = (
 _ROLES = {"": (True, True), "both": (True, True), "train": (True, False), "test": (False, True)}
 
 
-def read(path: Path) -> Database:
+def read(path: Path, choices: Choices) -> Database:
     """A folder `<class>/<subject>_<anything>.png|jpg|…`, or a CSV of such pictures.
 
     In a folder the subject is the name up to the first underscore (the whole stem if there
     is none), so that `p07_1.png` and `p07_2.png` are one person. In a CSV, paths are
     relative to it; role is train, test or both (the default); fold, counted from 0, is the
     fold that tests the subject. Classes are sorted by name. Every image trains and tests
-    unless its role says otherwise.
+    unless its role says otherwise. Prealigned pictures are faces cropped by somebody else.
     """
     if path.is_file() and path.suffix.lower() == ".csv":
-        return _from_table(path)
-    return _from_folder(input_folder(path, _LAYOUT))
+        return _from_table(path, choices)
+    return _from_folder(input_folder(path, _LAYOUT), choices)
 
 
-def _from_folder(root: Path) -> Database:
+def _from_folder(root: Path, choices: Choices) -> Database:
     pictures: dict[str, list[Path]] = {}
     strays, empty = [], []
     for entry in sorted(root.iterdir()):
@@ -62,6 +62,7 @@ def _from_folder(root: Path) -> Database:
             label=label,
             subject=item.stem.split("_", 1)[0] or item.stem,
             path=str(item),
+            aligned=choices.prealigned,
         )
         for label, name in enumerate(classes)
         for item in pictures[name]
@@ -69,7 +70,7 @@ def _from_folder(root: Path) -> Database:
     return Database("images", classes, samples, channels=3, root=root, notes=notes)
 
 
-def _from_table(table: Path) -> Database:
+def _from_table(table: Path, choices: Choices) -> Database:
     root = table.parent
     rows, rejects = [], []
     for row in read_table(table, ("path", "label", "subject")):
@@ -93,6 +94,7 @@ def _from_table(table: Path) -> Database:
             label=classes.index(row["label"]),
             subject=row["subject"],
             path=str(root / row["path"]),
+            aligned=choices.prealigned,
             train=_ROLES[row["role"].lower()][0],
             test=_ROLES[row["role"].lower()][1],
             fold=row.integer("fold") if row["fold"] else None,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.databases.base import Database, Sample
+from pipelines.databases.base import Choices, Database, Sample
 from pipelines.errors import BadUse
+from pipelines.manifest import Finding
 
 # Labels 1…7 of `labs_ex`. The order is the one that public loaders use; the distribution
 # itself could not be consulted.
@@ -17,7 +18,7 @@ _LAYOUT = "TFD_48x48.mat or TFD_96x96.mat, or the folder that holds one of them"
 _ARRAYS = ("images", "labs_ex", "labs_id", "folds")
 
 
-def read(path: Path) -> Database:
+def read(path: Path, choices: Choices) -> Database:
     """`images` (N,48,48) or (N,96,96) uint8, `labs_ex` (N,1) 1…7 or -1, `labs_id` (N,1),
     `folds` (N,5) with 0 unlabelled, 1 train, 2 valid, 3 test; MATLAB v5 or v7.3.
 
@@ -40,13 +41,22 @@ def read(path: Path) -> Database:
         )
         for index in chosen
     ]
+    findings = [
+        Finding("images", len(images), EXPECTED_IMAGES),
+        Finding("labelled images", len(chosen), EXPECTED_LABELLED),
+    ]
     notes = [
-        f"found {len(images):,} images, {len(chosen):,} of them labelled; expected "
-        f"{EXPECTED_IMAGES:,} and {EXPECTED_LABELLED:,}",
         "the official folds are used; they do not keep people apart",
     ]
     return Database(
-        "tfd", CLASSES, samples, channels=1, root=file.parent, folds=folds.shape[1], notes=notes
+        "tfd",
+        CLASSES,
+        samples,
+        channels=1,
+        root=file.parent,
+        folds=folds.shape[1],
+        findings=findings,
+        notes=notes,
     )
 
 

@@ -191,7 +191,10 @@ def check_tfd(path: Path, arrays: dict[str, np.ndarray]) -> None:
     third = found.samples[2]
     np.testing.assert_array_equal(third.pixels, arrays["images"][2])
     assert (third.subject, third.official, third.aligned) == ("102", (1, 3, 2, 1, 1), True)
-    assert "found 10 images, 7 of them labelled" in found.notes[0]
+    assert [(each.name, each.found, each.expected) for each in found.findings] == [
+        ("images", 10, 102_236),
+        ("labelled images", 7, 4_178),
+    ]
 
 
 def test_tfd_of_matlab_5(tmp_path, tfd_arrays):

@@ -134,3 +134,14 @@ def test_official_folds_pass_through():
     assert not division.subject_independent
     with pytest.raises(BadUse, match="its own 3 folds"):
         folds.divide(made, 5)
+
+
+def test_contiguous_folds_are_runs_of_neighbours():
+    # ExprGAN's published split of Oulu-CASIA: the last of ten parts tests subjects 73 to 80.
+    home = folds.divide(database(80), 10, valid_share=0, rule="contiguous").home
+    assert [s + 1 for s in range(80) if home[f"c/s{s:02d}_1"] == 9] == list(range(73, 81))
+
+
+def test_contiguous_folds_differ_in_size_by_one_at_most():
+    home = folds.divide(database(7), 3, valid_share=0, rule="contiguous").home
+    assert [home[f"c/s{s:02d}_1"] for s in range(7)] == [0, 0, 0, 1, 1, 2, 2]

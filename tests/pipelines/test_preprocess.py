@@ -153,7 +153,7 @@ def test_gray_pictures_make_a_gray_set(demo_people, tmp_path):
     assert images.decode(records(tmp_path / "out")[0].image).shape == (128, 128)
 
 
-def test_tfd_keeps_its_folds_and_its_pixels(demo_people, tmp_path):
+def test_tfd_keeps_its_folds_and_its_pixels(demo_people, tmp_path, capsys):
     paths = sorted(demo_people.glob("*/*_01.png"))[:7]
     faces = [np.asarray(Image.open(path).convert("L").resize((48, 48))) for path in paths]
     official = np.array([[1, 3], [2, 1], [3, 2], [1, 1], [3, 3], [1, 2], [2, 3]], np.uint8)
@@ -177,6 +177,24 @@ def test_tfd_keeps_its_folds_and_its_pixels(demo_people, tmp_path):
     expected = Image.fromarray(faces[3]).resize((128, 128), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(images.decode(stored["000003"].image), np.asarray(expected))
     assert stored["000003"].eyes == (0, 0, 0, 0)
+    assert "warning: labelled images: found 7, expected 4,178" in capsys.readouterr().out
+    assert found.findings[1] == manifest.Finding("labelled images", 7, 4178)
+
+
+def test_prealigned_pictures_are_kept_as_they_lie(tmp_path):
+    # 128-pixel noise: no detector finds a face in it, and no resizing changes it.
+    rng = np.random.default_rng(3)
+    for name in ("a/p1_0.png", "b/p1_1.png", "a/p2_0.png", "b/p2_1.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (128, 128, 3), np.uint8)
+        (tmp_path / "in" / name).write_bytes(images.encode_png(pixels))
+    output = tmp_path / "out"
+    given = ["--db", "images", "--input", tmp_path / "in", "--output", output, "--folds", 2]
+    assert run(*given, "--prealigned") == 0
+    for record in records(output):
+        source = images.read(tmp_path / "in" / f"{record.key}.png")
+        np.testing.assert_array_equal(images.decode(record.image), source)
+        assert record.eyes == (0, 0, 0, 0)
 
 
 def test_the_demo_is_rendered_once(tmp_path, capsys):

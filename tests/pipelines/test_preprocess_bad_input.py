@@ -63,6 +63,8 @@ def test_nothing_usable_is_a_failure_and_leaves_nothing(tmp_path, capsys):
         (["--output", "{here}/other", "--overwrite"], "is not a preprocessed folder"),
         (["--input", "{people}", "--output", "{people}/.."], "would replace the --input"),
         (["--demo-subjects", "1"], "at least 2"),
+        (["--input", "{people}", "--prealigned"], "--prealigned is for images"),
+        (["--input", "{people}", "--max-rejects", "5"], "--max-rejects 5 is not a share"),
     ],
 )
 def test_bad_use_is_one_sentence(demo_people, tmp_path, capsys, arguments, said):
@@ -124,3 +126,15 @@ def test_another_databases_data_is_not_replaced_unasked(mixed, tmp_path, capsys)
     assert contents(output) == before
     assert run(*arguments, "--overwrite") == 0
     assert manifest.load(output).database == "images"
+
+
+def test_more_rejects_than_allowed_fail_and_leave_nothing(mixed, tmp_path, capsys):
+    output = tmp_path / "out"
+    given = ["--db", "images", "--input", mixed, "--output", output, "--folds", 2]
+    assert run(*given, "--max-rejects", 0.5) == 1
+    error = capsys.readouterr().err
+    assert "5 of the 9 images" in error
+    assert "more than --max-rejects 0.5 allows" in error
+    assert "fear/p002_empty.jpg" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["mixed"]
+    assert run(*given, "--max-rejects", 0.6) == 0
