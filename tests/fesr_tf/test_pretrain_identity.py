@@ -10,7 +10,7 @@ import pytest
 
 from fesr_tf import pretrain_identity
 from fesr_tf.identity_training import People, augment, embed, read_people, train
-from fesr_tf.networks.face_networks import COMMITTED, load_face_network
+from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
 from fesr_tf.verification import verification
 from pipelines.errors import FailedWork
@@ -47,7 +47,6 @@ def test_reads_every_aligned_face_of_all_folders(people):
     assert len(set(people.labels)) == 8
 
 
-@pytest.mark.skipif(not (COMMITTED / "light_cnn_demo.npz").is_file(), reason="no weights yet")
 def test_the_committed_network_tells_unseen_people_apart(people):
     network = load_face_network("light_cnn_demo").network
     result = verification(embed(network, people.images), people.subjects, people.labels)
