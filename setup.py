@@ -34,13 +34,15 @@ setup(
         f"tf-keras==2.15.1; {PYTHON_311}",
         f"tensorflow-addons==0.23.0; {PYTHON_311}",
         f"tensorboard==2.15.2; {PYTHON_311}",
-        # 1.21 fails on import beside the protobuf 4 that TensorFlow 2.15 needs.
+        # Schema, statistics and anomalies as the field's messages. 1.21 fails on import beside the
+        # protobuf 4 that TensorFlow 2.15 needs.
         f"tensorflow-metadata==1.17.3; {PYTHON_311}",
         # tensorboard 2.15 imports pkg_resources, which setuptools 82 dropped.
         f"setuptools<82; {PYTHON_311}",
         f"tensorflow>=2.20,<2.22; {PYTHON_312}",
         f"tf-keras>=2.20,<2.22; {PYTHON_312}",
         f"tensorboard>=2.20,<2.22; {PYTHON_312}",
+        f"tensorflow-metadata>=1.17.3; {PYTHON_312}",
         "apache-beam[tfrecord]>=2.70",
         # The checksum of every TFRecord; [tfrecord] brings a slow one only.
         "google-crc32c",
@@ -52,6 +54,10 @@ setup(
         "scipy",
         "h5py",
         "pillow>=10.1",
+        # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.
+        "imageio-ffmpeg>=0.5",
+        # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
+        "universal-pathlib>=0.3",
         "pyyaml",
         "tqdm",
     ],

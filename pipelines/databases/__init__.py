@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from pipelines.databases.base import Choices, Database, Sample, check
+from pipelines.databases.base import Choices, Database, Film, Sample, check
 from pipelines.errors import BadUse
 
-__all__ = ["READERS", "Choices", "Database", "Sample", "open_database"]
+__all__ = ["READERS", "Choices", "Database", "Film", "Sample", "open_database"]
 
 # Name: module with `read(path: Path, choices: Choices) -> Database`. Modules load when they
 # are asked for, so that a reader may need a library that the others do not.
 READERS = {
+    "ckplus": "pipelines.databases.ckplus",
     "demo": "pipelines.databases.demo",
     "images": "pipelines.databases.images",
+    "mmi": "pipelines.databases.mmi",
+    "multi_pie": "pipelines.databases.multi_pie",
+    "oulu_casia": "pipelines.databases.oulu_casia",
     "tfd": "pipelines.databases.tfd",
 }
 

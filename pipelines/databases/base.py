@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -25,10 +26,39 @@ _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 class Choices:
     """What a person may ask of a reader beside the folder; every reader has its defaults.
 
-    prealigned: the pictures are faces cropped already.
+    prealigned (images): the pictures are faces cropped already. landmarks (ckplus, images): the
+    database's own landmark files are used instead of a landmark model. peaks (mmi): a CSV with
+    the peak frame of each session. shot (multi_pie): the number of the flash, 0 to 19. session
+    (multi_pie): which of several sessions with the same expression is taken. yaw_sign
+    (multi_pie): 1 or -1, the direction in which a camera's angle counts. label_order (tfd):
+    the classes of the labels 1 to 7. warp (tfd): the fixed eye and mouth positions are carried
+    onto the template instead of resizing the whole crop.
     """
 
     prealigned: bool = False
+    landmarks: bool = False
+    peaks: Path | None = None
+    shot: int = 7
+    session: Literal["earliest", "latest"] = "earliest"
+    yaw_sign: Literal[1, -1] = 1
+    label_order: tuple[str, ...] | None = None
+    warp: bool = False
+
+
+@dataclass(frozen=True)
+class Film:
+    """Which frame of a film a sample is; frames are counted from 0.
+
+    peak: the peak's frame, or None for the middle one, n // 2 of n, which is known once the
+    film is decoded. offset: frames from the peak. halves: the picture may hold two views side
+    by side. turn: degrees counter-clockwise by which the picture has to be turned, None to try
+    all four and keep the one in which a face is found.
+    """
+
+    peak: int | None = None
+    offset: int = 0
+    halves: bool = False
+    turn: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +67,13 @@ class Sample:
 
     key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index
     into `Database.classes`. path: an image file, or pixels: uint8 (H,W) or (H,W,3) for
-    databases that are one big file. train: may be trained on; test: is tested. official:
+    databases that are one big file. film: what to take where `path` is a film. train: may be trained on; test: is tested. official:
     the database's own role in each of its folds (0 unused, 1 train, 2 valid, 3 test).
     fold: the fold that tests this subject, where the user says so. intensity: 0 neutral to
     1 peak. yaw: degrees. aligned: already a cropped face, to be resized and not searched.
+    Where a face lies may be known beforehand, in the picture's pixels: landmarks, a text file of
+    68 rows "x y"; box, left, top, right, bottom; anchors, the centres of the eye on the
+    picture's left, of the other eye and of the mouth, x y each.
     """
 
     key: str
@@ -48,6 +81,7 @@ class Sample:
     subject: str
     path: str | None = None
     pixels: np.ndarray | None = None
+    film: Film | None = None
     train: bool = True
     test: bool = True
     official: tuple[int, ...] | None = None
@@ -56,6 +90,9 @@ class Sample:
     intensity: float = 1.0
     yaw: float = 0.0
     aligned: bool = False
+    landmarks: str | None = None
+    box: tuple[int, int, int, int] | None = None
+    anchors: tuple[float, float, float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
