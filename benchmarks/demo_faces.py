@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
-import platform
-import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+from benchmarks.machine import heading
 from pipelines.alignment import FaceAligner, NoFaceFound
 from pipelines.demo_faces import render_database
 from pipelines.errors import command
@@ -116,16 +113,6 @@ def report_accuracy(rows: list[dict[str, str]], features: np.ndarray, name: str)
     print(f"HOG + logistic regression, {name}, n = {len(rows)}: {result['all']:.1%} ({each})")
 
 
-def _commit() -> str:
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
     """Renders, measures and prints."""
@@ -135,9 +122,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--jobs", type=int, help="processes (the cores)")
     options = parser.parse_args(argv)
-    arguments = sys.argv[1:] if argv is None else argv
-    print(f"command: {shlex.join(['python', '-m', 'benchmarks.demo_faces', *arguments])}")
-    print(f"commit: {_commit()}; host: {os.cpu_count()} cores, {platform.machine()}")
+    print(heading("benchmarks.demo_faces", argv))
     with tempfile.TemporaryDirectory() as scratch:
         frontal, posed = Path(scratch, "frontal"), Path(scratch, "posed")
         started = time.process_time(), time.perf_counter()

@@ -3,16 +3,65 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from pipelines.databases import READERS, Choices
 from pipelines.demo_source import DEMO_FRAMES, DEMO_SEED, DEMO_SUBJECTS
 from pipelines.errors import BadUse
+from pipelines.files import location
 from pipelines.folds import RULES, VALID_SHARE
+from pipelines.tasks import RECORDS_A_SHARD
 
-# About 25 MB a shard at 25 KB a face: small enough to sort in memory on any worker, large
-# enough to read fast.
-RECORDS_A_SHARD = 1000
+# A field of Choices: the databases that know it, what it does, and how argparse reads it.
+_READERS_OPTIONS = (
+    (
+        "prealigned",
+        ("images",),
+        "the pictures are cropped faces, to be resized and not searched",
+        {"action": "store_true"},
+    ),
+    (
+        "landmarks",
+        ("ckplus", "images"),
+        "align by the landmark files that come with the pictures",
+        {"action": "store_true"},
+    ),
+    (
+        "peaks",
+        ("mmi",),
+        "CSV session,frame[,label,orientation]; without it the middle frame is the peak",
+        {"type": location, "metavar": "FILE"},
+    ),
+    (
+        "shot",
+        ("multi_pie",),
+        "number of the flash, 0 to 19 (7, the frontal one)",
+        {"type": int, "choices": range(20), "metavar": "N"},
+    ),
+    (
+        "session",
+        ("multi_pie",),
+        "which of several sessions of one expression counts (earliest)",
+        {"choices": ("earliest", "latest")},
+    ),
+    (
+        "yaw_sign",
+        ("multi_pie",),
+        "1, or -1 where the cameras' angles count the other way",
+        {"type": int, "choices": (1, -1)},
+    ),
+    (
+        "label_order",
+        ("tfd",),
+        "the classes of the labels 1 to 7, in order, with commas",
+        {"type": lambda text: tuple(text.split(",")), "metavar": "NAMES"},
+    ),
+    (
+        "warp",
+        ("tfd",),
+        "carry the eyes and the mouth onto the template instead of resizing the crop",
+        {"action": "store_true"},
+    ),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,9 +75,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--db", default="demo", choices=sorted(READERS), help="default: demo")
     made.add_argument(
-        "--input", type=Path, help="the database's folder or file; demo renders one if not given"
+        "--input",
+        type=location,
+        help="the database's folder or file, or gs://…; demo renders one if not given",
     )
-    made.add_argument("--output", type=Path, help="default: data/<db>")
+    made.add_argument("--output", type=location, help="default: data/<db>")
     made.add_argument("--shards", type=int, help=f"files a fold; default 1 per {RECORDS_A_SHARD}")
     made.add_argument(
         "--overwrite", action="store_true", help="replace the data of another database"
@@ -50,9 +101,11 @@ def parser() -> argparse.ArgumentParser:
     )
     faces = made.add_argument_group("faces")
     faces.add_argument(
-        "--prealigned",
-        action="store_true",
-        help="images: the pictures are cropped faces, to be resized and not searched",
+        "--points",
+        type=int,
+        choices=(68, 5),
+        default=68,
+        help="landmarks that a face is aligned by; default %(default)s, the paper's kind",
     )
     faces.add_argument(
         "--max-rejects",
@@ -60,6 +113,11 @@ def parser() -> argparse.ArgumentParser:
         default=1.0,
         help="share of the pictures, 0 to 1, beyond which the job fails; default %(default)s",
     )
+    reader = made.add_argument_group("what one reader knows")
+    for name, databases, text, settings in _READERS_OPTIONS:
+        reader.add_argument(
+            _flag(name), help=f"{', '.join(databases)}: {text}", default=None, **settings
+        )
     demo = made.add_argument_group("the demo database, where it is rendered first")
     demo.add_argument("--demo-subjects", type=int, default=DEMO_SUBJECTS)
     demo.add_argument("--demo-seed", type=int, default=DEMO_SEED)
@@ -69,6 +127,16 @@ def parser() -> argparse.ArgumentParser:
 
 def choices(args: argparse.Namespace) -> Choices:
     """The reader's choices; `BadUse` for one that the chosen database does not know."""
-    if args.prealigned and args.db != "images":
-        raise BadUse(f"--prealigned is for images, not for --db {args.db}")
-    return Choices(prealigned=args.prealigned)
+    asked = {}
+    for name, databases, _, _ in _READERS_OPTIONS:
+        value = getattr(args, name)
+        if value is None:
+            continue
+        if args.db not in databases:
+            raise BadUse(f"{_flag(name)} is for {' and '.join(databases)}, not for --db {args.db}")
+        asked[name] = value
+    return Choices(**asked)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -12,15 +12,18 @@ import functools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import google_crc32c
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from pipelines.errors import FailedWork
+from pipelines.files import Location
 
 CHIP_SIZE = 128
+
+# What a TFRecord adds to its payload: its length, and two CRCs.
+FRAME_BYTES = 16
 
 # The role of a record in one fold, TFD's own coding.
 UNUSED, TRAIN, VALID, TEST = 0, 1, 2, 3
@@ -126,30 +129,37 @@ def framed(payload: bytes) -> bytes:
     return length + _masked_crc(length) + payload + _masked_crc(payload)
 
 
-def read_records(path: str | Path) -> Iterator[bytes]:
+def read_records(path: Location) -> Iterator[bytes]:
     """Yields the payloads of a TFRecord file, every CRC checked.
 
     Raises `FailedWork` naming the file and the record when it is cut short or damaged. A
     file cut exactly between two records reads short without an error: compare the count
     with the manifest's (`pipelines.manifest.verify`).
     """
-    path = Path(path)
     left = path.stat().st_size
     with path.open("rb") as file:
         index = 0
         while left:
-            head = file.read(12)
-            # The length is checked before it is believed: a flipped bit there would ask
-            # for petabytes.
-            if len(head) < 12 or head[8:] != _masked_crc(head[:8]):
-                raise FailedWork(f"{path}: record {index} is damaged or cut short; write it again")
-            size = struct.unpack("<Q", head[:8])[0]
-            body = file.read(size + 4) if size + 16 <= left else b""
-            if len(body) < size + 4 or body[size:] != _masked_crc(body[:size]):
-                raise FailedWork(f"{path}: record {index} is damaged or cut short; write it again")
-            yield body[:size]
-            left -= size + 16
+            payload = read_record(file, left, f"{path}: record {index}")
+            yield payload
+            left -= len(payload) + FRAME_BYTES
             index += 1
+
+
+def read_record(file: BinaryIO, left: int, name: str) -> bytes:
+    """The payload of the record that starts here, `left` bytes before the end at the most.
+
+    Raises `FailedWork`, calling the record `name`, if it is cut short or damaged.
+    """
+    head = file.read(12)
+    # The length is checked before it is believed: a flipped bit there would ask for petabytes.
+    if len(head) < 12 or head[8:] != _masked_crc(head[:8]):
+        raise FailedWork(f"{name} is damaged or cut short; write it again")
+    size = struct.unpack("<Q", head[:8])[0]
+    body = file.read(size + 4) if size + FRAME_BYTES <= left else b""
+    if len(body) < size + 4 or body[size:] != _masked_crc(body[:size]):
+        raise FailedWork(f"{name} is damaged or cut short; write it again")
+    return body[:size]
 
 
 def _masked_crc(data: bytes) -> bytes:

@@ -1,25 +1,54 @@
-"""Outputs that appear whole or not at all: write under a temporary name, then rename."""
+"""Outputs that appear whole or not at all: write under a temporary name, then rename.
+
+A place is a path on this machine or, with a scheme (`gs://bucket/x`), one in a store that
+universal_pathlib reaches; both have pathlib's methods.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from upath import UPath
+
+Location: TypeAlias = Path | UPath
+
+_LOCK = ".lock"
 
 
-def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
-    """Writes `content` to `path` so that a reader sees the old file or the new one."""
-    path = Path(path)
+def location(text: str | os.PathLike | Location) -> Location:
+    """The place that `text` names: a `Path` unless it starts with a scheme. A place is itself."""
+    if isinstance(text, Location):
+        return text
+    name = os.fspath(text)
+    if name.startswith("file://"):
+        return Path(name.removeprefix("file://"))
+    return UPath(name) if "://" in name else Path(name)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike | Location) -> Iterator[BinaryIO]:
+    """A binary file to write, which takes the name `path` when the block ends without error.
+
+    A reader sees the old file or the new one. Stores such as gs:// give that by themselves.
+    """
+    path = location(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    if not isinstance(path, Path):
+        with path.open("wb") as file:
+            yield file
+        return
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
@@ -29,18 +58,34 @@ def write_whole(path: str | os.PathLike, content: bytes | str) -> None:
         raise
 
 
+def write_whole(path: str | os.PathLike | Location, content: bytes | str) -> None:
+    """Writes `content` to `path`; see `writing`."""
+    with writing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
 @contextlib.contextmanager
-def folder_whole(path: str | os.PathLike) -> Iterator[Path]:
+def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
     """Yields a temporary folder beside `path`; on success it takes `path`'s place.
 
-    On any exception the temporary folder is removed and `path` stays as it was.
+    On any exception the temporary folder is removed and `path` stays as it was. What a killed
+    process left behind is removed first. A store cannot rename a folder: there `path` itself
+    is emptied and yielded, and whoever writes into it has to write last what says that it is
+    whole.
     """
-    path = Path(path)
+    path = location(path)
+    if not isinstance(path, Path):
+        with _emptied(path):
+            yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     os.chmod(temporary, 0o755)
     try:
-        yield temporary
+        with _locked(temporary):
+            yield temporary
+        (temporary / _LOCK).unlink()
         old = None
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
@@ -53,7 +98,49 @@ def folder_whole(path: str | os.PathLike) -> Iterator[Path]:
         raise
 
 
-def sha256_of(path: str | os.PathLike) -> str:
+def sha256_of(path: str | os.PathLike | Location) -> str:
     """The SHA-256 of a file's bytes, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    path = location(path)
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _emptied(path: UPath) -> Iterator[None]:
+    if path.exists():
+        path.rmdir(recursive=True)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        path.rmdir(recursive=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds a lock that ends with this process, however it ends."""
+    made = folder / f"{_LOCK}.new"
+    with made.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Locked before it has its name: nobody sees it free while its owner lives.
+        os.replace(made, folder / _LOCK)
+        yield
+
+
+def _sweep(path: Path) -> None:
+    """Removes temporary folders of `path` whose process is gone, and puts the old folder back
+    where one was killed between taking it away and putting the new one in its place."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        if left.name.startswith(f".{path.name}.old."):
+            old = left / path.name
+            if old.exists() and not path.exists():
+                os.replace(old, path)
+            shutil.rmtree(left, ignore_errors=True)
+            continue
+        with contextlib.suppress(OSError), (left / _LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)

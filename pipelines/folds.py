@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,18 +14,23 @@ from pipelines.examples import TEST, TRAIN, UNUSED, VALID
 
 VALID_SHARE = 0.1
 RULES = ("step", "contiguous")
+PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 
 
 @dataclass(frozen=True)
 class Division:
     """The folds of a database. splits: one role per fold for every sample key; home: the
     fold under which a record is stored; subject_independent: whether no person is both
-    trained on and tested in any fold."""
+    trained on and tested in any fold; rule: "step" or "contiguous", "given" where the user's
+    CSV names the folds, "official" where the database does; valid_share: part of the training
+    subjects that validates (0 for official folds: theirs is official too)."""
 
     folds: int
     splits: dict[str, tuple[int, ...]]
     home: dict[str, int]
     subject_independent: bool
+    rule: str = RULES[0]
+    valid_share: float = 0.0
 
 
 def divide(
@@ -71,10 +78,13 @@ def divide(
             raise BadUse(
                 f"the CSV's fold column names {count} folds; --folds cannot differ from it"
             )
+        rule = "given"
     splits = _subject_splits(database.samples, tested_in, count, valid_share)
     check_subjects(database.samples, splits)
     home = {sample.key: tested_in[sample.subject] for sample in database.samples}
-    return Division(count, splits, home, subject_independent=True)
+    return Division(
+        count, splits, home, subject_independent=True, rule=rule, valid_share=float(valid_share)
+    )
 
 
 def validation_subjects(subjects: Sequence[str], share: float, fold: int) -> set[str]:
@@ -92,21 +102,45 @@ def validation_subjects(subjects: Sequence[str], share: float, fold: int) -> set
 
 def check_subjects(samples: Iterable[Sample], splits: dict[str, tuple[int, ...]]) -> None:
     """`FailedWork` if in any fold a person has two of the roles train, valid and test."""
-    roles: dict[tuple[int, str], int] = {}
-    for sample in samples:
-        for fold, role in enumerate(splits[sample.key]):
-            if role != UNUSED and roles.setdefault((fold, sample.subject), role) != role:
-                raise FailedWork(f"subject {sample.subject} crosses the splits of fold {fold}")
+    refuse_crossing((sample.subject, splits[sample.key]) for sample in samples)
 
 
-def count_roles(splits: Iterable[tuple[int, ...]], folds: int) -> list[dict[str, int]]:
-    """How many records train, validate and test in each fold."""
-    counts = [{"train": 0, "valid": 0, "test": 0} for _ in range(folds)]
-    names = {TRAIN: "train", VALID: "valid", TEST: "test"}
-    for roles in splits:
+def refuse_crossing(roles: Iterable[tuple[str, Sequence[int]]]) -> None:
+    """`check_subjects` of (subject, one role a fold) pairs, in any order."""
+    for subject, fold in crossing(roles):
+        raise FailedWork(f"subject {subject} crosses the splits of fold {fold}")
+
+
+def crossing(roles: Iterable[tuple[str, Sequence[int]]]) -> list[tuple[str, int]]:
+    """Every (subject, fold) in which a person has two of the roles train, valid and test."""
+    first: dict[tuple[str, int], int] = {}
+    found = set()
+    for subject, splits in {(subject, tuple(splits)) for subject, splits in roles}:
+        for fold, role in enumerate(splits):
+            if role != UNUSED and first.setdefault((subject, fold), role) != role:
+                found.add((subject, fold))
+    return sorted(found)
+
+
+def lookalikes(subjects: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ by case, surrounding blanks or Unicode form alone.
+
+    "Anna" and "anna " may be one person, who would then be both trained on and tested.
+    """
+    groups = defaultdict(set)
+    for subject in subjects:
+        groups[unicodedata.normalize("NFKC", subject).strip().casefold()].add(subject)
+    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+
+
+def count_roles(splits: Iterable[tuple[tuple[int, ...], int]], folds: int) -> list[dict[str, int]]:
+    """How many records train, validate and test in each fold, from (roles, how many) pairs."""
+    counts = [dict.fromkeys(PARTS, 0) for _ in range(folds)]
+    names = {role: name for name, role in PARTS.items()}
+    for roles, number in splits:
         for fold, role in enumerate(roles):
             if role != UNUSED:
-                counts[fold][names[role]] += 1
+                counts[fold][names[role]] += number
     return counts
 
 
@@ -165,4 +199,4 @@ def _official(database: Database, folds: int | None) -> Division:
         splits[sample.key] = roles
         # Stored once: under the first fold that tests it, or in turn if none does.
         home[sample.key] = roles.index(TEST) if TEST in roles else index % count
-    return Division(count, splits, home, subject_independent=False)
+    return Division(count, splits, home, subject_independent=False, rule="official")

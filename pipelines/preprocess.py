@@ -11,126 +11,125 @@ from __future__ import annotations
 import pipelines.quiet_beam  # noqa: F401
 
 # isort: split
+import json
 import logging
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines import arguments, steps
+from pipelines import arguments, spill, steps
 from pipelines.alignment import landmark_model_path
 from pipelines.beam_options import pipeline_options, runs_here
 from pipelines.databases import Database, open_database
 from pipelines.demo_source import rendered
 from pipelines.errors import BadUse, FailedWork, FesrError, command
-from pipelines.files import folder_whole
-from pipelines.finish import finish, write_result
+from pipelines.files import Location, folder_whole, location
+from pipelines.finish import finish
 from pipelines.folds import Division, divide
-from pipelines.manifest import Manifest, load, shard_path
+from pipelines.manifest import Manifest, database_in
 from pipelines.progress import watched
 from pipelines.reports import closing_report, findings_report
+from pipelines.tasks import plan, write_plan
 
-
-def plan(database: Database, division: Division, shards: int | None = None) -> list[steps.Task]:
-    """What is to be done, one task a sample, in key order.
-
-    Each fold's samples are cut into `shards` files (by default as many as keep a file at
-    `arguments.RECORDS_A_SHARD`) in key order, so that which file a face goes to depends on nothing
-    but the database.
-    """
-    by_fold: dict[int, list] = defaultdict(list)
-    for sample in database.samples:
-        by_fold[division.home[sample.key]].append(sample)
-    tasks = []
-    for fold, samples in sorted(by_fold.items()):
-        count = min(shards or -(-len(samples) // arguments.RECORDS_A_SHARD), len(samples))
-        for index, sample in enumerate(samples):
-            tasks.append(
-                steps.Task(
-                    sample=sample,
-                    class_name=database.classes[sample.label],
-                    source=database.source(sample),
-                    splits=division.splits[sample.key],
-                    shard=shard_path(fold, index * count // len(samples), count),
-                )
-            )
-    return tasks
+_PLAN = ".plan"
 
 
 def build(
     pipeline: beam.Pipeline,
     database: Database,
     folds: Division,
-    output: str | Path,
+    output: Location,
     shards: int | None = None,
+    points: int = 68,
     ticks: str | None = None,
 ) -> None:
-    """Adds the job to `pipeline`: shards under `output`, then `job.json` with what was
-    written and what was rejected. ticks: see `steps`; a file that shows progress.
+    """Adds the job to `pipeline`: shards under `output`, then `job.json` with what was written
+    and what was rejected.
+
+    points: of the landmark model, 68 or 5. ticks: see `steps`; a file that shows progress.
     """
-    output = str(output)
+    chunks = write_plan(output / _PLAN, plan(database, folds, shards))
+    place = (str(output), ticks)
     decoded = (
         pipeline
-        | "Read samples" >> beam.Create(plan(database, folds, shards))
-        # Without this, the few bytes of the task list stay one bundle and one worker.
+        | "Plan" >> beam.Create(chunks)
+        # Without this, the few bytes of the list stay one bundle and one worker.
         | "Spread over workers" >> beam.Reshuffle()
-        | "Decode" >> beam.ParDo(steps.Decode(ticks)).with_outputs(steps.REJECTED, main="good")
+        | "Read tasks" >> beam.ParDo(steps.ReadTasks(str(output / _PLAN)))
+        | "Decode" >> beam.ParDo(steps.Decode(*place)).with_outputs(steps.REJECTED, main="good")
     )
-    align = steps.Align(ticks, search=_searches(database))
+    align = steps.Align(*place, search=_searches(database), points=points)
     aligned = decoded.good | "Align" >> beam.ParDo(align).with_outputs(steps.REJECTED, main="good")
     written = (
         aligned.good
         | "Encode"
-        >> beam.ParDo(steps.Encode(ticks)).with_output_types(tuple[str, tuple[str, bytes]])
+        >> beam.ParDo(steps.Encode(*place)).with_output_types(
+            tuple[str, tuple[str, str, int, int, str]]
+        )
         | "Group by shard" >> beam.GroupByKey()
-        | "Write shards" >> beam.ParDo(steps.WriteShard(output))
+        | "Write shards" >> beam.ParDo(steps.WriteShard(str(output)))
     )
     rejected = (decoded[steps.REJECTED], aligned[steps.REJECTED]) | "Rejects" >> beam.Flatten()
     _ = (
         pipeline
-        | "Once" >> beam.Create([output])
+        | "Once" >> beam.Create([str(output)])
         | "Write result"
-        >> beam.Map(write_result, beam.pvalue.AsList(written), beam.pvalue.AsList(rejected))
+        >> beam.Map(steps.write_result, beam.pvalue.AsList(written), beam.pvalue.AsList(rejected))
     )
 
 
 def preprocess(
     database: Database,
     division: Division,
-    output: Path,
+    output: Location,
     options: PipelineOptions,
     shards: int | None = None,
+    points: int = 68,
     max_rejects: float = 1.0,
 ) -> tuple[Manifest, dict[str, int]]:
     """Runs the job and puts the finished folder in `output`'s place, whole or not at all.
 
-    Returns its manifest and how many faces each rung of the detection ladder found. Raises
-    `FailedWork` if no sample could be used, if more than the share
-    `max_rejects` was rejected, or if one was lost on the way.
+    Returns its manifest and how many faces were found how: by each rung of the detection
+    ladder, by landmarks that came with them, and so on. Raises `FailedWork` if no sample could
+    be used, if more than the share `max_rejects` was rejected, or if one was lost on the way.
     """
     if _searches(database):
         # Missing, it is better missed here than by every worker.
-        landmark_model_path()
+        landmark_model_path(points)
     with folder_whole(output) as folder:
-        ticks = folder / ".progress"
-        ticks.touch()
+        ticks = _ticks(folder, options)
         pipeline = beam.Pipeline(options=options)
-        build(
-            pipeline, database, division, folder, shards, str(ticks) if runs_here(options) else None
-        )
+        build(pipeline, database, division, folder, shards, points, ticks)
         with watched(ticks, len(database.samples), "aligning faces"):
-            result = _run(pipeline)
-        ticks.unlink()
+            _run(pipeline)
+        found = json.loads((folder / steps.RESULT).read_text(encoding="utf-8"))["found"]
+        for name in (_PLAN, *([Path(ticks).name] if ticks else [])):
+            (folder / name).unlink()
+        for part in (folder / spill.FOLDER).glob("*"):
+            part.unlink()
+        if (folder / spill.FOLDER).exists():
+            (folder / spill.FOLDER).rmdir()
         manifest = finish(folder, database, division, max_rejects)
-    scales = result.metrics().query(beam.metrics.MetricsFilter().with_namespace("scales"))
-    return manifest, {found.key.metric.name: found.committed for found in scales["counters"]}
+    return manifest, found
+
+
+def _ticks(folder: Location, options: PipelineOptions) -> str | None:
+    if not (isinstance(folder, Path) and runs_here(options)):
+        return None
+    path = folder / ".progress"
+    path.touch()
+    return str(path)
 
 
 def _searches(database: Database) -> bool:
-    return not all(sample.aligned for sample in database.samples)
+    """Whether a face has to be found, or measured, anywhere."""
+    return any(
+        not (sample.aligned or sample.landmarks or sample.anchors) or sample.film
+        for sample in database.samples
+    )
 
 
 def _run(pipeline: beam.Pipeline) -> PipelineResult:
@@ -153,7 +152,7 @@ def _run(pipeline: beam.Pipeline) -> PipelineResult:
         raise
 
 
-def _check_output(output: Path, source: Path | None, name: str, overwrite: bool) -> None:
+def _check_output(output: Location, source: Location | None, name: str, overwrite: bool) -> None:
     """Refuses to replace anything but an earlier result, unasked one of another database."""
     if source is not None and source.resolve().is_relative_to(output.resolve()):
         raise BadUse(f"--output {output} would replace the --input {source}; choose another")
@@ -161,15 +160,12 @@ def _check_output(output: Path, source: Path | None, name: str, overwrite: bool)
         return
     if output.is_dir() and not any(output.iterdir()):
         return
-    try:
-        earlier = load(output)
-    except BadUse:
+    earlier = database_in(output)
+    if earlier is None:
+        raise BadUse(f"{output} exists and is not a preprocessed folder; choose another --output")
+    if earlier != name and not overwrite:
         raise BadUse(
-            f"{output} exists and is not a preprocessed folder; choose another --output"
-        ) from None
-    if earlier.database != name and not overwrite:
-        raise BadUse(
-            f"{output} holds the database {earlier.database!r}; choose another --output, or add "
+            f"{output} holds the database {earlier!r}; choose another --output, or add "
             "--overwrite to replace it"
         )
 
@@ -180,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     args, rest = parser.parse_known_args(argv)
     own = [text for action in parser._actions for text in action.option_strings]
     options = pipeline_options(rest, own)
-    output = args.output or Path("data") / args.db
+    output = args.output or location(Path("data") / args.db)
     if args.shards is not None and args.shards < 1:
         raise BadUse(f"--shards {args.shards}: a fold needs at least one file")
     if not 0 <= args.max_rejects <= 1:
@@ -204,10 +200,10 @@ def main(argv: list[str] | None = None) -> int:
     if database.findings:
         print(findings_report(database.findings))
     replaced = output.exists()
-    manifest, scales = preprocess(
-        database, division, output, options, args.shards, args.max_rejects
+    manifest, found = preprocess(
+        database, division, output, options, args.shards, args.points, args.max_rejects
     )
-    print(closing_report(manifest, output, scales, replaced))
+    print(closing_report(manifest, output, found, replaced))
     return 0
 
 

@@ -13,13 +13,17 @@ _SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def watched(ticks: Path, total: int, title: str) -> Iterator[None]:
-    """Shows a bar of `total` while the block runs; `ticks` has one byte per finished item.
+def watched(ticks: str | None, total: int, title: str) -> Iterator[None]:
+    """Shows a bar of `total` while the block runs; the file `ticks` has one byte per finished
+    item. None shows nothing: a cluster has a page of its own.
 
     Counting bytes works for workers in threads and in other processes alike, and asks
     nothing of the runner.
     """
-    done = threading.Event()
+    if ticks is None:
+        yield
+        return
+    file, done = Path(ticks), threading.Event()
     with tqdm(total=total, desc=title, unit="image") as bar:
 
         def follow() -> None:
@@ -27,7 +31,7 @@ def watched(ticks: Path, total: int, title: str) -> Iterator[None]:
             while not last:
                 last = done.wait(_SECONDS)
                 with contextlib.suppress(FileNotFoundError):
-                    bar.update(ticks.stat().st_size - bar.n)
+                    bar.update(file.stat().st_size - bar.n)
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from pipelines import contact_sheet
+from pipelines import contact_sheet, fold_manifest, page
+from pipelines.files import Location
+from pipelines.losses import losses
 from pipelines.manifest import NAME, Finding, Manifest
 
 _SHOWN_REJECTS = 20
+_SHOWN_LOSSES = 5
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -38,7 +40,9 @@ def findings_report(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def closing_report(manifest: Manifest, output: Path, scales: dict[str, int], replaced: bool) -> str:
+def closing_report(
+    manifest: Manifest, output: Location, scales: dict[str, int], replaced: bool
+) -> str:
     """The job's last words, from the manifest that it wrote."""
     counts = manifest.counts
     parts = [
@@ -65,11 +69,31 @@ def closing_report(manifest: Manifest, output: Path, scales: dict[str, int], rep
         parts.append(table(("source", "class", "subject", "reason"), rows))
         if len(manifest.rejects) > _SHOWN_REJECTS:
             parts.append(f"  … and {len(manifest.rejects) - _SHOWN_REJECTS} more")
+        parts += _losses(manifest)
     parts.extend(f"note: {note}" for note in manifest.notes)
+    parts.extend(f"{each.severity.lower()}: {each.text}" for each in manifest.anomalies)
     if replaced:
         parts.append(f"the data that {output} held before was replaced")
     parts.append(
         f"data     {output} ({len(manifest.shards)} TFRecord files, digest "
-        f"{manifest.digest[:12]})\npicture  {output / contact_sheet.NAME}"
+        f"{manifest.digest[:12]})\nfolds    {output / fold_manifest.NAME} (digest "
+        f"{manifest.fold_digest[:12]})\n"
+        f"page     {output / page.NAME}\npicture  {output / contact_sheet.NAME}"
     )
     return "\n".join(parts)
+
+
+def _losses(manifest: Manifest) -> list[str]:
+    """Where pictures were lost, worst first, in a few lines."""
+    lines = []
+    for what in ("class", "subject"):
+        lost = [each for each in losses(manifest.counts, what) if each.rejected]
+        rows = [
+            (each.name or "(none)", each.read, each.aligned, each.rejected, f"{each.share:.1%}")
+            for each in lost[:_SHOWN_LOSSES]
+        ]
+        lines.append(f"lost by {what}, worst first:")
+        lines.append(table((what, "read", "aligned", "rejected", "share"), rows))
+        if len(lost) > _SHOWN_LOSSES:
+            lines.append(f"  … and {len(lost) - _SHOWN_LOSSES} more in {page.NAME}")
+    return lines

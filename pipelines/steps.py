@@ -5,48 +5,51 @@ They live apart from the command so that worker processes import them by name.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 from apache_beam.metrics import Metrics
 
-from pipelines import alignment, examples, images
+from pipelines import alignment, examples, films, images, spill
 from pipelines.databases.base import Sample
-from pipelines.files import write_whole
+from pipelines.files import Location, location, write_whole
 from pipelines.manifest import Reject, Shard
+from pipelines.tasks import Chunk, Task, read_chunk
 
 REJECTED = "rejected"
+REJECT_PICTURES = "rejects"
+RESULT = "job.json"
+_THUMBNAIL = 128
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A sample and everything that was decided about it before the job began.
+class ReadTasks(beam.DoFn):
+    """Chunk → lists of tasks of one source, from the plan's file."""
 
-    shard: the path, relative to the output, of the file that will hold it. source: where it
-    came from, as a reject names it. splits: its role in every fold.
-    """
+    def __init__(self, plan: str) -> None:
+        self._plan = plan
 
-    sample: Sample
-    class_name: str
-    source: str
-    splits: tuple[int, ...]
-    shard: str
+    def process(self, chunk: Chunk) -> Iterator[list[Task]]:
+        yield from read_chunk(location(self._plan), chunk)
 
 
 class _Step(beam.DoFn):
     """A step that may reject a sample, and that counts the samples it has finished with.
 
-    ticks: a file that grows by one byte a finished sample, which the command watches on
-    its own machine to show progress (Beam's local runner reports metrics only at the end);
-    None where worker and command share no disk.
+    folder: the output. ticks: a file that grows by one byte a finished sample, which the
+    command watches on its own machine to show progress (Beam's local runner reports metrics
+    only at the end); None where worker and command share no disk.
     """
 
-    def __init__(self, ticks: str | None) -> None:
+    def __init__(self, folder: str, ticks: str | None) -> None:
+        self._folder = folder
         self._ticks = ticks
         self._count = Metrics.counter("faces", type(self).__name__.lower())
 
@@ -59,68 +62,128 @@ class _Step(beam.DoFn):
             finally:
                 os.close(descriptor)
 
-    def _rejected(self, task: Task, reason: object) -> beam.pvalue.TaggedOutput:
+    def _rejected(
+        self, task: Task, reason: object, image: np.ndarray | None = None
+    ) -> beam.pvalue.TaggedOutput:
+        """A reject for the list, and its picture, where there is one, for people to look at."""
         Metrics.counter("faces", REJECTED).inc()
         self._finished()
+        sample, picture = task.sample, ""
+        if image is not None:
+            name = hashlib.sha256(sample.key.encode()).hexdigest()[:16]
+            picture = f"{REJECT_PICTURES}/{name}.png"
+            thumbnail = images.encode_png(images.within(image, _THUMBNAIL))
+            write_whole(location(self._folder) / picture, thumbnail)
         reject = Reject(
-            task.sample.key, task.source, task.class_name, task.sample.subject, str(reason)
+            sample.key, task.source, task.class_name, sample.subject, str(reason), picture
         )
         return beam.pvalue.TaggedOutput(REJECTED, reject)
 
 
 class Decode(_Step):
-    """Task → (task, uint8 image); a picture that cannot be read is rejected."""
+    """Tasks of one source → (task, uint8 image) each; what cannot be read is rejected."""
 
-    def process(self, task: Task) -> Iterator:
-        sample = task.sample
-        try:
-            image = sample.pixels if sample.path is None else images.read(sample.path)
-        except images.UnreadableImage as reason:
-            yield self._rejected(task, reason)
+    def setup(self) -> None:
+        # Only films need it, to find out how they lie. No property: Beam looks at every
+        # attribute of a step before it pickles it, and would send the models along.
+        self._aligner: alignment.FaceAligner | None = None
+
+    def process(self, tasks: list[Task]) -> Iterator:
+        if tasks[0].sample.film is not None:
+            yield from self._frames(tasks)
             return
-        self._count.inc()
-        yield task, image
+        for task in tasks:
+            sample = task.sample
+            try:
+                image = (
+                    images.read(location(sample.path)) if sample.pixels is None else sample.pixels
+                )
+            except images.UnreadableImage as reason:
+                yield self._rejected(task, reason)
+                continue
+            self._count.inc()
+            yield task, image
+
+    def _frames(self, tasks: list[Task]) -> Iterator:
+        """Frames of one film, turned and cut as its middle frame shows a face."""
+        path, film = location(tasks[0].sample.path), tasks[0].sample.film
+        try:
+            count = films.count_frames(path)
+            middle = films.select(dataclasses.replace(film, offset=0), count)
+            numbers = [films.select(task.sample.film, count) for task in tasks]
+            wanted = sorted({middle, *numbers})
+            frames = dict(zip(wanted, films.read_frames(path, wanted), strict=True))
+        except films.UnreadableFilm as reason:
+            for task in tasks:
+                yield self._rejected(task, reason)
+            return
+        view = films.choose_view(frames[middle], film, self._certainty)
+        for task, number in zip(tasks, numbers, strict=True):
+            if view is None:
+                reason = f"no face found in any orientation of frame {middle}"
+                yield self._rejected(task, reason, frames[middle])
+                continue
+            self._count.inc()
+            sample = dataclasses.replace(task.sample, frame=number)
+            yield (
+                dataclasses.replace(task, sample=sample),
+                np.ascontiguousarray(films.look(frames[number], view)),
+            )
+
+    def _certainty(self, image: np.ndarray) -> float:
+        if self._aligner is None:
+            self._aligner = alignment.FaceAligner()
+        return self._aligner.certainty(np.ascontiguousarray(image))
 
 
 class Align(_Step):
-    """(task, image) → (task, chip, eyes); a picture without a face is rejected.
+    """(task, image) → (task, chip, eyes, how it was found); no face is a reject.
 
-    Cropped faces are resized and not searched; their eyes are zeros, for not known. Where
-    all are (search=False), no model is loaded.
+    Cropped faces are resized and not searched; their eyes are zeros, for not known. Where no
+    sample has to be searched for landmarks (search=False), no model is loaded.
     """
 
-    def __init__(self, ticks: str | None, search: bool) -> None:
-        super().__init__(ticks)
-        self._search = search
+    def __init__(self, folder: str, ticks: str | None, search: bool, points: int) -> None:
+        super().__init__(folder, ticks)
+        self._search, self._points = search, points
 
     def setup(self) -> None:
         # Models are read where the work is done: they take a second and do not pickle.
         if self._search:
-            self._aligner = alignment.FaceAligner()
+            self._aligner = alignment.FaceAligner(self._points)
 
     def process(self, element: tuple[Task, np.ndarray]) -> Iterator:
         task, image = element
-        if task.sample.aligned:
+        sample = task.sample
+        if sample.aligned:
             self._count.inc()
-            yield task, alignment.resize_to_chip(image), (0.0,) * 4
+            yield task, alignment.resize_to_chip(image), (0.0,) * 4, "cropped"
             return
         try:
-            face = self._aligner.align(image)
+            face = self._align(sample, image)
         except alignment.NoFaceFound as reason:
-            yield self._rejected(task, reason)
+            yield self._rejected(task, reason, image)
             return
         self._count.inc()
-        Metrics.counter("scales", face.scale).inc()
-        yield task, face.chip, tuple(float(value) for value in face.eyes)
+        yield task, face.chip, tuple(float(value) for value in face.eyes), face.scale
+
+    def _align(self, sample: Sample, image: np.ndarray) -> alignment.AlignedFace:
+        if sample.landmarks is not None:
+            points = alignment.read_landmarks(_text(location(sample.landmarks)))
+            return alignment.align_by_landmarks(image, points)
+        if sample.anchors is not None:
+            return alignment.align_by_anchors(image, sample.anchors)
+        return self._aligner.align(image, sample.box)
 
 
 class Encode(_Step):
-    """(task, chip, eyes) → (shard, (key, serialised tf.Example))."""
+    """(task, chip, eyes, how) → (shard, place of the record in this bundle's part)."""
 
-    def process(
-        self, element: tuple[Task, np.ndarray, tuple[float, float, float, float]]
-    ) -> Iterator[tuple[str, tuple[str, bytes]]]:
-        task, chip, eyes = element
+    def start_bundle(self) -> None:
+        self._part: spill.Part | None = None
+
+    def process(self, element: tuple[Task, np.ndarray, tuple[float, ...], str]) -> Iterator:
+        task, chip, eyes, how = element
         sample = task.sample
         record = examples.Record(
             key=sample.key,
@@ -134,24 +197,56 @@ class Encode(_Step):
             yaw=sample.yaw,
             eyes=eyes,
         )
+        if self._part is None:
+            self._part = spill.Part(location(self._folder))
+        ref = self._part.append(sample.key, examples.framed(examples.encode(record)), how)
         self._count.inc()
         self._finished()
-        yield task.shard, (sample.key, examples.encode(record))
+        yield task.shard, tuple(ref)
+
+    def finish_bundle(self) -> None:
+        if self._part is not None:
+            self._part.close()
 
 
 class WriteShard(beam.DoFn):
-    """(shard, its records in any order) → `Shard`, after writing the file whole.
+    """(shard, places of its records in any order) → (`Shard`, how many were found how).
 
-    Sorting here is what makes the bytes independent of workers and bundles; writing under
-    another name first makes a retried bundle harmless.
+    Sorting is what makes the bytes independent of workers and bundles; writing under another
+    name first makes a retried bundle harmless.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def process(self, element: tuple[str, Iterable[tuple[str, bytes]]]) -> Iterator[Shard]:
-        path, keyed = element
-        records = sorted(keyed)
-        payload = b"".join(examples.framed(record) for _, record in records)
-        write_whole(Path(self._folder) / path, payload)
-        yield Shard(path, len(records), len(payload), hashlib.sha256(payload).hexdigest())
+    def process(
+        self, element: tuple[str, Iterable[tuple[Any, ...]]]
+    ) -> Iterator[tuple[Shard, dict[str, int]]]:
+        path, places = element
+        refs = [spill.Ref(*place) for place in places]
+        shard = spill.gather(location(self._folder), path, refs)
+        yield shard, dict(Counter(ref.how for ref in refs))
+
+
+def write_result(
+    folder: str, written: list[tuple[Shard, dict[str, int]]], rejects: list[Reject]
+) -> None:
+    """Leaves beside the shards what the workers wrote, rejected, and found how."""
+    found: Counter[str] = Counter()
+    for _, how in written:
+        found.update(how)
+    data = {
+        "shards": [asdict(shard) for shard, _ in written],
+        "rejects": [asdict(reject) for reject in rejects],
+        "found": dict(sorted(found.items())),
+    }
+    write_whole(location(folder) / RESULT, json.dumps(data))
+
+
+def _text(path: Location) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise alignment.NoFaceFound(
+            f"its landmarks cannot be read: {error.strerror or error}"
+        ) from None

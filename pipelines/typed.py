@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
 def typed(kind: type[T], value: Any, name: str = "it") -> T:
-    """`value`, as `json.loads` gave it, as a `kind`: a dataclass, `tuple[X, ...]`, or a plain type.
+    """`value`, as `json.loads` gave it, as a `kind`: a dataclass, a tuple, `X | None`, a
+    `Literal`, or a plain type.
 
     Raises `TypeError` naming the field that is missing, unknown or of another type.
     """
@@ -18,9 +20,17 @@ def typed(kind: type[T], value: Any, name: str = "it") -> T:
         if type(value) is not dict or not value.keys() <= hints.keys():
             raise TypeError(f"{name} is not a {kind.__name__}: {value!r:.80}")
         return kind(**{key: typed(hints[key], each, key) for key, each in value.items()})
-    origin = get_origin(kind) or kind
+    origin, arguments = get_origin(kind) or kind, get_args(kind)
+    if origin is UnionType:
+        if value is None and NoneType in arguments:
+            return None
+        return typed(next(each for each in arguments if each is not NoneType), value, name)
+    if origin is Literal and value in arguments:
+        return value
     if origin is tuple and type(value) is list:
-        return tuple(typed(get_args(kind)[0], each, name) for each in value)
+        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(kinds) == len(value):
+            return tuple(typed(one, each, name) for one, each in zip(kinds, value, strict=True))
     if type(value) is not origin:
-        raise TypeError(f"{name} is {value!r:.80}, not of type {origin.__name__}")
+        raise TypeError(f"{name} is {value!r:.80}, not of type {getattr(kind, '__name__', kind)}")
     return value

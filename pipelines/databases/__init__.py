@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 from pipelines.databases.base import Choices, Database, Film, Sample, check
 from pipelines.errors import BadUse
+from pipelines.files import Location, location
 
 __all__ = ["READERS", "Choices", "Database", "Film", "Sample", "open_database"]
 
@@ -23,7 +23,7 @@ READERS = {
 }
 
 
-def open_database(name: str, path: str | Path, choices: Choices | None = None) -> Database:
+def open_database(name: str, path: str | Location, choices: Choices | None = None) -> Database:
     """Reads the database `name` at `path`, checked and sorted by key.
 
     Raises `BadUse` with the expected layout if the path is not one, on duplicate keys, and
@@ -31,4 +31,4 @@ def open_database(name: str, path: str | Path, choices: Choices | None = None) -
     """
     if name not in READERS:
         raise BadUse(f"no database is called {name!r}; choose one of {', '.join(READERS)}")
-    return check(importlib.import_module(READERS[name]).read(Path(path), choices or Choices()))
+    return check(importlib.import_module(READERS[name]).read(location(path), choices or Choices()))

@@ -10,12 +10,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from pipelines.errors import BadUse
+from pipelines.files import Location, location
 from pipelines.manifest import Finding, Reject
 
 # Folders and files that operating systems and archivers leave behind.
@@ -37,7 +37,7 @@ class Choices:
 
     prealigned: bool = False
     landmarks: bool = False
-    peaks: Path | None = None
+    peaks: Location | None = None
     shot: int = 7
     session: Literal["earliest", "latest"] = "earliest"
     yaw_sign: Literal[1, -1] = 1
@@ -67,13 +67,13 @@ class Sample:
 
     key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index
     into `Database.classes`. path: an image file, or pixels: uint8 (H,W) or (H,W,3) for
-    databases that are one big file. film: what to take where `path` is a film. train: may be trained on; test: is tested. official:
-    the database's own role in each of its folds (0 unused, 1 train, 2 valid, 3 test).
-    fold: the fold that tests this subject, where the user says so. intensity: 0 neutral to
-    1 peak. yaw: degrees. aligned: already a cropped face, to be resized and not searched.
-    Where a face lies may be known beforehand, in the picture's pixels: landmarks, a text file of
-    68 rows "x y"; box, left, top, right, bottom; anchors, the centres of the eye on the
-    picture's left, of the other eye and of the mouth, x y each.
+    databases that are one big file. film: what to take where `path` is a film. train: may be
+    trained on; test: is tested. official: the database's own role in each of its folds (0
+    unused, 1 train, 2 valid, 3 test). fold: the fold that tests this subject, where the user
+    says so. intensity: 0 neutral to 1 peak. yaw: degrees. aligned: already a cropped face, to
+    be resized and not searched. Where a face lies may be known beforehand, in the picture's
+    pixels: landmarks, a text file of 68 rows "x y"; box, left, top, right, bottom; anchors, the
+    centres of the eye on the picture's left, of the other eye and of the mouth, x y each.
     """
 
     key: str
@@ -106,7 +106,7 @@ class Database:
     classes: tuple[str, ...]
     samples: list[Sample]
     channels: int
-    root: Path
+    root: Location
     folds: int = 5
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -116,13 +116,13 @@ class Database:
         """Where a sample came from, without this machine's folders."""
         if sample.path is None:
             return sample.key
-        path = Path(sample.path)
+        path = location(sample.path)
         return (
             path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
         )
 
 
-def input_folder(path: Path, layout: str) -> Path:
+def input_folder(path: Location, layout: str) -> Location:
     """`path` if it is a folder with something in it, else `BadUse` that tells the layout."""
     if not path.exists():
         raise BadUse(f"{path} does not exist; --input takes {layout}")

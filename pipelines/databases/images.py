@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pathlib
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
 
-from pipelines.databases.base import Choices, Database, Sample, input_folder, is_clutter, listed
+from pipelines.databases.base import (
+    Choices,
+    Database,
+    Sample,
+    input_folder,
+    is_clutter,
+    listed,
+    shown,
+)
+from pipelines.databases.sequences import is_inside, leads_out
 from pipelines.databases.tables import Row, read_table
 from pipelines.errors import BadUse
 from pipelines.images import looks_like_picture
@@ -12,9 +23,16 @@ from pipelines.manifest import NAME, Reject
 
 _LAYOUT = (
     "a folder with <class>/<subject>_<anything>.png (or .jpg …), or a CSV file with the "
-    "columns path,label,subject[,role][,fold]"
+    "columns path,label,subject[,role][,fold][,left,top,right,bottom][,landmarks]"
 )
 _ROLES = {"": (True, True), "both": (True, True), "train": (True, False), "test": (False, True)}
+_BOX = ("left", "top", "right", "bottom")
+# Beyond any picture; what computes with boxes may have 32 bits for a number.
+_FAR = 2**31
+
+
+class _Refused(Exception):
+    """Why a row cannot be taken."""
 
 
 def read(path: Path, choices: Choices) -> Database:
@@ -23,71 +41,96 @@ def read(path: Path, choices: Choices) -> Database:
     In a folder the subject is the name up to the first underscore (the whole stem if there
     is none), so that `p07_1.png` and `p07_2.png` are one person. In a CSV, paths are
     relative to it; role is train, test or both (the default); fold, counted from 0, is the
-    fold that tests the subject. Classes are sorted by name. Every image trains and tests
-    unless its role says otherwise. Prealigned pictures are faces cropped by somebody else.
+    fold that tests the subject; left, top, right and bottom, all or none, are the face's box
+    in the picture's pixels; landmarks is a file of 68 rows "x y", for `choices.landmarks`.
+    Classes are sorted by name. Every image trains and tests unless its role says otherwise.
+    Prealigned pictures are faces cropped by somebody else.
     """
+    if choices.prealigned and choices.landmarks:
+        raise BadUse("--prealigned pictures are not searched, so --landmarks says nothing of them")
     if path.is_file() and path.suffix.lower() == ".csv":
         return _from_table(path, choices)
-    return _from_folder(input_folder(path, _LAYOUT), choices)
+    root = input_folder(path, _LAYOUT)
+    if choices.landmarks:
+        raise BadUse(f"{root} is a folder; --landmarks needs a CSV file with a column landmarks")
+    return _from_folder(root, choices)
 
 
 def _from_folder(root: Path, choices: Choices) -> Database:
     pictures: dict[str, list[Path]] = {}
-    strays, empty = [], []
-    for entry in sorted(root.iterdir()):
+    strays, empty, links, rejects = [], [], [], []
+    for entry in sorted(root.iterdir(), key=lambda item: item.name):
+        if leads_out(entry, root):
+            links.append(entry.name)
+            continue
         # An earlier output of this project's is no class, whatever pictures lie in it.
         if not entry.is_dir() or is_clutter(entry.name) or (entry / NAME).is_file():
             strays.append(entry.name)
             continue
         found = []
-        for item in sorted(entry.iterdir()):
-            taken = item.is_file() and not is_clutter(item.name) and looks_like_picture(item)
-            if taken:
-                found.append(item)
-            else:
+        for item in sorted(entry.iterdir(), key=lambda item: item.name):
+            if is_clutter(item.name) or not looks_like_picture(item.name):
                 strays.append(item.name + ("/" if item.is_dir() else ""))
+            elif leads_out(item, root):
+                rejects.append(_no_picture(item, "it is a link that leads out of the folder"))
+            elif not item.is_file():
+                rejects.append(_no_picture(item, "it is named as a picture, but is no file"))
+            else:
+                found.append(item)
         if found:
             pictures[entry.name] = found
         else:
             empty.append(entry.name)
-    if not pictures:
-        raise BadUse(f"{root} has no class folder with pictures in it; --input takes {_LAYOUT}")
     notes = [f"ignored, no picture in it: the folder {name!r}" for name in empty]
     if strays:
         notes.append(f"ignored, not a picture in a class folder: {listed(strays)}")
+    if links:
+        notes.append(f"not followed, since it leads out of the folder: {listed(links)}")
+    if not pictures:
+        said = f" ({notes[-1]})" if links else ""
+        raise BadUse(
+            f"{root} has no class folder with pictures in it{said}; --input takes {_LAYOUT}"
+        )
     classes = tuple(sorted(pictures))
     samples = [
         Sample(
             key=f"{name}/{item.stem}",
             label=label,
-            subject=item.stem.split("_", 1)[0] or item.stem,
+            subject=_subject(item),
             path=str(item),
             aligned=choices.prealigned,
         )
         for label, name in enumerate(classes)
         for item in pictures[name]
     ]
-    return Database("images", classes, samples, channels=3, root=root, notes=notes)
+    return Database("images", classes, samples, channels=3, root=root, notes=notes, rejects=rejects)
+
+
+def _subject(picture: Path) -> str:
+    return picture.stem.split("_", 1)[0] or picture.stem
+
+
+def _no_picture(item: Path, reason: str) -> Reject:
+    name = item.parent.name
+    key, source = shown(f"{name}/{item.stem}"), shown(f"{name}/{item.name}")
+    return Reject(key, source, shown(name), shown(_subject(item)), reason)
 
 
 def _from_table(table: Path, choices: Choices) -> Database:
     root = table.parent
-    rows, rejects = [], []
-    for row in read_table(table, ("path", "label", "subject")):
-        reason = _refusal(row, root)
-        if reason:
-            rejects.append(
-                Reject(
-                    _key(row),
-                    f"{table.name}, line {row.line}",
-                    row["label"],
-                    row["subject"],
-                    reason,
-                )
-            )
-        else:
-            rows.append(row)
-    classes = tuple(sorted({row["label"] for row in rows}))
+    needed = ("path", "label", "subject", *(("landmarks",) if choices.landmarks else ()))
+    rows = read_table(table, needed)
+    refused: dict[int, str] = {}
+    boxes: dict[int, tuple[int, int, int, int] | None] = {}
+    for number, row in enumerate(rows):
+        try:
+            _check(row, root, choices)
+            boxes[number] = _box(row)
+        except _Refused as reason:
+            refused[number] = str(reason)
+    refused |= _repeated(rows, list(boxes), root)
+    taken = [number for number in boxes if number not in refused]
+    classes = tuple(sorted({rows[number]["label"] for number in taken}))
     samples = [
         Sample(
             key=_key(row),
@@ -98,26 +141,95 @@ def _from_table(table: Path, choices: Choices) -> Database:
             train=_ROLES[row["role"].lower()][0],
             test=_ROLES[row["role"].lower()][1],
             fold=row.integer("fold") if row["fold"] else None,
+            box=boxes[number],
+            landmarks=str(root / row["landmarks"]) if choices.landmarks else None,
         )
-        for row in rows
+        for number, row in ((number, rows[number]) for number in taken)
     ]
-    return Database("images", classes, samples, channels=3, root=root, rejects=rejects)
+    rejects = [
+        Reject(_key(row), f"{table.name}, line {row.line}", row["label"], row["subject"], reason)
+        for row, reason in ((rows[number], reason) for number, reason in sorted(refused.items()))
+    ]
+    notes = []
+    if not choices.landmarks and any(row["landmarks"] for row in rows):
+        notes.append("the column landmarks is not used without --landmarks")
+    if choices.prealigned and any(boxes.values()):
+        notes.append("the boxes are not used with --prealigned")
+    return Database("images", classes, samples, channels=3, root=root, notes=notes, rejects=rejects)
 
 
 def _key(row: Row) -> str:
-    return Path(row["path"]).with_suffix("").as_posix() if row["path"] else f"line {row.line}"
+    path = PurePosixPath(row["path"])
+    return path.with_suffix("").as_posix() if path.name else f"line {row.line}"
 
 
-def _refusal(row: Row, root: Path) -> str | None:
-    """Why a row cannot be taken, or None."""
+def _check(row: Row, root: Path, choices: Choices) -> None:
     for column in ("path", "label", "subject"):
         if not row[column]:
-            return f"its {column} is empty"
-    if "\0" in row["path"]:
-        return "its path holds a zero byte"
+            raise _Refused(f"its {column} is empty")
     if row["role"].lower() not in _ROLES:
-        return f"its role {row['role']!r} is none of train, test, both"
-    # A list made by somebody else must not be able to pull in files from outside its folder.
-    if not (root / row["path"]).resolve().is_relative_to(root.resolve()):
-        return "its path leads out of the folder of the CSV file"
-    return None
+        raise _Refused(f"its role {row['role']!r} is none of train, test, both")
+    _check_path(row, "path", root)
+    if choices.landmarks:
+        if not row["landmarks"]:
+            raise _Refused("its landmarks are empty, though --landmarks was given")
+        _check_path(row, "landmarks", root)
+        if not (root / row["landmarks"]).is_file():
+            raise _Refused("its landmarks file does not exist")
+
+
+def _check_path(row: Row, column: str, root: Path) -> None:
+    """A list made by somebody else must not be able to pull in files from outside its folder."""
+    called = "landmarks file" if column == "landmarks" else column
+    if "\0" in row[column]:
+        raise _Refused(f"its {called} holds a zero byte")
+    if not PurePosixPath(row[column]).name:
+        raise _Refused(f"its {called} {row[column]!r} names no file")
+    # In an object store a path is joined as text: "gs://other/x.png" would be another place.
+    outside = not isinstance(root, pathlib.Path) and "://" in row[column]
+    if outside or not is_inside(root / row[column], root):
+        raise _Refused(f"its {called} leads out of the folder of the CSV file")
+
+
+def _box(row: Row) -> tuple[int, int, int, int] | None:
+    given = [row[column] for column in _BOX]
+    if not any(given):
+        return None
+    said = ",".join(given)
+    try:
+        left, top, right, bottom = (int(value) for value in given)
+    except ValueError:
+        raise _Refused(f"its box {said!r} is not left,top,right,bottom in whole pixels") from None
+    if not (left < right and top < bottom):
+        raise _Refused(f"its box {said!r} does not have left < right and top < bottom")
+    if max(map(abs, (left, top, right, bottom))) >= _FAR:
+        raise _Refused(f"its box {said!r} lies outside of any picture")
+    return left, top, right, bottom
+
+
+def _repeated(rows: list[Row], numbers: list[int], root: Path) -> dict[int, str]:
+    """Why rows that name a picture again cannot be taken, by their numbers.
+
+    Of rows that say the same of one picture the first is taken. Of rows that contradict each
+    other none is: one of them is wrong, and nobody here can know which.
+    """
+    same: dict[Path, list[int]] = defaultdict(list)
+    for number in numbers:
+        picture = root / rows[number]["path"]
+        same[picture.resolve() if isinstance(picture, pathlib.Path) else picture].append(number)
+    refused = {}
+    for group in same.values():
+        if len({_said(rows[number]) for number in group}) > 1:
+            lines = ", ".join(str(rows[number].line) for number in group)
+            reason = f"lines {lines} say different things of the same picture"
+            refused |= dict.fromkeys(group, reason)
+        else:
+            reason = f"the same picture as line {rows[group[0]].line}"
+            refused |= dict.fromkeys(group[1:], reason)
+    return refused
+
+
+def _said(row: Row) -> tuple[object, ...]:
+    """What a row says of its picture, however it is written."""
+    role = _ROLES[row["role"].lower()]
+    return (row["label"], row["subject"], role, row["fold"], _box(row), row["landmarks"])

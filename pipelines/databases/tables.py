@@ -40,8 +40,8 @@ class Row:
 def read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
     """The rows of a CSV file that must have `columns`; others are kept beside them.
 
-    UTF-8 with or without a byte-order mark. Raises `BadUse` for a missing column, another
-    encoding, or a file without rows.
+    UTF-8 with or without a byte-order mark. Raises `BadUse` for a missing column, one
+    that is there twice, another encoding, or a file without rows.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -53,6 +53,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
                     f"{path} has no column {missing[0]!r} (it has: {', '.join(names) or 'none'}); "
                     f"it needs {', '.join(columns)}"
                 )
+            twice = [name for name in names if name and names.count(name) > 1]
+            if twice:
+                raise BadUse(f"{path} has two columns {twice[0]!r}; remove one")
             reader.fieldnames = names
             rows = [
                 Row({k: (v or "").strip() for k, v in entry.items() if k}, reader.line_num, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import itertools
 import shutil
 
@@ -10,7 +12,7 @@ import pytest
 
 from fesr_tf import config
 from fesr_tf.data import Faces, batches, load_fold
-from pipelines import manifest
+from pipelines import examples, manifest
 from pipelines.errors import BadUse, FailedWork
 
 
@@ -112,4 +114,21 @@ def test_a_shard_cut_short_is_refused_by_name(demo_data, tmp_path):
     content = (copy / shard).read_bytes()
     (copy / shard).write_bytes(content[: len(content) // 2])
     with pytest.raises(FailedWork, match=shard.replace(".", r"\.")):
+        load_fold(copy, 0, settings(4))
+
+
+def test_a_person_on_both_sides_is_refused_though_every_digest_is_right(demo_data, tmp_path):
+    copy = shutil.copytree(demo_data, tmp_path / "data")
+    old = manifest.load(copy)
+    first = old.shards[0]
+    stored = [examples.decode(each) for each in examples.read_records(copy / first.path)]
+    stored[0] = dataclasses.replace(stored[0], splits=(examples.TRAIN, examples.TRAIN))
+    content = b"".join(examples.framed(examples.encode(record)) for record in stored)
+    (copy / first.path).write_bytes(content)
+    shard = manifest.Shard(
+        first.path, len(stored), len(content), hashlib.sha256(content).hexdigest()
+    )
+    made = dataclasses.replace(old, shards=(shard, *old.shards[1:]))
+    (copy / manifest.NAME).write_text(made.to_json(), encoding="utf-8")
+    with pytest.raises(FailedWork, match=f"subject {stored[0].subject} is in train and in test"):
         load_fold(copy, 0, settings(4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from fesr_tf import callbacks, config, runs
 from fesr_tf.train import main
+from pipelines import examples, manifest
 from pipelines.errors import FailedWork
 
 
@@ -180,3 +182,27 @@ def test_a_loss_that_is_not_a_number_stops_the_run_by_name():
     guard.on_train_batch_end(0, {"L_rec": 1.0})
     with pytest.raises(FailedWork, match="L_id became nan at step 7"):
         guard.on_train_batch_end(0, {"L_rec": 1.0, "L_id": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [("short", "is cut short"), ("tampered", "was changed after"), ("missing", "is missing")],
+)
+def test_a_damaged_shard_is_refused_by_name_before_a_run_is_begun(
+    demo_data, tiny_settings, tmp_path, capsys, damage, said
+):
+    data = shutil.copytree(demo_data, tmp_path / "data")
+    path = data / manifest.load(data).shards[-1].path
+    content = path.read_bytes()
+    # Cut between two records, where TensorFlow would read on without an error.
+    first = next(iter(examples.read_records(path)))
+    if damage == "short":
+        path.write_bytes(examples.framed(first))
+    elif damage == "tampered":
+        path.write_bytes(content.replace(first, first[:-1] + bytes([first[-1] ^ 1])))
+    else:
+        path.unlink()
+    assert main(arguments(data, tmp_path / "runs", *tiny_settings)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path} {said}") and error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()

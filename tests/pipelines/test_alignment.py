@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import alignment, images
+from pipelines import alignment, chips, images, scales
 from pipelines.alignment import FaceAligner, NoFaceFound
 
 EYES = np.array([40.6, 39.8, 85.7, 39.8])
@@ -55,7 +55,7 @@ def test_reported_eyes_are_where_the_chip_shows_them(aligner, face, turn):
     )
     for eye, point in zip(
         found.eyes.reshape(2, 2),
-        alignment.eye_centres(found.landmarks).reshape(2, 2),
+        chips.eye_centres(found.landmarks).reshape(2, 2),
         strict=True,
     ):
         # A mark painted on the picture at the eye, cut with dlib, is found in the chip.
@@ -70,13 +70,13 @@ def test_reported_eyes_are_where_the_chip_shows_them(aligner, face, turn):
 
 def test_to_chip_of_an_upright_rectangle():
     # 255 pixels wide: two source pixels a chip pixel.
-    corners = alignment.to_chip(np.array([[10.0, 20.0], [264.0, 274.0]]), (10, 20, 264, 274), 0.0)
+    corners = chips.to_chip(np.array([[10.0, 20.0], [264.0, 274.0]]), (10, 20, 264, 274), 0.0)
     np.testing.assert_allclose(corners, [[0, 0], [127, 127]])
 
 
 def test_to_chip_of_a_quarter_turn():
     # Turned by a quarter about (50, 50), the chip's top left corner lies at the top right.
-    corner = alignment.to_chip(np.array([[100.0, 0.0]]), (0, 0, 100, 100), np.pi / 2)
+    corner = chips.to_chip(np.array([[100.0, 0.0]]), (0, 0, 100, 100), np.pi / 2)
     np.testing.assert_allclose(corner, [[0, 0]], atol=1e-9)
 
 
@@ -84,7 +84,7 @@ def test_eye_centres_are_the_means_of_their_six_points():
     points = np.zeros((68, 2))
     points[36:42] = [[0, 3], [1, 3], [2, 3], [3, 3], [4, 3], [8, 3]]
     points[42:48] = [10, 7]
-    np.testing.assert_allclose(alignment.eye_centres(points), [3, 3, 10, 7])
+    np.testing.assert_allclose(chips.eye_centres(points), [3, 3, 10, 7])
 
 
 def test_source_box_undoes_scale_and_padding():
@@ -103,7 +103,7 @@ def test_source_box_undoes_scale_and_padding():
     ],
 )
 def test_ladder_starts_cheap_and_stays_bounded(shape, names):
-    rungs = list(alignment.ladder(np.zeros(shape, np.uint8)))
+    rungs = list(scales.ladder(np.zeros(shape, np.uint8)))
     assert [rung.name for rung in rungs] == names
     assert all(rung.gray.size <= max(4_000_000, np.prod(shape)) for rung in rungs)
     if names[0] == "small":

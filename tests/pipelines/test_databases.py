@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
-import scipy.io
 
-from pipelines.databases import open_database
+from pipelines.databases import Choices, open_database
 from pipelines.errors import BadUse
 
 HEADER = ["path", "label", "subject", "frame", "intensity", "yaw"]
@@ -123,7 +121,7 @@ def test_csv_roles_folds_and_refused_rows(tmp_path):
         (b"", "no column 'path'"),
         (b"\xff\xfe\x00path", "UTF-8"),
         (b"path,label,subject,fold\nx,a,p,one\ny,b,q,2\n", "fold is 'one', not a whole number"),
-        (b"path,label,subject\nx.png,a,p\nx.png,b,p\n", "both the sample 'x'"),
+        (b"path,label,subject\nx.png,a,p\nx.jpg,b,p\n", "both the sample 'x'"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, content, said):
@@ -131,6 +129,77 @@ def test_tables_that_cannot_be_used(tmp_path, content, said):
     path.write_bytes(content)
     with pytest.raises(BadUse, match=said):
         open_database("images", path)
+
+
+def test_a_picture_listed_twice_counts_once_or_not_at_all(tmp_path):
+    rows = [["a.png", "calm", "p"], ["./a.png", "calm", "p"], ["b.png", "glad", "p"]]
+    rows += [["c.png", "calm", "q"], ["c.png", "glad", "q"]]
+    path = table(tmp_path / "list.csv", rows, ["path", "label", "subject"])
+    found = open_database("images", path)
+    assert [sample.key for sample in found.samples] == ["a", "b"]
+    assert [(reject.source, reject.reason) for reject in found.rejects] == [
+        ("list.csv, line 3", "the same picture as line 2"),
+        ("list.csv, line 5", "lines 5, 6 say different things of the same picture"),
+        ("list.csv, line 6", "lines 5, 6 say different things of the same picture"),
+    ]
+
+
+def test_a_box_is_taken_whole_or_the_row_is_not(tmp_path):
+    boxes = [
+        ["1", "2", "30", "40"],
+        ["", "", "", ""],
+        ["1", "2", "30", ""],
+        ["30", "2", "1", "40"],
+        ["1", "2", "3e9", "40"],
+        ["-5", "2", "3000000000", "40"],
+    ]
+    rows = [[f"{i}.png", "ab"[i % 2], "p", *box] for i, box in enumerate(boxes)]
+    header = ["path", "label", "subject", "left", "top", "right", "bottom"]
+    found = open_database("images", table(tmp_path / "list.csv", rows, header))
+    assert [sample.box for sample in found.samples] == [(1, 2, 30, 40), None]
+    reasons = [reject.reason for reject in found.rejects]
+    assert "'1,2,30,' is not left,top,right,bottom in whole pixels" in reasons[0]
+    assert "does not have left < right" in reasons[1]
+    assert "whole pixels" in reasons[2]
+    assert "outside of any picture" in reasons[3]
+
+
+def test_landmarks_are_used_when_asked_for(tmp_path):
+    touch(tmp_path, "a.txt")
+    rows = [["a.png", "calm", "p", "a.txt"], ["b.png", "glad", "p", "b.txt"]]
+    rows += [["c.png", "glad", "p", ""], ["d.png", "glad", "p", "../d.txt"]]
+    rows += [["e.png", "glad", "q", "a.txt"]]
+    path = table(tmp_path / "list.csv", rows, ["path", "label", "subject", "landmarks"])
+    assert "not used without --landmarks" in open_database("images", path).notes[0]
+    found = open_database("images", path, Choices(landmarks=True))
+    assert [sample.landmarks for sample in found.samples] == [str(tmp_path / "a.txt")] * 2
+    assert [reject.reason for reject in found.rejects] == [
+        "its landmarks file does not exist",
+        "its landmarks are empty, though --landmarks was given",
+        "its landmarks file leads out of the folder of the CSV file",
+    ]
+
+
+def test_what_is_named_as_a_picture_and_is_none_is_rejected(tmp_path):
+    touch(tmp_path / "in", "a/p1.png", "b/p1.png")
+    touch(tmp_path, "secret.png")
+    (tmp_path / "in" / "a" / "p2.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "in" / "a" / "p3.png").symlink_to("nowhere.png")
+    (tmp_path / "in" / "a" / "p4.png").symlink_to("p4.png")
+    (tmp_path / "in" / "a" / "p5.png").symlink_to("p1.png")
+    (tmp_path / "in" / "b" / "p6.png").mkdir()
+    os.mkfifo(tmp_path / "in" / "b" / "p7.png")
+    (tmp_path / "in" / "c").symlink_to(tmp_path)
+    found = open_database("images", tmp_path / "in")
+    assert [sample.key for sample in found.samples] == ["a/p1", "a/p5", "b/p1"]
+    assert [(reject.source, reject.reason.split(",")[0]) for reject in found.rejects] == [
+        ("a/p2.png", "it is a link that leads out of the folder"),
+        ("a/p3.png", "it is named as a picture"),
+        ("a/p4.png", "it is a link that leads out of the folder"),
+        ("b/p6.png", "it is named as a picture"),
+        ("b/p7.png", "it is named as a picture"),
+    ]
+    assert found.notes[0] == "not followed, since it leads out of the folder: c"
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
@@ -164,87 +233,3 @@ def test_demo_needs_its_table(tmp_path):
     table(tmp_path / "faces.csv", [["x.png", "bliss", "p0", 0, 0, 0]], HEADER)
     with pytest.raises(BadUse, match="line 2: 'bliss' is not a class"):
         open_database("demo", tmp_path)
-
-
-@pytest.fixture
-def tfd_arrays():
-    """Ten faces: seven labelled, two of the folds telling them apart."""
-    rng = np.random.default_rng(5)
-    labels = np.array([1, 2, 3, 4, 5, 6, 7, -1, -1, -1], np.int16)[:, None]
-    folds = np.tile([[1, 3, 2, 1, 1]], (10, 1)).astype(np.uint8)
-    folds[7:] = 0
-    return {
-        "images": rng.integers(0, 256, (10, 48, 48), np.uint8),
-        "labs_ex": labels,
-        "labs_id": np.arange(100, 110, dtype=np.int16)[:, None],
-        "folds": folds,
-    }
-
-
-def check_tfd(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    found = open_database("tfd", path)
-    assert found.channels == 1
-    assert found.folds == 5
-    assert [found.classes[sample.label] for sample in found.samples] == list(found.classes)
-    assert found.classes[0] == "anger"
-    assert found.classes[6] == "neutral"
-    third = found.samples[2]
-    np.testing.assert_array_equal(third.pixels, arrays["images"][2])
-    assert (third.subject, third.official, third.aligned) == ("102", (1, 3, 2, 1, 1), True)
-    assert [(each.name, each.found, each.expected) for each in found.findings] == [
-        ("images", 10, 102_236),
-        ("labelled images", 7, 4_178),
-    ]
-
-
-def test_tfd_of_matlab_5(tmp_path, tfd_arrays):
-    scipy.io.savemat(tmp_path / "TFD_48x48.mat", tfd_arrays)
-    check_tfd(tmp_path, tfd_arrays)
-    check_tfd(tmp_path / "TFD_48x48.mat", tfd_arrays)
-
-
-def test_tfd_of_matlab_73(tmp_path, tfd_arrays):
-    with h5py.File(tmp_path / "TFD_48x48.mat", "w", userblock_size=512) as file:
-        for name, values in tfd_arrays.items():
-            file[name] = values.T
-    with (tmp_path / "TFD_48x48.mat").open("r+b") as file:
-        # MATLAB's own header before the HDF5 part: text, then version 2.0 and byte order.
-        file.write(b"MATLAB 7.3 MAT-file".ljust(124, b" ") + b"\x00\x02IM")
-    check_tfd(tmp_path, tfd_arrays)
-
-
-def test_tfd_of_96_pixels_and_both_at_once(tmp_path, tfd_arrays):
-    large = {**tfd_arrays, "images": np.zeros((10, 96, 96), np.uint8)}
-    scipy.io.savemat(tmp_path / "TFD_96x96.mat", large)
-    assert open_database("tfd", tmp_path).samples[0].pixels.shape == (96, 96)
-    scipy.io.savemat(tmp_path / "TFD_48x48.mat", tfd_arrays)
-    with pytest.raises(BadUse, match=r"TFD_48x48\.mat, TFD_96x96\.mat; name the one"):
-        open_database("tfd", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"folds": None}, "no array 'folds'"),
-        ({"images": np.zeros((10, 48, 32), np.uint8)}, r"images has shape \(10, 48, 32\)"),
-        ({"images": np.zeros((10, 48, 48))}, "float64"),
-        ({"labs_ex": np.ones((9, 1))}, "10 images but labs_ex"),
-        ({"labs_ex": np.full((10, 1), 8)}, "other than -1 and 1…7"),
-        ({"folds": np.full((10, 5), 4)}, "other than 0, 1, 2 and 3"),
-        ({"labs_ex": np.full((10, 1), -1)}, "no usable sample"),
-    ],
-)
-def test_tfd_files_that_are_not_tfd(tmp_path, tfd_arrays, change, said):
-    arrays = {k: v for k, v in {**tfd_arrays, **change}.items() if v is not None}
-    scipy.io.savemat(tmp_path / "TFD_48x48.mat", arrays)
-    with pytest.raises(BadUse, match=said):
-        open_database("tfd", tmp_path)
-
-
-def test_tfd_that_is_no_matlab_file(tmp_path):
-    touch(tmp_path, "notes.txt")
-    with pytest.raises(BadUse, match=r"no TFD \.mat file"):
-        open_database("tfd", tmp_path)
-    (tmp_path / "TFD_48x48.mat").write_bytes(b"MATLAB 5.0 but not really")
-    with pytest.raises(BadUse, match="cannot be read as a MATLAB file"):
-        open_database("tfd", tmp_path)

@@ -69,7 +69,7 @@ def test_how_many_validate(people, share, expected):
 def test_counts_add_up():
     made = database(10)
     division = folds.divide(made, 5)
-    counts = folds.count_roles(division.splits.values(), 5)
+    counts = folds.count_roles(((roles, 1) for roles in division.splits.values()), 5)
     # Two people tested on two frames each; one of eight validates, on two; seven train on two.
     assert counts == [{"train": 14, "valid": 2, "test": 4}] * 5
 
@@ -103,11 +103,32 @@ def test_a_person_on_both_sides_is_noticed():
         folds.check_subjects(made.samples, splits)
 
 
+def test_crossing_is_found_from_pairs_in_any_order():
+    roles = [("b", (TRAIN, TEST)), ("a", (TRAIN, VALID)), ("b", (TRAIN, TRAIN)), ("a", (3, 0))]
+    assert folds.crossing(roles) == folds.crossing(roles[::-1]) == [("a", 0), ("b", 1)]
+    with pytest.raises(FailedWork, match="subject a crosses the splits of fold 0"):
+        folds.refuse_crossing(roles)
+
+
+def test_names_that_hardly_differ_are_grouped():
+    # The last two are é as one character and as e with an accent.
+    names = ["Anna", "anna ", "ANNA", "Bert", "ben", "Ren\u00e9", "Rene\u0301"]
+    assert folds.lookalikes(names) == [["ANNA", "Anna", "anna "], ["Rene\u0301", "Ren\u00e9"]]
+
+
+def test_a_division_knows_how_it_was_cut():
+    assert (folds.divide(database(5)).rule, folds.divide(database(5)).valid_share) == ("step", 0.1)
+    assert folds.divide(database(5), 2, 0, "contiguous").rule == "contiguous"
+    official = folds.divide(database(2, official=(TRAIN, TEST)))
+    assert (official.rule, official.valid_share) == ("official", 0)
+
+
 def test_the_users_folds_are_kept():
     made = database(4)
     given = [Sample(**{**vars(s), "fold": int(s.subject[1:]) // 2}) for s in made.samples]
     division = folds.divide(Database(**{**vars(made), "samples": given}), valid_share=0)
     assert [division.home[f"c/s{s:02d}_1"] for s in range(4)] == [0, 0, 1, 1]
+    assert division.rule == "given"
     assert division.splits["c/s00_1"] == (TEST, TRAIN)
 
 

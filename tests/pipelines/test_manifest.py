@@ -36,10 +36,21 @@ def folder(tmp_path):
             "rejected": 1,
             "by_class": {"calm": 1, "glad": 1},
             "by_subject": {"x": 1, "y": 1},
+            "by_channels": {"1": 2, "3": 0},
             "by_fold": [{"train": 1, "valid": 0, "test": 1}] * 2,
+            "rejected_by_class": {"glad": 1},
+            "rejected_by_subject": {"x": 1},
         },
-        rejects=(manifest.Reject("glad/x", "glad/x.png", "glad", "x", "no face"),),
+        rejects=(
+            manifest.Reject(
+                "glad/x", "glad/x.png", "glad", "x", "no face", "rejects/x.png", (3, 1)
+            ),
+        ),
+        findings=(manifest.Finding("people", 2, 3),),
         notes=("a note",),
+        anomalies=(manifest.Anomaly("yaw", "CUSTOM_VALIDATION", "WARNING", "odd", "It is odd."),),
+        files=(manifest.File("index.html", 4, hashlib.sha256(b"page").hexdigest()),),
+        fold_digest="f" * 64,
     )
     write_whole(tmp_path / manifest.NAME, made.to_json())
     return tmp_path
@@ -48,7 +59,10 @@ def folder(tmp_path):
 def test_load_returns_what_was_written(folder):
     loaded = manifest.load(folder)
     assert loaded.classes == ("calm", "glad")
-    assert loaded.rejects[0].class_name == "glad"
+    reject = loaded.rejects[0]
+    assert (reject.class_name, reject.picture, reject.splits) == ("glad", "rejects/x.png", (3, 1))
+    assert loaded.files[0].bytes == 4
+    assert loaded.anomalies[0].severity == "WARNING"
     assert [shard.path for shard in loaded.shards_of(1)] == [
         "fold-01/images-00000-of-00001.tfrecord"
     ]
@@ -59,6 +73,37 @@ def test_digest_is_sha256_over_the_shards_lines(folder):
     loaded = manifest.load(folder)
     lines = "".join(f"{shard.sha256}  {shard.path}\n" for shard in loaded.shards)
     assert loaded.digest == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_the_manifests_digest_is_that_of_its_text_without_it(folder):
+    text, loaded = (folder / manifest.NAME).read_text(), manifest.load(folder)
+    empty = text.replace(loaded.manifest_digest, "")
+    assert loaded.manifest_digest == hashlib.sha256(empty.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"a note"', '"no note"'),
+        ('"expected": 3', '"expected": 2'),
+        ('"aligned": 2', '"aligned": 9'),
+        ('"format": 2', '"format":2'),
+        ('"fold_digest": "f', '"fold_digest": "e'),
+        ('"manifest_digest": "', '"manifest_digest": "0'),
+    ],
+)
+def test_an_edit_anywhere_is_noticed(folder, old, new):
+    path = folder / manifest.NAME
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(FailedWork, match=r"manifest\.json was changed after it was written"):
+        manifest.verify(folder, manifest.load(folder))
+
+
+def test_a_side_file_is_not_asked_for_before_training(folder):
+    assert not (folder / "index.html").exists()
+    manifest.verify(folder, manifest.load(folder))
 
 
 def test_a_sound_folder_verifies(folder):
@@ -106,7 +151,10 @@ def test_what_is_not_a_manifest_is_bad_use(folder, text):
         ("classes", ["glad", "calm"]),
         ("counts", []),
         ("shards", [{"path": "x", "records": "1", "bytes": 1, "sha256": ""}]),
+        ("shards", [{"path": "../x", "records": 1, "bytes": 1, "sha256": ""}]),
+        ("files", [{"path": "/etc/hostname", "bytes": 1, "sha256": ""}]),
         ("rejects", [3]),
+        ("notes", ["\ud800"]),
         ("extra", 1),
     ],
 )

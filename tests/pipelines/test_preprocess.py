@@ -156,22 +156,21 @@ def test_gray_pictures_make_a_gray_set(demo_people, tmp_path):
 def test_tfd_keeps_its_folds_and_its_pixels(demo_people, tmp_path, capsys):
     paths = sorted(demo_people.glob("*/*_01.png"))[:7]
     faces = [np.asarray(Image.open(path).convert("L").resize((48, 48))) for path in paths]
-    official = np.array([[1, 3], [2, 1], [3, 2], [1, 1], [3, 3], [1, 2], [2, 3]], np.uint8)
+    told = np.array([[1, 3], [2, 1], [3, 2], [1, 1], [3, 3], [1, 2], [2, 3]], np.uint8)
+    official = np.concatenate([told, told, told[:, :1]], axis=1)
     arrays = {
         "images": np.stack([*faces, faces[0]]),
         "labs_ex": np.array([1, 2, 3, 4, 5, 6, 7, -1])[:, None],
         "labs_id": np.arange(8)[:, None],
-        "folds": np.concatenate([official, [[0, 0]]]),
+        "folds": np.concatenate([official, [[0] * 5]]),
     }
     scipy.io.savemat(tmp_path / "TFD_48x48.mat", arrays)
     assert run("--db", "tfd", "--input", tmp_path, "--output", tmp_path / "out") == 0
     found = manifest.load(tmp_path / "out")
     assert not found.subject_independent
     assert found.channels == 1
-    assert found.counts["by_fold"] == [
-        {"train": 3, "valid": 2, "test": 2},
-        {"train": 2, "valid": 2, "test": 3},
-    ]
+    first, second = {"train": 3, "valid": 2, "test": 2}, {"train": 2, "valid": 2, "test": 3}
+    assert found.counts["by_fold"] == [first, second, first, second, first]
     stored = {record.key: record for record in records(tmp_path / "out")}
     assert [stored[f"{i:06d}"].splits for i in range(7)] == [tuple(row) for row in official]
     expected = Image.fromarray(faces[3]).resize((128, 128), Image.Resampling.LANCZOS)

@@ -1,0 +1,214 @@
+"""What the readers of folders share: walking one, and the frames of a recorded sequence."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.databases.base import is_clutter, listed
+from pipelines.errors import BadUse
+from pipelines.images import looks_like_picture
+
+TRAINED_FRAMES = 3
+
+# 18 digits fit into the 64 bits that a record has for a frame's number.
+_TRAILING = re.compile(r"(?<![0-9])([0-9]{1,18})$")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a sequence, by the number at the end of its name."""
+
+    number: int
+    path: Path
+
+
+@dataclass
+class Walk:
+    """Lists folders at or below `root`, and remembers what it passed over, for the notes.
+
+    Clutter of operating systems is passed over, and so is a symbolic link that leads out of
+    `root`: whoever made the folder must not be able to pull in a stranger's files.
+    """
+
+    root: Path
+    clutter: set[Path] = field(default_factory=set)
+    links: set[Path] = field(default_factory=set)
+    strays: set[Path] = field(default_factory=set)
+
+    def entries(self, folder: Path) -> list[Path]:
+        """What lies in a folder, sorted by name."""
+        kept = []
+        for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+            if is_clutter(entry.name):
+                self.clutter.add(entry)
+            elif leads_out(entry, self.root):
+                self.links.add(entry)
+            else:
+                kept.append(entry)
+        return kept
+
+    def folders(self, folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+        """Its folders whose whole name matches; the rest is remembered as strays."""
+        kept = []
+        for entry in self.entries(folder):
+            if pattern.fullmatch(entry.name) and entry.is_dir():
+                kept.append(entry)
+            else:
+                self.strays.add(entry)
+        return kept
+
+    def frames(self, folder: Path, pattern: re.Pattern[str] | None = None) -> list[Frame]:
+        """Its pictures by number, those alone whose whole stem matches; the rest are strays."""
+        kept = []
+        for entry in self.entries(folder):
+            number = frame_number(entry.stem)
+            named = number is not None and (pattern is None or pattern.fullmatch(entry.stem))
+            if named and looks_like_picture(entry.name) and entry.is_file():
+                kept.append(Frame(number, entry))
+            else:
+                self.strays.add(entry)
+        return sorted(kept, key=lambda frame: (frame.number, frame.path.name))
+
+    def find(self, name: re.Pattern[str], shut: re.Pattern[str], depth: int = 4) -> list[Path]:
+        """The folders below `root`, up to `depth` levels down, whose whole name matches.
+
+        One that matches is not looked into, nor is one whose name matches `shut`, nor a
+        link: what it leads to lies below `root` too, or is none of our business.
+        """
+        found, level = [], [self.root]
+        for _ in range(depth):
+            below = []
+            for folder in level:
+                for entry in self.entries(folder):
+                    if name.fullmatch(entry.name) and entry.is_dir():
+                        found.append(entry)
+                    elif not shut.fullmatch(entry.name) and entry.is_dir() and not is_link(entry):
+                        below.append(entry)
+            level = below
+        return found
+
+    def holds(self, folder: Path, pattern: re.Pattern[str]) -> bool:
+        """Whether some folder directly in it has a name that matches as a whole."""
+        return any(pattern.fullmatch(item.name) and item.is_dir() for item in self.entries(folder))
+
+    def of(self, folder: Path) -> Walk:
+        """A walk of a folder that may lie elsewhere, with the same memory."""
+        inside = folder.is_relative_to(self.root)
+        root = self.root if inside else folder
+        return Walk(root, self.clutter, self.links, self.strays)
+
+    def notes(self) -> list[str]:
+        """What was passed over, counted, in sentences."""
+        said = (
+            ("ignored, left behind by an operating system", self.clutter),
+            ("not followed, since it leads out of the folder", self.links),
+            ("ignored, no part of the layout", self.strays),
+        )
+        return [f"{what}: {listed(item.name for item in items)}" for what, items in said if items]
+
+
+def located(walk: Walk, name: re.Pattern[str], within: re.Pattern[str]) -> list[Path]:
+    """The folders so named that hold a folder `within`; also `name/name`, as archives unpack."""
+    found = []
+    for folder in walk.find(name, within):
+        inner = [e for e in walk.entries(folder) if name.fullmatch(e.name) and e.is_dir()]
+        found += [each for each in (folder, *inner) if walk.holds(each, within)]
+    return distinct(found)
+
+
+def beside(folder: Path, name: re.Pattern[str], within: re.Pattern[str]) -> list[Path]:
+    """`located` next to a folder, else next to the folder that holds it."""
+    if isinstance(folder, pathlib.Path):
+        folder = folder.resolve()
+    for above in (folder.parent, folder.parent.parent):
+        found = []
+        for entry in sorted(above.iterdir(), key=lambda item: item.name):
+            if name.fullmatch(entry.name) and entry.is_dir() and not leads_out(entry, above):
+                inner = Walk(entry)
+                found += [entry] if inner.holds(entry, within) else located(inner, name, within)
+        if found:
+            return distinct(found)
+    return []
+
+
+def distinct(folders: list[Path]) -> list[Path]:
+    """Each folder once, however many links lead to it."""
+    local = (each.resolve() if isinstance(each, pathlib.Path) else each for each in folders)
+    return list(dict(zip(local, folders, strict=True)).values())
+
+
+def only_one(found: list[Path], root: Path) -> Path:
+    """The one found folder; `BadUse` naming them where there are several."""
+    if len(found) > 1:
+        names = ", ".join(relative(each, root, root) for each in found)
+        raise BadUse(f"{root} holds {names}; name with --input a folder that holds one of them")
+    return found[0]
+
+
+def relative(path: Path, *roots: Path) -> str:
+    """`path` as seen from the first of `roots` that it lies in, else its name."""
+    for root in roots:
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return path.name
+
+
+def is_link(path: Path) -> bool:
+    """Whether it is a symbolic link; object stores have none."""
+    return isinstance(path, pathlib.Path) and path.is_symlink()
+
+
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether `path` is a symbolic link that leads out of `root`, or round in a circle."""
+    return is_link(path) and not is_inside(path, root)
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether `path` stays in `root` once `..` and symbolic links are followed."""
+    if not isinstance(path, pathlib.Path):
+        return path.is_relative_to(root) and ".." not in path.parts
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # A circle of links, a name that is too long, a zero byte: it leads nowhere.
+        return False
+
+
+def frame_number(stem: str) -> int | None:
+    """The number at the end of a file's name without its ending, or None."""
+    match = _TRAILING.search(stem)
+    return int(match[1]) if match else None
+
+
+def missing_frames(frames: Sequence[Frame]) -> int:
+    """How many numbers between the first and the last frame have no picture."""
+    return frames[-1].number - frames[0].number + 1 - len({frame.number for frame in frames})
+
+
+def sequence_notes(sequences: dict[str, Sequence[Frame]]) -> list[str]:
+    """What is odd about sequences by name: gaps in the numbers, fewer than three frames."""
+    gaps = {name: missing_frames(frames) for name, frames in sequences.items()}
+    gaps = {name: count for name, count in gaps.items() if count > 0}
+    short = [name for name, frames in sequences.items() if len(frames) < TRAINED_FRAMES]
+    notes = []
+    if gaps:
+        notes.append(
+            f"frames missing between the first and the last: {sum(gaps.values())} in "
+            f"{counted(gaps, 'sequence')}"
+        )
+    if short:
+        notes.append(
+            f"fewer than {TRAINED_FRAMES} frames, all of which train, in "
+            f"{counted(short, 'sequence')}"
+        )
+    return notes
+
+
+def counted(names: Iterable[str], what: str) -> str:
+    """`2 sequences: a, b`, for a note."""
+    names = list(names)
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}: {listed(names)}"

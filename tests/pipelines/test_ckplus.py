@@ -1,0 +1,227 @@
+"""CK+ in miniature: the published counts, every oddity of its editions, and the whole job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from miniatures import ckplus
+
+from pipelines import manifest
+from pipelines.databases import Choices, Database, open_database
+from pipelines.errors import BadUse
+from pipelines.folds import divide
+from pipelines.preprocess import main
+from pipelines.reports import findings_report
+
+
+@pytest.fixture(scope="module")
+def full(demo_people, tmp_path_factory) -> Database:
+    return open_database(
+        "ckplus", ckplus.build(tmp_path_factory.mktemp("ck") / "full", demo_people, full=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def pristine(demo_people, tmp_path_factory) -> Path:
+    """Three people, S005, S010 and S011, seven labelled sequences and one other of each."""
+    return ckplus.build(tmp_path_factory.mktemp("ck") / "small", demo_people)
+
+
+@pytest.fixture
+def small(pristine, tmp_path) -> Path:
+    """`pristine`, to do oddities to."""
+    return Path(shutil.copytree(pristine, tmp_path / "small", copy_function=os.link))
+
+
+def found_in(database: Database) -> dict[str, int]:
+    return {finding.name: finding.found for finding in database.findings}
+
+
+def said(database: Database) -> str:
+    return " | ".join(database.notes)
+
+
+def test_full_counts_are_the_published_ones(full):
+    found = found_in(full)
+    assert not [finding for finding in full.findings if finding.differs]
+    assert "warning" not in findings_report(full.findings)
+    assert not full.rejects
+    names = ("subjects", "sequences", "labelled subjects", "labelled sequences")
+    assert [found[name] for name in names] == [123, 593, 118, 327]
+    assert [found[name] for name in full.classes] == [45, 18, 59, 25, 69, 28, 83]
+    assert full.notes == [
+        "266 of 593 sequences have no label and are not used: 0 with an empty label folder, "
+        "266 without one"
+    ]
+
+
+def test_the_folds_are_the_published_ones(full):
+    division = divide(full)
+    tested = Counter(division.home[sample.key] for sample in full.samples if sample.test)
+    assert [tested[fold] for fold in range(10)] == [33, 39, 40, 35, 30, 37, 29, 29, 33, 22]
+    assert division.subject_independent
+    reported = [found_in(full)[f"labelled sequences of fold {fold}"] for fold in range(10)]
+    assert reported == [tested[fold] for fold in range(10)]
+
+
+def test_last_three_frames_train_and_the_last_one_tests(small):
+    of_first = [s for s in open_database("ckplus", small).samples if s.key.startswith("S005_001")]
+    # The first sequence of the first person has 4 + (0 + 1) % 3 frames.
+    assert [(s.key, s.frame, s.train, s.test) for s in of_first] == [
+        ("S005_001_00000003", 3, True, False),
+        ("S005_001_00000004", 4, True, False),
+        ("S005_001_00000005", 5, True, True),
+    ]
+    assert {(s.subject, s.label) for s in of_first} == {("S005", 0)}
+
+
+def test_a_peak_has_the_class_of_its_emotion_file(small):
+    found = open_database("ckplus", small)
+    peaks = {s.key.rsplit("_", 1)[0]: s.label for s in found.samples if s.test}
+    codes = {
+        label.name[:8]: int(float(label.read_text().strip())) for label in ckplus.labels(small)
+    }
+    assert peaks == {name: code - 1 for name, code in codes.items()}
+    assert found.channels == 1
+
+
+@pytest.mark.parametrize("below", ["", "cohn-kanade-images"])
+@pytest.mark.parametrize("layout", ["emotion_labels", "emotion_labels_emotion", "extended"])
+def test_every_edition_reads_the_same_from_every_level(pristine, small, layout, below):
+    expected = [(s.key, s.label) for s in open_database("ckplus", pristine).samples]
+    ckplus.apply(small, [layout])
+    pictures = small.joinpath("extended-" + below, below) if layout == "extended" else small / below
+    for path in {pictures if below else small, small.parent}:
+        found = open_database("ckplus", path)
+        assert [(s.key, s.label) for s in found.samples] == expected
+        assert found.source(found.samples[0]).endswith("S005/001/S005_001_00000003.png")
+        assert str(small) not in found.source(found.samples[0])
+
+
+@pytest.mark.parametrize(
+    ("oddity", "note"),
+    [
+        ("empty_label_folder", "1 with an empty label folder, 2 without one"),
+        ("ds_store", "left behind by an operating system: .DS_Store (4), ._x.png (4), __MACOSX"),
+        ("early_label", "is taken all the same: S005_001 (frame 4, the last is 5)"),
+        ("missing_frames", "between the first and the last: 1 in 1 sequence: S005_001"),
+        ("colour_frames", "3 of 24 sequences have no label"),
+    ],
+)
+def test_harmless_oddities_are_noted_and_lose_nothing(small, oddity, note):
+    ckplus.apply(small, [oddity])
+    found = open_database("ckplus", small)
+    assert note in said(found)
+    assert not found.rejects
+    assert len(found.samples) == 63
+    assert found_in(found)["labelled sequences"] == 21
+
+
+@pytest.mark.parametrize(
+    ("oddity", "sequence", "reason"),
+    [
+        ("bad_label", "S005_002", "its emotion file says 'happy\\n', not a number"),
+        ("unknown_code", "S005_003", "its emotion file has the unknown code 9"),
+        ("two_labels", "S005_005", "has 2 emotion files"),
+        ("empty_sequence", "S005_007", "labelled, but there is no picture of the sequence"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_rejected_by_name(small, oddity, sequence, reason):
+    ckplus.apply(small, [oddity])
+    found = open_database("ckplus", small)
+    assert [(r.key, r.subject, r.reason) for r in found.rejects] == [(sequence, "S005", reason)]
+    assert found.rejects[0].source.startswith(f"Emotion/S005/{sequence[-3:]}/{sequence}_")
+    assert found_in(found)["labelled sequences"] == 20
+    assert len(found.samples) == 60
+
+
+@pytest.mark.parametrize(
+    "text", ["nan", "inf", "3.5", "-1", "8", "", "1e400", "\0", "3 4", "٣" * 99]
+)
+def test_no_text_in_an_emotion_file_is_more_than_a_reject(small, text):
+    label = ckplus.labels(small)[0]
+    label.unlink()
+    label.write_text(text)
+    assert [reject.key for reject in open_database("ckplus", small).rejects] == ["S005_001"]
+
+
+def test_a_missing_label_folder_is_a_warning_by_name(small):
+    ckplus.apply(small, ["missing_label_folder"])
+    found = open_database("ckplus", small)
+    assert "4 of 24 sequences have no label" in said(found)
+    assert "labelled sequences: found 20, expected 327" in findings_report(found.findings)
+
+
+def test_neutral_is_none_of_the_classes(small):
+    ckplus.apply(small, ["neutral_code"])
+    found = open_database("ckplus", small)
+    assert "labelled neutral, which is none of the seven classes, and not used: S005_004" in said(
+        found
+    )
+    assert found_in(found)["fear"] == 2
+
+
+def test_two_frames_are_taken_as_they_are(small):
+    ckplus.apply(small, ["short_sequence"])
+    found = open_database("ckplus", small)
+    assert "fewer than 3 frames, all of which train, in 1 sequence: S005_006" in said(found)
+    assert [s.test for s in found.samples if s.key.startswith("S005_006")] == [False, True]
+
+
+def test_links_that_lead_out_are_not_followed(small):
+    ckplus.apply(small, ["link_out"])
+    found = open_database("ckplus", small)
+    assert "not followed, since it leads out of the folder: S005_001_00000005.png, S998" in said(
+        found
+    )
+    assert not any(Path(sample.path).is_symlink() for sample in found.samples)
+    assert found_in(found)["subjects"] == 3
+
+
+def test_landmark_files_go_with_their_frames(small):
+    ckplus.apply(small, ["landmarks", "missing_landmarks"])
+    assert all(sample.landmarks is None for sample in open_database("ckplus", small).samples)
+    found = open_database("ckplus", small, Choices(landmarks=True))
+    assert [(r.key, r.reason) for r in found.rejects] == [
+        ("S005_001_00000003", "has no landmark file")
+    ]
+    assert len(found.samples) == 62
+    for sample in found.samples:
+        assert Path(sample.landmarks).name == f"{sample.key}_landmarks.txt"
+        assert len(Path(sample.landmarks).read_text().splitlines()) == 68
+
+
+def test_what_is_not_ckplus_is_one_sentence(small, demo_people):
+    with pytest.raises(BadUse, match="no cohn-kanade-images folder"):
+        open_database("ckplus", demo_people)
+    with pytest.raises(BadUse, match="no cohn-kanade-images folder"):
+        open_database("ckplus", small / "Emotion")
+    with pytest.raises(BadUse, match="no folder Landmarks"):
+        open_database("ckplus", small, Choices(landmarks=True))
+    shutil.copytree(small / "Emotion", small / "b" / "Emotion")
+    with pytest.raises(BadUse, match="holds Emotion, b/Emotion; name with --input"):
+        open_database("ckplus", small)
+    shutil.rmtree(small / "b")
+    shutil.rmtree(small / "Emotion")
+    with pytest.raises(BadUse, match="no folder Emotion"):
+        open_database("ckplus", small)
+
+
+@pytest.mark.parametrize("landmarks", [False, True])
+def test_the_whole_job(small, tmp_path, landmarks):
+    if landmarks:
+        ckplus.apply(small, ["landmarks"])
+    options = ["--landmarks"] if landmarks else []
+    output = tmp_path / "out"
+    assert main(["--db", "ckplus", "--input", str(small), "--output", str(output), *options]) == 0
+    made = manifest.load(output)
+    assert made.counts["rejected"] == 0
+    assert made.counts["by_class"] == dict.fromkeys(ckplus.CLASSES, 9)
+    assert made.counts["by_fold"] == [{"train": 42, "valid": 0, "test": 7}] * 3 or all(
+        part["test"] == 7 for part in made.counts["by_fold"]
+    )
+    assert (made.channels, made.folds) == (1, 3)

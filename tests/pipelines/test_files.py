@@ -1,0 +1,88 @@
+"""Outputs whole or not at all, here and in a store; what a killed process left is cleared."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from upath import UPath
+
+from pipelines.files import folder_whole, location, sha256_of, write_whole, writing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_scheme_makes_a_place_in_a_store():
+    assert type(location("/x/y")) is type(Path("/x/y"))
+    assert location("file:///x/y") == Path("/x/y")
+    assert isinstance(location("memory://x/y"), UPath)
+    assert str(location(str(location("memory://x") / "y"))) == "memory://x/y"
+
+
+def test_a_file_that_failed_half_way_is_not_there(tmp_path):
+    write_whole(tmp_path / "a", "old")
+    with pytest.raises(ZeroDivisionError), writing(tmp_path / "a") as file:
+        file.write(b"new")
+        raise ZeroDivisionError
+    assert (tmp_path / "a").read_text() == "old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_folder_that_failed_half_way_leaves_the_old_one(tmp_path):
+    with folder_whole(tmp_path / "out") as folder:
+        write_whole(folder / "a", "old")
+    with pytest.raises(ZeroDivisionError), folder_whole(tmp_path / "out") as folder:
+        write_whole(folder / "a", "new")
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["a"]
+    assert (tmp_path / "out" / "a").read_text() == "old"
+
+
+def test_what_a_killed_process_left_is_removed_and_a_live_ones_is_not(tmp_path):
+    code = (
+        "import sys, time; from pipelines.files import folder_whole\n"
+        "with folder_whole(sys.argv[1]) as folder:\n"
+        "    (folder / 'half').write_text(''); print('in', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path.cwd()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"in\n"
+        with folder_whole(tmp_path / "out") as folder:
+            write_whole(folder / "a", "mine")
+        assert len(names(tmp_path)) == 2
+        os.kill(process.pid, signal.SIGKILL)
+    with folder_whole(tmp_path / "out") as folder:
+        write_whole(folder / "a", "again")
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["a"]
+
+
+def test_a_folder_taken_away_by_a_killed_process_comes_back(tmp_path):
+    # Killed between the two renames: the old folder lies aside, nothing is in its place.
+    write_whole(tmp_path / ".out.old.x1" / "out" / "a", "old")
+    with pytest.raises(ZeroDivisionError), folder_whole(tmp_path / "out"):
+        raise ZeroDivisionError
+    assert (tmp_path / "out" / "a").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_store_is_emptied_first_and_after_a_failure():
+    store = location(f"memory://files-{time.monotonic_ns()}/out")
+    write_whole(store / "stale", "x")
+    with folder_whole(store) as folder:
+        write_whole(folder / "a" / "b", b"abc")
+    assert [path.name for path in store.rglob("*") if path.is_file()] == ["b"]
+    # The SHA-256 of "abc", from FIPS 180-2.
+    assert sha256_of(store / "a" / "b").startswith("ba7816bf8f01cfea")
+    with pytest.raises(ZeroDivisionError), folder_whole(store):
+        raise ZeroDivisionError
+    assert not store.exists()

@@ -1,0 +1,110 @@
+"""The page: valid, whole, escaped, and the same again."""
+
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from data_folders import build, some
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from pipelines import page
+from pipelines.histograms import histogram
+from pipelines.manifest import Finding, Reject
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+EVIL = "<script>alert(1)</script>&\"'"
+
+
+class Reader(HTMLParser):
+    """Notes what is opened and not closed, the pictures named, and the text that is shown."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.sources, self.said = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.said.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(demo_people, tmp_path_factory):
+    """A data folder with a reject, something found that was not expected, and hostile names."""
+    folder = tmp_path_factory.mktemp("page")
+    database = some(demo_people)
+    database = dataclasses.replace(
+        database,
+        findings=[Finding("sequences", 479, 480), Finding("people", 3)],
+        rejects=[Reject(f"k{EVIL}", f"fear/{EVIL}.jpg", "fear", EVIL, f"reason {EVIL}")],
+        notes=[f"a note {EVIL}"],
+    )
+    manifest = build(folder, database, lambda r: None if r.key == "fear/p001_01" else r)
+    return folder, manifest, (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_every_tag_is_closed_in_its_place(made):
+    reader = Reader(made[2])
+    assert not reader.open
+    assert made[2].startswith("<!doctype html>")
+    assert 'name="viewport"' in made[2]
+
+
+def test_names_cannot_become_code(made):
+    assert "script" not in Reader(made[2]).tags
+    assert f"fear/{EVIL}.jpg" in Reader(made[2]).said
+    assert f"reason {EVIL}" in "".join(Reader(made[2]).said)
+
+
+def test_every_picture_named_lies_beside_it(made):
+    sources = Reader(made[2]).sources
+    assert "contact_sheet.png" in sources and len(sources) == 2
+    assert all((made[0] / unquote(source)).is_file() for source in sources)
+
+
+def test_it_says_what_a_person_has_to_know(made):
+    said = " ".join(Reader(made[2]).said)
+    assert "7 images read, 5 faces aligned, 2 rejected" in said
+    assert "Warning: sequences: found 479, expected 480" in said
+    assert "Rejected: 2" in said and "no picture" in said and "no face" in said
+    assert "No person is on two sides of a split." in said
+    assert made[1].digest in said and made[1].fold_digest in said
+
+
+def test_the_same_manifest_and_statistics_give_the_same_page(made):
+    folder, manifest, text = made
+    data = (folder / "statistics.pb").read_bytes()
+    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
+    assert page.render(manifest, statistics) == text
+
+
+def test_classes_by_folds_are_the_records(made):
+    # fear: p000 and p002 are left; fold 0 tests p000 and trains on p002.
+    row = made[2].split("<td>fear</td>")[1].split("</tr>")[0]
+    numbers = [part.split("<")[0] for part in row.split('class="n">')[1:]]
+    assert numbers[:4] == ["2", "1", "0", "1"]
+
+
+def test_bars_are_as_high_as_their_counts():
+    found = statistics_pb2.Histogram()
+    for low, count in ((0, 10), (1, 5), (2, 0)):
+        found.buckets.add(low_value=low, high_value=low + 1, sample_count=count)
+    heights = [float(part.split('"')[0]) for part in histogram(found).split(' height="')[1:]]
+    assert heights[1] == pytest.approx(2 * heights[2], abs=0.1)
+    assert heights[3] == 0

@@ -1,0 +1,292 @@
+"""TFD's .mat files of both versions and sizes, and what only looks like one."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+from miniatures import tfd
+from upath import UPath
+
+from pipelines.databases import Choices, Database, open_database
+from pipelines.databases.tfd import CLASSES, read
+from pipelines.errors import BadUse
+
+NAME = "TFD_48x48.mat"
+WRITERS = pytest.mark.parametrize("write", [tfd.write_v5, tfd.write_v73])
+
+
+def notes(database: Database) -> str:
+    return " | ".join(database.notes)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(BadUse) as caught:
+        open_database("tfd", path)
+    return str(caught.value)
+
+
+@WRITERS
+@pytest.mark.parametrize("side", [48, 96])
+def test_both_versions_and_sizes(tmp_path, write, side):
+    values = tfd.arrays(side)
+    path = write(tmp_path / f"TFD_{side}x{side}.mat", values)
+    for given in (path, tmp_path):
+        found = open_database("tfd", given)
+        assert (found.channels, found.folds, found.classes) == (1, 5, CLASSES)
+        assert [sample.label for sample in found.samples] == [0, 1, 2, 3, 4, 5, 6]
+        third = found.samples[2]
+        np.testing.assert_array_equal(third.pixels, values["images"][2])
+        assert (third.key, third.subject, third.official) == ("000002", "102", (1, 3, 2, 1, 1))
+        assert (third.aligned, third.anchors) == (True, None)
+
+
+def test_one_face_does_not_hold_all_the_others(tmp_path):
+    sample = open_database("tfd", tfd.write_v5(tmp_path / NAME, tfd.arrays())).samples[0]
+    assert sample.pixels.base is None
+    assert sample.pixels.flags.c_contiguous
+
+
+def test_the_whole_database_is_found_as_published(tmp_path):
+    found = open_database("tfd", tfd.full_counts(tmp_path / NAME))
+    assert not [each.name for each in found.findings if each.differs]
+    counts = {each.name: each.found for each in found.findings}
+    assert (counts["images"], counts["labelled images"]) == (102_236, 4_178)
+    # 4,178 = 7 · 596 + 6, and = 3 · 1,392 + 2.
+    assert [counts[f"{name} images"] for name in CLASSES] == [597] * 6 + [596]
+    assert [counts[f"fold 0 {role}"] for role in ("train", "valid", "test")] == [1393, 1393, 1392]
+
+
+def test_a_miniature_differs_from_the_published_counts(tmp_path):
+    found = open_database("tfd", tfd.write_v5(tmp_path / NAME, tfd.arrays()))
+    assert [(each.name, each.found, each.expected) for each in found.findings if each.differs] == [
+        ("images", 10, 102_236),
+        ("labelled images", 7, 4_178),
+    ]
+
+
+def test_people_who_cross_the_official_splits_are_counted_by_fold(tmp_path):
+    """Person 105 has two faces: both train in every fold but 1, where one of them tests."""
+    said = notes(open_database("tfd", tfd.write_v5(tmp_path / NAME, tfd.arrays())))
+    assert "0, 1, 0, 0, 0 people have two or more of the roles train, valid and test" in said
+
+
+def test_label_order_is_told_and_can_be_chosen(tmp_path):
+    path = tfd.write_v5(tmp_path / NAME, tfd.arrays())
+    assert (
+        "the labels 1 to 7 are taken as anger, disgust, fear, happiness, sadness, surprise, "
+        "neutral, the order that public loaders use; the distribution could not be consulted"
+    ) in notes(open_database("tfd", path))
+    found = open_database("tfd", path, Choices(label_order=tuple(reversed(CLASSES))))
+    assert [found.classes[sample.label] for sample in found.samples] == list(reversed(CLASSES))
+    assert "neutral, surprise, sadness" in notes(found)
+    assert "could not be consulted" not in notes(found)
+
+
+@pytest.mark.parametrize("order", [(), CLASSES[:6], (*CLASSES[:6], "anger"), (*CLASSES, "smile")])
+def test_a_label_order_that_is_no_permutation(tmp_path, order):
+    path = tfd.write_v5(tmp_path / NAME, tfd.arrays())
+    with pytest.raises(BadUse, match="each of TFD's seven classes once: anger, disgust"):
+        open_database("tfd", path, Choices(label_order=order))
+
+
+@pytest.mark.parametrize(
+    ("side", "anchors"),
+    [(48, (10, 10, 37.5, 10, 24, 39)), (96, (20, 20, 75, 20, 48, 78))],
+)
+def test_warp_hands_on_the_fixed_positions(tmp_path, side, anchors):
+    path = tfd.write_v5(tmp_path / f"TFD_{side}x{side}.mat", tfd.arrays(side))
+    for sample in open_database("tfd", path, Choices(warp=True)).samples:
+        assert (sample.aligned, sample.anchors) == (False, anchors)
+
+
+@WRITERS
+def test_rows_that_serve_nothing_are_counted(tmp_path, write):
+    values = tfd.arrays()
+    values["labs_ex"][7] = 0
+    values["folds"][8] = 1
+    values["folds"][[0, 1]] = 0
+    values["labs_id"][3] = -1
+    found = open_database("tfd", write(tmp_path / NAME, values))
+    said = notes(found)
+    assert len(found.samples) == 7
+    assert "1 images have the label 0 and are left out" in said
+    assert "1 images have a role in a fold and no label, and are left out" in said
+    assert "2 labelled images have no role in any fold" in said
+    assert "1 labelled images have a negative labs_id" in said
+
+
+def test_a_file_elsewhere_is_read_like_one_here(tmp_path):
+    for write in (tfd.write_v5, tfd.write_v73):
+        there = UPath("memory://tfd") / NAME
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(write(tmp_path / NAME, tfd.arrays()).read_bytes())
+        assert len(read(there.parent, Choices()).samples) == 7
+
+
+def test_two_files_in_a_folder_are_a_question(tmp_path):
+    tfd.write_v5(tmp_path / NAME, tfd.arrays())
+    tfd.write_v5(tmp_path / "TFD_96x96.mat", tfd.arrays(96))
+    assert "TFD_48x48.mat, TFD_96x96.mat; name the one" in refusal(tmp_path)
+
+
+@WRITERS
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"folds": None}, "no array 'folds'"),
+        ({"images": np.zeros((10, 48, 32), np.uint8)}, r"images has shape (10, 48, 32)"),
+        ({"images": np.zeros((10, 32, 32), np.uint8)}, r"images has shape (10, 32, 32)"),
+        ({"images": np.zeros((10, 2304), np.uint8)}, r"images has shape (10, 2304)"),
+        ({"images": np.zeros((10, 48, 48))}, "float64"),
+        ({"labs_ex": np.ones((9, 1))}, "10 images but labs_ex (9, 1)"),
+        ({"labs_ex": np.ones((5, 2))}, "10 images but labs_ex (5, 2)"),
+        ({"folds": np.ones((10, 4))}, "folds (10, 4); they are (10,1), (10,1) and (10,5)"),
+        ({"folds": np.ones((5, 10))}, "folds (5, 10)"),
+        ({"labs_ex": np.full((10, 1), 8)}, "other than -1, 0 and 1…7"),
+        ({"labs_ex": np.full((10, 1), 1.5)}, "other than -1, 0 and 1…7"),
+        ({"labs_ex": np.full((10, 1), np.nan)}, "other than -1, 0 and 1…7"),
+        ({"folds": np.full((10, 5), 4)}, "other than 0, 1, 2 and 3"),
+        ({"labs_id": np.full((10, 1), np.nan)}, "labs_id holds values that are not whole"),
+        ({"labs_id": np.full((10, 1), 1e300)}, "labs_id holds values that are not whole"),
+        ({"labs_ex": np.full((10, 1), -1)}, "no usable sample"),
+        ({"labs_ex": np.full((10, 1), 1j)}, "real numbers|plain array of numbers"),
+    ],
+)
+def test_files_that_are_not_tfd(tmp_path, write, change, said):
+    values = {k: v for k, v in {**tfd.arrays(), **change}.items() if v is not None}
+    message = refusal(write(tmp_path / NAME, values))
+    assert any(part in message for part in said.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.array([[np.arange(3), "a"]], object), "MATLAB's type cell"),
+        (scipy.sparse.csc_matrix(np.ones((10, 1))), "MATLAB's type sparse"),
+        ({"a": 1}, "MATLAB's type struct"),
+        ("anger", "MATLAB's type char"),
+    ],
+)
+def test_v5_arrays_that_are_no_numbers(tmp_path, value, said):
+    assert said in refusal(tfd.write_v5(tmp_path / NAME, {**tfd.arrays(), "labs_ex": value}))
+
+
+@pytest.mark.parametrize("kind", ["group", "text", "soft", "external", "storage", "empty", "huge"])
+def test_v73_arrays_that_are_no_numbers_in_the_file(tmp_path, kind):
+    path = tfd.write_v73(tmp_path / NAME, tfd.arrays())
+    with h5py.File(path, "r+") as file:
+        del file["labs_id"]
+        if kind == "group":
+            file.create_group("labs_id")
+        elif kind == "text":
+            file["labs_id"] = ["a"] * 10
+        elif kind == "soft":
+            file["labs_id"] = h5py.SoftLink("/labs_ex")
+        elif kind == "external":
+            file["labs_id"] = h5py.ExternalLink("/etc/passwd", "/labs_ex")
+        elif kind == "storage":
+            file.create_dataset("labs_id", (1, 10), "u1", external=[("/etc/passwd", 0, 10)])
+        elif kind == "empty":
+            file["labs_id"] = h5py.Empty("f8")
+        else:
+            file.create_dataset("labs_id", (10**6, 10**6), "f8", chunks=(10, 10))
+    message = refusal(tfd.with_v73_header(path))
+    assert "labs_id" in message
+    assert "more than the limit" in message if kind == "huge" else "plain array" in message
+
+
+def declared(name: bytes, shape: tuple[int, ...], kind: int, data: bytes, told: int) -> bytes:
+    """One uncompressed array of a v5 file whose data says it is `told` bytes long."""
+    dims = struct.pack(f"<{len(shape)}i", *shape)
+    dims += bytes(-len(dims) % 8)
+    name = name + bytes(-len(name) % 8)
+    body = struct.pack("<IIII", 6, 8, kind, 0) + struct.pack("<II", 5, 4 * len(shape)) + dims
+    body += struct.pack("<II", 1, len(name.rstrip(b"\0"))) + name
+    body += struct.pack("<II", 2, told) + data
+    return struct.pack("<II", 14, len(body)) + body
+
+
+def as_v5(*elements: bytes) -> bytes:
+    return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"".join(elements)
+
+
+MEASURE = """
+import resource, sys
+from pipelines.databases import open_database, tfd
+from pipelines.errors import BadUse
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    open_database("tfd", sys.argv[1])
+except BadUse as error:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["shape", "data", "bomb"])
+def test_a_small_file_that_declares_much_takes_no_memory(tmp_path, kind):
+    if kind == "shape":
+        elements = [declared(b"images", (10**6, 1000, 1000), 9, bytes(8), 8)]
+    elif kind == "data":
+        elements = [declared(b"images", (10, 48, 48), 9, bytes(8), 2**32 - 8)]
+    else:
+        # Three gigabytes of zeros in three megabytes.
+        block, packer = bytes(2**24), zlib.compressobj(1)
+        packed = packer.compress(declared(b"images", (10, 48, 48), 9, b"", 3 * 2**30))
+        packed += b"".join(packer.compress(block) for _ in range(3 * 2**6)) + packer.flush()
+        elements = [struct.pack("<II", 15, len(packed)) + packed]
+    others = {k: v for k, v in tfd.arrays().items() if k != "images"}
+    rest = tfd.write_v5(tmp_path / "rest.mat", others).read_bytes()[128:]
+    path = tmp_path / NAME
+    path.write_bytes(as_v5(*elements) + rest)
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    kilobytes, message = done.stdout.split(" ", 1)
+    assert str(path) in message
+    said = {"shape": "more than the limit", "data": "4,294,967,288 bytes for 10×48×48"}
+    assert said.get(kind, "3,221,225,472 bytes for 10×48×48") in message
+    assert int(kilobytes) < 50_000
+
+
+@WRITERS
+def test_files_cut_or_flipped_anywhere_give_faces_or_a_sentence(tmp_path, write):
+    whole = write(tmp_path / NAME, tfd.arrays()).read_bytes()
+    rng = np.random.default_rng(4)
+    cuts = [whole[:length] for length in range(0, len(whole), max(64, len(whole) // 60))]
+    flips = []
+    for k in range(60):
+        damaged = bytearray(whole)
+        # Every second one near the headers, where lengths and types are.
+        at = int(rng.integers(0, 600 if k % 2 else len(whole)))
+        damaged[at] ^= 1 << int(rng.integers(8))
+        flips.append(bytes(damaged))
+    refused = 0
+    for content in cuts + flips:
+        (tmp_path / NAME).write_bytes(content)
+        try:
+            found = open_database("tfd", tmp_path)
+        except BadUse as error:
+            refused += 1
+            assert NAME in str(error) or "no usable sample" in str(error)
+        else:
+            assert all(sample.pixels.shape == (48, 48) for sample in found.samples)
+    assert refused >= len(cuts) - 2
+
+
+def test_paths_that_hold_no_matlab_file(tmp_path):
+    assert "does not exist" in refusal(tmp_path / "nowhere")
+    assert "holds no TFD .mat file" in refusal(tmp_path)
+    path = tmp_path / NAME
+    for content in (b"", b"MATLAB 5.0 but not really", bytes(4000), b"\x89HDF\r\n\x1a\n" * 40):
+        path.write_bytes(content)
+        assert f"{path} " in refusal(path)
+    scipy.io.savemat(path, {"images": np.zeros((10, 48))}, format="4")
+    assert "no header of v5 or v7.3" in refusal(path)
