@@ -183,7 +183,7 @@ def _check_path(row: Row, column: str, root: Path) -> None:
     called = "landmarks file" if column == "landmarks" else column
     if "\0" in row[column]:
         raise _Refused(f"its {called} holds a zero byte")
-    if not PurePosixPath(row[column]).name:
+    if PurePosixPath(row[column]).name in ("", ".."):
         raise _Refused(f"its {called} {row[column]!r} names no file")
     # In an object store a path is joined as text: "gs://other/x.png" would be another place.
     outside = not isinstance(root, pathlib.Path) and "://" in row[column]

@@ -122,6 +122,7 @@ def test_csv_roles_folds_and_refused_rows(tmp_path):
         (b"\xff\xfe\x00path", "UTF-8"),
         (b"path,label,subject,fold\nx,a,p,one\ny,b,q,2\n", "fold is 'one', not a whole number"),
         (b"path,label,subject\nx.png,a,p\nx.jpg,b,p\n", "both the sample 'x'"),
+        (b"path,label,subject,label\nx.png,a,p,b\n", "two columns 'label'; remove one"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, content, said):
@@ -200,6 +201,28 @@ def test_what_is_named_as_a_picture_and_is_none_is_rejected(tmp_path):
         ("b/p7.png", "it is named as a picture"),
     ]
     assert found.notes[0] == "not followed, since it leads out of the folder: c"
+
+
+@pytest.mark.parametrize("path", [".", "/", "..", "a/..", "/etc/passwd", "x" * 5000 + "/../../y"])
+def test_a_path_that_names_no_picture_of_the_list_is_a_refused_row(tmp_path, path):
+    rows = [["a.png", "calm", "p"], ["b.png", "glad", "q"], [path, "glad", "q"]]
+    found = open_database(
+        "images", table(tmp_path / "list.csv", rows, ["path", "label", "subject"])
+    )
+    assert [sample.key for sample in found.samples] == ["a", "b"]
+    assert [reject.source for reject in found.rejects] == ["list.csv, line 4"]
+
+
+def test_cropped_faces_need_neither_box_nor_landmarks(tmp_path):
+    rows = [["a.png", "calm", "p", 1, 2, 3, 4], ["b.png", "glad", "q", "", "", "", ""]]
+    header = ["path", "label", "subject", "left", "top", "right", "bottom"]
+    path = table(tmp_path / "list.csv", rows, header)
+    found = open_database("images", path, Choices(prealigned=True))
+    assert found.notes[0] == "the boxes are not used with --prealigned"
+    with pytest.raises(BadUse, match="--landmarks says nothing of them"):
+        open_database("images", path, Choices(prealigned=True, landmarks=True))
+    with pytest.raises(BadUse, match="no column 'landmarks'"):
+        open_database("images", path, Choices(landmarks=True))
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):

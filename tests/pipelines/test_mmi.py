@@ -6,15 +6,17 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from miniatures import mmi
 from upath import UPath
 
-from pipelines import films
+from pipelines import examples, films, images, manifest
 from pipelines.alignment import FaceAligner, NoFaceFound
 from pipelines.databases import Choices, Database, Film, open_database
 from pipelines.databases.mmi import read
 from pipelines.errors import BadUse
+from pipelines.preprocess import main
 
 
 def notes(database: Database) -> str:
@@ -307,3 +309,43 @@ def test_a_name_that_is_not_utf8_can_be_told(two):
     (film.parent / "session.xml").unlink()
     mmi.add_session(two, 13, "S003-001")
     assert [each.key for each in open_database("mmi", two).rejects] == ["S001-?"]
+
+
+def test_the_whole_job_turns_and_cuts_films_as_they_lie(tmp_path, capsys):
+    """Three good sessions of two people: one as it should be, one of two views, one on its side."""
+    root, output = mmi.odd_edition(tmp_path / "in"), tmp_path / "out"
+    assert main(["--db", "mmi", "--input", str(root), "--output", str(output)]) == 0
+    made = manifest.load(output)
+    assert (made.counts["read"], made.counts["aligned"], made.counts["rejected"]) == (13, 9, 4)
+    assert made.counts["by_class"]["happiness"] == 6
+    assert "3 of 3 peaks are the middle frame, chosen automatically" in " ".join(made.notes)
+    stored = [
+        examples.decode(payload)
+        for shard in made.shards
+        for payload in examples.read_records(output / shard.path)
+    ]
+    # Nine frames: the middle one is 4, and it alone is tested.
+    assert sorted(record.frame for record in stored) == [3, 3, 3, 4, 4, 4, 5, 5, 5]
+    tested = {record.key for record in stored if examples.TEST in record.splits}
+    assert tested == {"S001-001_1", "S001-002_1", "S002-001_1"}
+    # The chip of a person seen twice is the same face, upright, whichever film it came from.
+    for record in stored:
+        assert abs(record.eyes[1] - 40) < 6 and abs(record.eyes[3] - 40) < 6
+        assert record.eyes[0] < record.eyes[2]
+    one, other = (
+        images.to_gray(images.decode(record.image)).astype(float)
+        for record in sorted(stored, key=lambda record: record.key)
+        if record.key in ("S001-001_1", "S001-002_1")
+    )
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
+
+
+def test_a_film_without_a_face_is_rejected_with_its_picture(tmp_path):
+    root = mmi.odd_edition(tmp_path / "in")
+    mmi.add_session(root, 120, "S004-001", mmi.gray_frames(5), mmi.CODES["fear"], view=2)
+    assert main(["--db", "mmi", "--input", str(root), "--output", str(tmp_path / "out")]) == 0
+    lost = [r for r in manifest.load(tmp_path / "out").rejects if r.subject == "S004"]
+    assert [reject.key for reject in lost] == ["S004-001_0", "S004-001_1", "S004-001_2"]
+    for reject in lost:
+        assert "no face found in any orientation of frame 2" in reject.reason
+        assert images.read(tmp_path / "out" / reject.picture).shape == (48, 64, 3)

@@ -111,7 +111,7 @@ def test_it_may_be_the_working_folder_or_lie_in_an_object_store(pristine, monkey
     [
         ("ds_store", "operating system: .DS_Store (3), ._x.png (3), __MACOSX", 54),
         ("missing_sequence", "no picture of 1 sequence: P001_Sadness", 51),
-        ("missing_frames", "the first and the last: 1, in 1 sequence: P001_Anger", 54),
+        ("missing_frames", "the first and the last: 1 in 1 sequence: P001_Anger", 54),
         ("short_sequence", "fewer than 3 frames, all of which train, in 1 sequence: P001_Dis", 53),
         ("link_out", "not followed, since it leads out of the folder: P081", 54),
         ("cropped_beside", "VL_Acropped lies beside VL and is not used", 54),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from upath import UPath
 
 DS_STORE = b"\x00\x00\x00\x01Bud1" + bytes(24)
 # How much of the picture's height the rendered square takes.
@@ -92,6 +93,17 @@ def outside(folder: Path) -> Path:
     other = folder.with_name(f"{folder.name}_outside")
     replace(other / "secret.png", b"secret")
     return other
+
+
+def in_memory(folder: Path, name: str) -> UPath:
+    """A copy of a folder in an object store that lives in this process."""
+    target = UPath(f"memory://{name}")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            place = target.joinpath(*path.relative_to(folder).parts)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+    return target
 
 
 def do(known: Mapping[str, Callable[[Path], None]], folder: Path, oddities: Iterable[str]) -> None:
