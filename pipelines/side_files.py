@@ -9,7 +9,10 @@ from pipelines.fold_manifest import Member
 from pipelines.inventory import Columns
 from pipelines.manifest import Manifest
 
-NAMES = (schema.NAME, statistics.NAME, anomalies.NAME, fold_manifest.NAME, page.NAME)
+DATA = (schema.NAME, statistics.NAME, anomalies.NAME, fold_manifest.NAME)
+"""What programs read: of any version the same bytes follow from the same records."""
+
+NAMES = (*DATA, page.NAME)
 
 
 def describe(manifest: Manifest, columns: Columns) -> tuple[Manifest, dict[str, bytes]]:
