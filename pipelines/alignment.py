@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,15 @@ def landmark_model_path(points: int = 68) -> Path:
     return Path(models.pose_predictor_model_location())
 
 
+class _Found(NamedTuple):
+    """What the detector found: its score, the box in source pixels, and the pyramid's level on
+    which it deserves a close look, if it does."""
+
+    score: float
+    box: Box
+    closer_level: int | None
+
+
 class FaceAligner:
     """Finds faces and cuts their chips; holds dlib's models, so make one per worker.
 
@@ -89,7 +98,7 @@ class FaceAligner:
         for rung in ladder(image):
             found = self._detect(rung)
             if found:
-                return self._cut(image, self._placed(image, rung, *found[0]), rung.name)
+                return self._cut(image, self._closer(image, found[0]).box, rung.name)
         raise NoFaceFound("no face found at any scale")
 
     def find_all(self, image: np.ndarray) -> list[AlignedFace]:
@@ -102,7 +111,7 @@ class FaceAligner:
         for rung in ladder(image):
             if first is not None and rung.name == "small":
                 continue
-            boxes = [self._placed(image, rung, *each) for each in self._detect(rung)]
+            boxes = [self._closer(image, each).box for each in self._detect(rung)]
             if first is None and boxes:
                 first = self._cut(image, boxes[0], rung.name)
             if first is not None and rung.name != "small":
@@ -113,25 +122,33 @@ class FaceAligner:
                 return [first, *(self._cut(image, box, rung.name) for box in kept[1:])]
         return []
 
-    def _detect(self, rung: Rung) -> list[tuple[Box, bool]]:
-        """Boxes in source pixels, the largest first, and whether each deserves a close look."""
-        found = [_edges(box) for box in self._detector(rung.gray, rung.upsample)]
-        boxes = [(rung.source_box(box), rung.coarse(box)) for box in found]
-        return sorted(boxes, key=lambda pair: area(pair[0]), reverse=True)
+    def certainty(self, image: np.ndarray) -> float:
+        """The detector's score of its surest upright face in a picture, 0 if it finds none.
 
-    def _placed(self, image: np.ndarray, rung: Rung, box: Box, coarse: bool) -> Box:
-        """The box, or a better one of the same face from a close look at it."""
-        if rung.level is None or not coarse:
-            return box
-        close = closeup(image, box, rung.level - 1)
-        found, scores, _ = self._detector.run(close.gray, 0, 0.0)
-        boxes = [close.source_box(_edges(each)) for each in found]
-        same = [
-            (score, each)
-            for score, each in zip(scores, boxes, strict=True)
-            if overlap(each, box) >= _SAME_FACE
+        Upright faces score 1 to 3; a face on its head is sometimes found too, mostly below 0.5.
+        """
+        for rung in ladder(image):
+            found = self._detect(rung)
+            if found:
+                return max(self._closer(image, each).score for each in found)
+        return 0.0
+
+    def _detect(self, rung: Rung) -> list[_Found]:
+        """What a rung shows, the largest first."""
+        boxes, scores, _ = self._detector.run(rung.gray, rung.upsample, 0.0)
+        found = [
+            _Found(score, rung.source_box(box), rung.closer_level(box, score))
+            for box, score in zip(map(_edges, boxes), scores, strict=True)
         ]
-        return max(same)[1] if same else box
+        return sorted(found, key=lambda each: area(each.box), reverse=True)
+
+    def _closer(self, image: np.ndarray, found: _Found) -> _Found:
+        """The face, or the same one as a close look at it shows it."""
+        if found.closer_level is None:
+            return found
+        close = self._detect(closeup(image, found.box, found.closer_level))
+        same = [each for each in close if overlap(each.box, found.box) >= _SAME_FACE]
+        return max(same, key=lambda each: each.score, default=found)
 
     def _landmarks(self, image: np.ndarray, box: Box) -> Any:
         """dlib's points, in the picture's own pixels, at its full resolution."""

@@ -1,0 +1,98 @@
+"""Two ways of aligning a face that a benchmark compares: what people do with dlib, and ours."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dlib
+import numpy as np
+
+from pipelines.alignment import AlignedFace, FaceAligner
+from pipelines.chips import Box, eye_centres
+from pipelines.scales import Rung, area
+
+
+class UsualWay:
+    """What people do with dlib. Both ways share the landmark model (100 MB): two would push each
+    other out of the processor's caches."""
+
+    def __init__(self, model: dlib.shape_predictor) -> None:
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = model
+
+    def align(self, image: np.ndarray) -> tuple[Box, np.ndarray, np.ndarray] | None:
+        """The largest face's box, landmarks (68,2) and chip; None if none is found."""
+        found = [_edges(box) for box in self._detector(image, 1)]
+        if not found:
+            return None
+        box = max(found, key=area)
+        shape = self._predictor(image, dlib.rectangle(*box))
+        return box, _points(shape), dlib.get_face_chip(image, shape, size=128, padding=0.25)
+
+    def landmarks(self, image: np.ndarray, box: Box) -> np.ndarray:
+        """The points, (68,2), for another box."""
+        return _points(self._predictor(image, dlib.rectangle(*box)))
+
+
+class TimedAligner(FaceAligner):
+    """`FaceAligner` that adds up what each of its stages takes, inner stages apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    @property
+    def model(self) -> dlib.shape_predictor:
+        """The landmark model in use."""
+        return self._predictor
+
+    def align(self, image: np.ndarray, box: Box | None = None) -> AlignedFace:
+        """As `FaceAligner.align`."""
+        with self._stage("gray, copies"):
+            return super().align(image, box)
+
+    def _detect(self, rung: Rung) -> list:
+        with self._stage("close look" if rung.name == "close" else "search"):
+            return super()._detect(rung)
+
+    def _closer(self, *arguments: object) -> object:
+        with self._stage("close look"):
+            return super()._closer(*arguments)
+
+    def _landmarks(self, *arguments: object) -> object:
+        with self._stage("landmarks"):
+            return super()._landmarks(*arguments)
+
+    def _cut(self, *arguments: object) -> object:
+        with self._stage("chip"):
+            return super()._cut(*arguments)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.process_time()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            spent = time.process_time() - started
+            self.seconds[name] += spent - self._inner.pop()
+            self._inner[-1] += spent
+
+
+def rms_share(points: np.ndarray, reference: np.ndarray) -> float:
+    """RMS distance of two (68,2) sets of landmarks as a share of the reference's eye distance."""
+    eyes = eye_centres(reference)
+    distance = np.sqrt(((points - reference) ** 2).sum(1).mean())
+    return float(distance / np.linalg.norm(eyes[2:] - eyes[:2]))
+
+
+def _edges(box: dlib.rectangle) -> Box:
+    return box.left(), box.top(), box.right(), box.bottom()
+
+
+def _points(shape: dlib.full_object_detection) -> np.ndarray:
+    return np.array([(point.x, point.y) for point in shape.parts()], float)
