@@ -24,6 +24,7 @@ _REJECTED_FOOTER = (
 )
 _GAP = 4
 _TEXT, _SMALL_TEXT = 18, 12
+_WIDEST_NAME = 220
 _BACKGROUND, _INK, _LINE = "#ffffff", "#202020", "#00b4ff"
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -98,7 +99,8 @@ def _sheet(
         for name, cells in rows.items()
         for start in range(0, len(cells), _COLUMNS)
     ]
-    margin = 16 + max(int(large.getlength(name)) for name in rows) if beside else 8
+    beside_names = {name: _shortened(name, large, _WIDEST_NAME) for name in rows}
+    margin = 16 + max(int(large.getlength(name)) for name in beside_names.values()) if beside else 8
     columns = max(len(cells) for _, cells in lines)
     widest = [large.getlength(title), small.getlength(footer)]
     if not beside:
@@ -115,7 +117,8 @@ def _sheet(
     y = top
     for name, cells in lines:
         if name and beside:
-            pen.text((8, y + EYE_ROW), name, fill=_INK, font=large, anchor="lm")
+            short = beside_names[name]
+            pen.text((8, y + EYE_ROW), short, fill=_INK, font=large, anchor="lm")
         elif name:
             pen.text((8, y), _shortened(name, small, width - 16), fill=_INK, font=small)
             y += heading
@@ -151,7 +154,8 @@ def _thumbnail(png: bytes) -> Image.Image:
 
 def _shortened(text: str, font: Font, width: int) -> str:
     """`text` in one line, its end cut off where it would be wider than `width` pixels."""
-    shown = " ".join(text.split())
+    # A letter is a pixel wide at the least: measuring 10,000 of them would take minutes.
+    shown = " ".join(text.split())[:width]
     while len(shown) > 1 and font.getlength(shown) > width:
         shown = shown[:-2] + "…"
     return shown

@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Callable
 
+_BREAK = "\n"
+
 
 class FesrError(Exception):
     """A failure whose message is written for the person at the keyboard."""
@@ -31,6 +33,12 @@ class FailedWork(FesrError):
     exit_code = 1
 
 
+def plain(text: str, kept: str = "") -> str:
+    """`text` with every character that a terminal would act on (line breaks, escapes) written
+    out, but those in `kept`: file names come from strangers."""
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
+
+
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
     """Turns `main(argv=None)` into a command: sentences to stderr, exit codes back.
 
@@ -44,7 +52,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(argv) or 0
         except FesrError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {plain(str(error), kept=_BREAK)}", file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

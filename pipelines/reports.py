@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines import contact_sheet, fold_manifest, page
+from pipelines.errors import plain
 from pipelines.files import Location
 from pipelines.losses import losses
 from pipelines.manifest import NAME, Finding, Manifest
 
 _SHOWN_REJECTS = 20
+_WIDEST = 120
 _SHOWN_LOSSES = 5
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns set to width, numbers to the right, two spaces apart."""
-    cells = [list(head), *([str(value) for value in row] for row in rows)]
+    """Columns set to width, numbers to the right, two spaces apart; long cells are cut."""
+    cells = [list(head), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     right = [all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
     lines = [
@@ -26,6 +28,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join("  " + line for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = plain(str(value))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def findings_report(findings: Sequence[Finding]) -> str:
@@ -70,8 +77,8 @@ def closing_report(
         if len(manifest.rejects) > _SHOWN_REJECTS:
             parts.append(f"  … and {len(manifest.rejects) - _SHOWN_REJECTS} more")
         parts += _losses(manifest)
-    parts.extend(f"note: {note}" for note in manifest.notes)
-    parts.extend(f"{each.severity.lower()}: {each.text}" for each in manifest.anomalies)
+    parts.extend(f"note: {plain(note)}" for note in manifest.notes)
+    parts.extend(f"{each.severity.lower()}: {plain(each.text)}" for each in manifest.anomalies)
     if replaced:
         parts.append(f"the data that {output} held before was replaced")
     parts.append(
