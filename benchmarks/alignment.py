@@ -1,6 +1,6 @@
 """Alignment beside the usual way with dlib, per core: time, faces found, landmarks.
 
-    python -m benchmarks.alignment [--photos DIR] [--subjects 12] [--seed 77]
+    python -m benchmarks.alignment [--photos DIR] [--subjects 12] [--seed 8]
 
 The usual way: the detector on the whole colour picture upsampled once, 68 points, the chip of
 `get_face_chip`. Pictures are 640×480: rendered people within ±30° at several sizes, and the
@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--photos", type=Path, help="a folder of photographs, one face each")
     parser.add_argument("--subjects", type=int, default=12, help="rendered people (12)")
-    parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--seed", type=int, default=8)
     options = parser.parse_args(argv)
     print(heading("benchmarks.alignment", argv))
     print(EXPECTED)
