@@ -28,6 +28,8 @@ REJECTED = "rejected"
 REJECT_PICTURES = "rejects"
 RESULT = "job.json"
 _THUMBNAIL = 128
+# 68 rows of two numbers are two kilobytes.
+_LANDMARK_BYTES = 2**16
 
 
 class ReadTasks(beam.DoFn):
@@ -245,8 +247,12 @@ def write_result(
 
 def _text(path: Location) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as file:
+            data = file.read(_LANDMARK_BYTES + 1)
     except OSError as error:
         raise alignment.NoFaceFound(
             f"its landmarks cannot be read: {error.strerror or error}"
         ) from None
+    if len(data) > _LANDMARK_BYTES:
+        raise alignment.NoFaceFound(f"its landmark file is larger than {_LANDMARK_BYTES:,} bytes")
+    return data.decode(errors="replace")

@@ -9,18 +9,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from .pictures import SOUND, SPARE, bombs, cut, flipped, foreign, saved, stored
 from . import EITHER, KEEP, REJECT, STRAY, Case
+from .pictures import SOUND, SPARE, bombs, cut, flipped, foreign, saved, stored
 
 CLASSES = ("fear", "neutral")
 # Side of the picture that is cut, small enough for a sensible number of cuts.
-_CUT = {"png": 88, "jpg": 160, "progressive.jpg": 160, "webp": 192, "tif": 64, "gif": 96}
+_CUT = {"png": 104, "jpg": 224, "progressive.jpg": 224, "webp": 320, "tif": 72, "gif": 144}
 _FLIPS = 40
 _HUGE = 8000
 
 
-def cases(faces: Sequence[np.ndarray], seed: int = 0) -> list[Case]:
-    """All of it. faces: uint8 (H,W,3), of which a detector finds every one."""
+def cases(faces: Sequence[np.ndarray], seed: int = 0, huge: bool = True) -> list[Case]:
+    """All of it. faces: uint8 (H,W,3), of which a detector finds every one. huge: with pictures
+    as large as they may be."""
     rng = np.random.default_rng(seed)
     made = [
         *_sound(faces),
@@ -28,7 +29,7 @@ def cases(faces: Sequence[np.ndarray], seed: int = 0) -> list[Case]:
         *_damaged(faces, rng),
         *_foreign(),
         *_links(faces),
-        *_huge(faces),
+        *(_huge(faces) if huge else ()),
     ]
     names = [case.name for case in made]
     if len(set(names)) != len(names):
@@ -45,7 +46,9 @@ def _sound(faces: Sequence[np.ndarray]) -> Iterator[Case]:
     for ending in SOUND:
         face = next(turn)
         name = ending.replace(".", "-")
-        yield Case("sound", f"fear/p0_as-{name}.{ending.split('.')[-1]}", KEEP, stored(face, ending))
+        yield Case(
+            "sound", f"fear/p0_as-{name}.{ending.split('.')[-1]}", KEEP, stored(face, ending)
+        )
         yield Case("wrong ending", f"fear/p1_as-{name}.bmp", KEEP, stored(face, ending))
         yield Case("wrong ending", f"fear/p2_as-{name}.JPG", KEEP, stored(face, ending))
     # The same bytes twice, under one class and under two.
@@ -128,7 +131,6 @@ def _foreign() -> Iterator[Case]:
         for name, data in found:
             # The stem has to be its own: it is the record's key.
             stem, ending = name.split(".")
-            # A sound picture's code stream, of which only the head lies, may be read or not.
             yield Case(kind, f"neutral/p1_{stem}-{ending}.{ending}", REJECT, data)
 
 
