@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TextIO, TypeAlias
 
 from upath import UPath
 
@@ -79,20 +80,16 @@ def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
             yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    os.chmod(temporary, 0o755)
+    with _alone(path.parent) as alone:
+        _sweep(path, alone)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        lock = _lock(temporary)
     try:
-        with _locked(temporary):
+        with lock:
+            os.chmod(temporary, 0o755)
             yield temporary
-        (temporary / _LOCK).unlink()
-        old = None
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            os.replace(path, old / path.name)
-        os.replace(temporary, path)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+            with _alone(path.parent):
+                _exchange(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -121,25 +118,58 @@ def _emptied(path: UPath) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds a lock that ends with this process, however it ends."""
+def _alone(folder: Path) -> Iterator[bool]:
+    """Waits until no other process begins, ends or sweeps a job in `folder`. Yields False where
+    the file system cannot lock a folder (NFS), and then nobody waits."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> TextIO:
+    """A file in `folder`, locked until it is closed or this process ends, however it ends."""
     made = folder / f"{_LOCK}.new"
-    with made.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        # Locked before it has its name: nobody sees it free while its owner lives.
-        os.replace(made, folder / _LOCK)
-        yield
+    file = made.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    # Locked before it has its name: nobody sees it free while its owner lives.
+    os.replace(made, folder / _LOCK)
+    return file
 
 
-def _sweep(path: Path) -> None:
+def _exchange(temporary: Path, path: Path) -> None:
+    (temporary / _LOCK).unlink()
+    old = None
+    if path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+        os.replace(path, old / path.name)
+    os.replace(temporary, path)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(path: Path, alone: bool) -> None:
     """Removes temporary folders of `path` whose process is gone, and puts the old folder back
-    where one was killed between taking it away and putting the new one in its place."""
-    for left in path.parent.glob(f".{path.name}.*"):
+    where one was killed between taking it away and putting the new one in its place.
+
+    alone: no other process begins or ends just now, so that a folder without a lock is nobody's.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         if left.name.startswith(f".{path.name}.old."):
             old = left / path.name
             if old.exists() and not path.exists():
                 os.replace(old, path)
             shutil.rmtree(left, ignore_errors=True)
+            continue
+        if not (left / _LOCK).exists():
+            if alone:
+                shutil.rmtree(left, ignore_errors=True)
             continue
         with contextlib.suppress(OSError), (left / _LOCK).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

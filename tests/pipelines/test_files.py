@@ -66,6 +66,15 @@ def test_what_a_killed_process_left_is_removed_and_a_live_ones_is_not(tmp_path):
     assert names(tmp_path / "out") == ["a"]
 
 
+@pytest.mark.parametrize("name", ["out", "out[1]*"])
+def test_what_was_killed_before_it_had_a_lock_is_removed(tmp_path, name):
+    write_whole(tmp_path / f".{name}.x1" / ".lock.new", "")
+    (tmp_path / f".{name}.x2").mkdir()
+    with folder_whole(tmp_path / name) as folder:
+        write_whole(folder / "a", "mine")
+    assert names(tmp_path) == [name]
+
+
 def test_a_folder_taken_away_by_a_killed_process_comes_back(tmp_path):
     # Killed between the two renames: the old folder lies aside, nothing is in its place.
     write_whole(tmp_path / ".out.old.x1" / "out" / "a", "old")
