@@ -44,9 +44,9 @@ def editions(folder: Path) -> Iterator[tuple[str, str, Path]]:
     yield "images", "a folder a class", faces
 
 
-def said(database: Database) -> Iterator[str]:
+def said(database: Database, counts: bool) -> Iterator[str]:
     """What the reader has to say: counts beside the published ones, notes, rejects."""
-    if database.findings:
+    if counts and database.findings:
         yield findings_report(database.findings)
     yield f"  {len(database.samples)} samples, {len(database.rejects)} rejected by the reader"
     yield from (f"  note: {note}" for note in database.notes)
@@ -62,12 +62,12 @@ def main(argv: list[str] | None = None) -> int:
             print(f"\n{name}: {what}")
             try:
                 choices = Choices(landmarks="landmarks" in what)
-                lines = list(said(open_database(name, path, choices)))
+                # Of a small edition with an oddity the counts of a few people say nothing.
+                counts = what in ("published counts", _479)
+                lines = list(said(open_database(name, path, choices), counts))
             except FesrError as error:
                 lines = [f"  error: {error}"]
-            # Of a small edition with an oddity the counts of a few people say nothing.
-            shown = lines if what in ("published counts", _479) else lines[1:] or lines
-            print("\n".join(shown), flush=True)
+            print("\n".join(lines), flush=True)
     return 0
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from inspection import found_in, linked_copy, said
 from miniatures import ckplus, in_memory
 
 from pipelines import manifest
@@ -35,15 +35,7 @@ def pristine(demo_people, tmp_path_factory) -> Path:
 @pytest.fixture
 def small(pristine, tmp_path) -> Path:
     """`pristine`, to do oddities to."""
-    return Path(shutil.copytree(pristine, tmp_path / "small", copy_function=os.link))
-
-
-def found_in(database: Database) -> dict[str, int]:
-    return {finding.name: finding.found for finding in database.findings}
-
-
-def said(database: Database) -> str:
-    return " | ".join(database.notes)
+    return linked_copy(pristine, tmp_path / "small")
 
 
 def test_full_counts_are_the_published_ones(full):

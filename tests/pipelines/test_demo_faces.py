@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inspection import contents
 from PIL import Image
 
 from pipelines.demo_faces import (
@@ -28,14 +29,6 @@ from pipelines.demo_faces.raster import rasterize
 from pipelines.demo_faces.render import deform
 
 EXPRESSIONS = [label for label in CLASSES if label != "neutral"]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")

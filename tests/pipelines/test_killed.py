@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inspection import contents
 
 from pipelines import manifest
 from pipelines.reports import table
@@ -66,14 +67,6 @@ class Job:
         """Names of what lies beside the output and the pictures."""
         known = {self.source.name, self.output.name}
         return sorted(each.name for each in self.output.parent.iterdir() if each.name not in known)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def after(seconds: float) -> Callable[[], bool]:

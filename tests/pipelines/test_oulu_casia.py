@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from inspection import found_in, linked_copy, said
 from miniatures import in_memory, oulu_casia
 
 from pipelines import manifest
-from pipelines.databases import Choices, Database, open_database
+from pipelines.databases import Choices, open_database
 from pipelines.databases import oulu_casia as reader
 from pipelines.errors import BadUse
 from pipelines.folds import divide
@@ -33,15 +32,7 @@ def pristine(demo_people, tmp_path_factory) -> Path:
 @pytest.fixture
 def small(pristine, tmp_path) -> Path:
     """`pristine`, to do oddities to."""
-    return Path(shutil.copytree(pristine, tmp_path / "small", copy_function=os.link))
-
-
-def found_in(database: Database) -> dict[str, int]:
-    return {finding.name: finding.found for finding in database.findings}
-
-
-def said(database: Database) -> str:
-    return " | ".join(database.notes)
+    return linked_copy(pristine, tmp_path / "small")
 
 
 def test_full_counts_are_the_published_ones(full_folder):

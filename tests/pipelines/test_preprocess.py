@@ -10,25 +10,14 @@ import numpy as np
 import pytest
 import scipy.io
 import tensorflow as tf
+from inspection import contents, run
 from PIL import Image
 
 from pipelines import examples, images, manifest
 from pipelines.databases import open_database
 from pipelines.finish import finish
 from pipelines.folds import divide
-from pipelines.preprocess import build, main
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from pipelines.preprocess import build
 
 
 def records(folder: Path) -> list[examples.Record]:

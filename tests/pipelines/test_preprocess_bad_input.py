@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
+from inspection import contents, run
 from PIL import Image
 
 from pipelines import manifest
-from pipelines.preprocess import main
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_troubles_are_rejected_by_name_and_the_job_goes_on(mixed, tmp_path, capsys):

@@ -15,24 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from inspection import contents, run
 
 from pipelines import manifest
 from pipelines.files import location
-from pipelines.preprocess import main
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
