@@ -1,20 +1,11 @@
-"""Expression codes (eq. 2) and what is drawn when."""
+"""What is drawn when. The expression code itself (eq. 2) is in `test_goldens.py`."""
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.codes import draw, expression_code
-
-
-def test_expression_code_by_hand():
-    code = expression_code(tf.constant([2, 0]), tf.constant([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]), 3)
-    np.testing.assert_allclose(code, [[-0.1, -0.2, 0.3], [0.4, -0.5, -0.6]], rtol=1e-6)
-
-
-def test_a_scalar_intensity_serves_the_whole_code():
-    np.testing.assert_allclose(expression_code(tf.constant([1]), 1.0, 3), [[-1, 1, -1]])
+from fesr_tf.codes import draw
 
 
 def test_the_other_label_is_never_the_own_one_and_covers_all_others():

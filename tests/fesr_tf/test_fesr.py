@@ -1,4 +1,7 @@
-"""Both train steps: who is moved by what, in which order, repeatably."""
+"""Both train steps: who is moved by what, in which order, repeatably.
+
+The sums of equations 22 to 26 are in `test_goldens_steps.py`.
+"""
 
 from __future__ import annotations
 
@@ -71,26 +74,6 @@ def test_losses_are_reported_by_name():
     model = build()
     assert set(model.fesgan.train_step(batch())) == first
     assert set(model.train_step(batch())) == first | second | {"L_cls_R_f_to_G"}
-
-
-def test_generator_loss_is_the_weighted_sum_of_equation_22_and_25():
-    model = build("FESR_JL", "lambda1=2", "lambda2=3", "lambda3=4", "lambda4=5")
-    for step, weight in ((model.fesgan.train_step, 0), (model.train_step, 5)):
-        logs = {name: float(value) for name, value in step(batch()).items()}
-        expected = logs["L_advg_img"] + 2 * logs["L_advg_z"] + 3 * logs["L_rec"]
-        expected += 4 * logs["L_id"] + 5 * logs["L_cls_D_f"]
-        expected += weight * logs.get("L_cls_R_f_to_G", 0)
-        assert logs["L_G"] == pytest.approx(expected, rel=1e-5)
-
-
-def test_critic_loss_is_equation_23_and_recogniser_loss_equation_26():
-    model = build("FESR_JL", "lambda5=2", "lambda6=0.5")
-    logs = {name: float(value) for name, value in model.train_step(batch()).items()}
-    critic = 2 * (logs["L_advd_img"] + 10 * logs["penalty"]) + logs["L_cls_D_r"]
-    assert logs["L_D_img"] == pytest.approx(critic, rel=1e-5)
-    recogniser = 0.5 * logs["L_intra"] + logs["L_cls_R_r"] + logs["L_cls_R_f"]
-    assert logs["L_R"] == pytest.approx(recogniser, rel=1e-5)
-    assert logs["L_intra"] == pytest.approx(logs["L_dist_r"] + logs["L_dist_rf"], rel=1e-5)
 
 
 def test_the_recogniser_guides_the_generator_only_when_asked():
