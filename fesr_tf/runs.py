@@ -33,6 +33,7 @@ from pipelines.typed import typed
 
 LAST, BEST = "last", "best"
 
+
 @dataclass(frozen=True)
 class RunInfo:
     """run.json: what a run was trained on. `data` is the folder as it was given."""
