@@ -41,7 +41,8 @@ def kill(data: Path, place: Path, kills: int, seed: int) -> tuple[list[tuple], l
     variables = len(state(newest(whole.folder / "checkpoints")))
     best = step_of(newest(whole.folder / "best"))
     print(
-        f"undisturbed: {LAST} steps in {life:.0f} s, {variables} variables, P_pre = {PRETRAIN}, best at step {best}"
+        f"undisturbed: {LAST} steps (P_pre = {PRETRAIN}) in {life:.0f} s, {variables} variables, "
+        f"best at step {best}"
     )
     draw, rows, wrong, number = random.Random(seed), [], [], 0
     while len(rows) < kills:

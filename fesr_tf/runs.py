@@ -12,6 +12,7 @@ runs/<db>/<variant>/fold-NN/
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import fcntl
@@ -157,6 +158,20 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     if step is None:
         raise BadUse(f"{folder} has no checkpoint yet: train it first")
     return Run(folder, info, config, model, step)
+
+
+def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint last|best`, for commands that open a run.
+
+    The last is the default: the paper trains for a fixed number of iterations, and a best one is
+    chosen by as few faces as the validation part has.
+    """
+    parser.add_argument(
+        "--checkpoint",
+        choices=(LAST, BEST),
+        default=LAST,
+        help="the last one, or where R was best on the validation part [%(default)s]",
+    )
 
 
 def _list(names: tuple[str, ...]) -> str:

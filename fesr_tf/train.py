@@ -133,6 +133,8 @@ def main(argv: list[str] | None = None) -> int:
         data_digest=fold.digest,
         classes=fold.classes,
     )
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
     # What cannot be trained is refused before a run of it is begun.
     trainable.refuse(fold, settings, source)
     model = fesr.build(settings, len(fold.classes))
