@@ -48,12 +48,12 @@ class StopOnNonFinite(StepCallback):
 
 
 def _named(wrong: dict[str, float]) -> str:
-    """'L_rec became nan, the gradient of G became inf, and 4 others became not finite'."""
+    """'L_rec became nan, the gradient of G became inf, and 4 more'."""
     # Losses first: a bad loss is why the gradients of its step are bad.
     names = sorted(wrong, key=lambda name: name.startswith("signals/"))
     said = [f"{_plain(name)} became {wrong[name]}" for name in names[:NAMED]]
     if len(names) > NAMED:
-        said.append(f"and {len(names) - NAMED} others became not finite")
+        said.append(f"and {len(names) - NAMED} more")
     return ", ".join(said)
 
 

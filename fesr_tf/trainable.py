@@ -17,11 +17,6 @@ NAMED = 5
 
 def refuse(fold: Fold, config: Config, source: Path) -> None:
     """Raises `BadUse` for a fold, of the data folder `source`, that cannot be trained on."""
-    if len(fold.classes) < 2:
-        raise BadUse(
-            f"{source} has one class ({fold.classes[0]}): FESGAN draws faces of another class "
-            "than their own and R tells classes apart, so give data of two classes at least"
-        )
     if config.image_size > CHIP_SIZE:
         raise BadUse(
             f"image_size is {config.image_size} and the faces in {source} have {CHIP_SIZE} x "
