@@ -72,11 +72,13 @@ class Trial:
         with self.log.open("ab") as log:
             child = subprocess.Popen(self.command, stdout=log, stderr=log)
         began = time.monotonic()
-        while child.poll() is None and not until() and time.monotonic() < began + LONGEST:
-            time.sleep(0.0005)
-        seconds = time.monotonic() - began
-        child.send_signal(signal.SIGKILL)
-        code = child.wait()
+        try:
+            while child.poll() is None and not until() and time.monotonic() < began + LONGEST:
+                time.sleep(0.0005)
+        finally:
+            seconds = time.monotonic() - began
+            child.send_signal(signal.SIGKILL)
+            code = child.wait()
         words = self.log.read_bytes()[said:].decode(errors="replace")
         if code not in (0, -signal.SIGKILL) or seconds > LONGEST:
             raise FailedWork(f"the run could not go on (exit code {code}): {words}")

@@ -82,10 +82,9 @@ class Checkpoints:
                     _flush(each)
             _flush(self.folder)
         except (tf.errors.OpError, OSError) as error:
-            reason = str(getattr(error, "message", error)).splitlines()[0]
             raise FailedWork(
-                f"cannot write the checkpoint of step {step} to {self.folder} ({reason}); the one "
-                "before it stays good: make room and run the same command again"
+                f"cannot write the checkpoint of step {step} to {self.folder} ({_why(error)}); the "
+                "one before it stays good: make room and run the same command again"
             ) from None
         self.present = step
         self._forget(self.steps()[: -self.keep])
@@ -212,6 +211,13 @@ def _damaged(path: Path, error: Exception) -> FailedWork:
         f"the checkpoint {path} does not fit the run's configuration or is damaged "
         f"({reason[:200]}); restore the files it was written with, or start a new run"
     )
+
+
+def _why(error: tf.errors.OpError | OSError) -> str:
+    """The system's own words, without the operation, device and file that surround them."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return error.message.splitlines()[0].split("; ")[-1].partition(" [Op:")[0]
 
 
 def _flush(path: Path) -> None:

@@ -61,7 +61,8 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
         writer = tf.summary.create_file_writer(str(folder / "events"))
     except tf.errors.OpError:
         raise FailedWork(
-            f"cannot write into {folder / 'events'}: make it writable, or give another --runs"
+            f"cannot write into {folder / 'events'}: make room or make it writable, or give "
+            "another --runs folder"
         ) from None
     progress = callbacks.Progress(model, total, step)
     stop = guards.StopOnSignal()
