@@ -94,7 +94,7 @@ class Recording:
 
     @property
     def losses(self) -> dict[str, tf.Tensor]:
-        """The single losses by name."""
+        """The single losses by name: all that is no sum of others."""
         return {name: value for name, value in self.logs.items() if name not in SUMS}
 
     def name(self, tensor: tf.Tensor) -> str | None:
@@ -105,42 +105,39 @@ class Recording:
     def rows(self, parts: dict[str, list[tf.Variable]]) -> dict[str, Row]:
         """The routing of the step, loss by loss. Raises `Unexplained`."""
         total: dict[int, np.ndarray] = defaultdict(float)
+        factors = [
+            tf.GradientTape.gradient(tape, target, self.losses)
+            for tape, target, _, _ in self.questions
+        ]
         rows = {}
         for name, loss in self.losses.items():
-            update, weight, shares = self._shares(loss)
+            terms = [
+                (question, float(found[name]))
+                for question, found in zip(self.questions, factors, strict=True)
+                if found[name] is not None
+            ]
+            shares = _shares(loss, terms)
             for key, share in shares.items():
                 total[key] = total[key] + share
+            updates = dict.fromkeys(self._update(question) for question, _ in terms)
             rows[name] = Row(
-                update,
-                weight,
+                " and ".join(updates),
+                terms[-1][1] if terms else None,
                 {part: _mark(variables, shares) for part, variables in parts.items()},
                 self._reads(loss),
             )
         self._check(total)
         return rows
 
-    def _shares(self, loss: tf.Tensor) -> tuple[str, float | None, dict[int, np.ndarray]]:
-        """The update of which `loss` is a term, its weight d update / d loss on the step's tape,
-        and by variable what it contributes there."""
-        updates, weight, shares = [], None, defaultdict(float)
-        for tape, target, variables, _ in self.questions:
-            factor = tf.GradientTape.gradient(tape, target, loss)
-            if factor is None:
-                continue
-            named = (name for name in SUMS if self.logs.get(name) is target)
-            updates.append(next(named, "L_D_z"))
-            weight = float(factor)
-            gradients = tf.GradientTape.gradient(tape, loss, variables)
-            for variable, gradient in zip(variables, gradients, strict=True):
-                if gradient is not None:
-                    shares[id(variable)] = shares[id(variable)] + weight * gradient.numpy()
-        return " and ".join(dict.fromkeys(updates)), weight, shares
+    def _update(self, question: Question) -> str:
+        named = (name for name in SUMS if self.logs.get(name) is question.target)
+        return next(named, "L_D_z")
 
     def _reads(self, loss: tf.Tensor) -> dict[str, str]:
-        reads = {}
-        for name in READ:
-            found = self.whole.gradient(loss, self.seen[name]) if self.seen[name] else []
-            found = [each for each in found if each is not None]
+        reads = dict.fromkeys(READ, NONE)
+        sources = {name: self.seen[name] for name in READ if self.seen[name]}
+        for name, gradients in self.whole.gradient(loss, sources).items():
+            found = [each for each in gradients if each is not None]
             flows = any(np.any(each.numpy()) for each in found)
             reads[name] = FLOWS if flows else ZERO if found else NONE
         return reads
@@ -239,6 +236,17 @@ def _spy(owner: type, method: str, note: Callable[[tuple, Any], None]) -> Any:
         return result
 
     return mock.patch.object(owner, method, spy)
+
+
+def _shares(loss: tf.Tensor, terms: list[tuple[Question, float]]) -> dict[int, np.ndarray]:
+    """By variable, what a loss contributes to the answers, with its weight in each target."""
+    shares: dict[int, np.ndarray] = defaultdict(float)
+    for (tape, _, variables, _), weight in terms:
+        gradients = tf.GradientTape.gradient(tape, loss, variables)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            if gradient is not None:
+                shares[id(variable)] = shares[id(variable)] + weight * gradient.numpy()
+    return shares
 
 
 def _mark(variables: list[tf.Variable], shares: dict[int, np.ndarray]) -> str:

@@ -47,25 +47,18 @@ REAL_AGAINST_IL = {
 } | {"L_cls_R_f_to_G also moves G_enc"}
 
 
-@pytest.fixture(scope="module")
-def found():
-    return {
-        name: routing.routing(routing.build(routing.settings(name))) for name in routing.VARIANTS
-    }
-
-
 def test_every_variant_file_is_measured():
     assert sorted(routing.VARIANTS) == config.names("variants")
     assert {*WANTED, "FESR_Real"} == set(routing.VARIANTS)
 
 
 @pytest.mark.parametrize("variant", WANTED)
-def test_a_variant_differs_from_the_whole_method_in_this_and_nothing_else(found, variant):
-    assert set(routing.differences(found["FESR_JL"], found[variant])) == WANTED[variant]
+def test_a_variant_differs_from_the_whole_method_in_this_and_nothing_else(measured, variant):
+    assert set(routing.differences(measured["FESR_JL"], measured[variant])) == WANTED[variant]
 
 
-def test_fesr_real_differs_from_fesr_jl_il_in_where_its_faces_come_from(found):
-    said = routing.differences(found["FESR_JL-IL"], found["FESR_Real"])
+def test_fesr_real_differs_from_fesr_jl_il_in_where_its_faces_come_from(measured):
+    said = routing.differences(measured["FESR_JL-IL"], measured["FESR_Real"])
     assert set(said) == REAL_AGAINST_IL
 
 
