@@ -52,13 +52,14 @@ def batch(configuration: config.Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
     return images[0], images[1], tf.range(count, dtype=tf.int32) % CLASSES
 
 
-def routing(model: fesr.FESR) -> Routing:
+def routing(model: fesr.FESR, stages: tuple[int, ...] = (1, 2)) -> Routing:
     """The routing of one step of each of the model's stages, one after the other."""
-    found, parts = {}, networks(model)
-    for name, _ in train.stages(model.config):
-        stage = {"FESGAN": 1, "FESR": 2}[name]
-        found[stage] = record(model, stage, batch(model.config)).rows(parts)
-    return found
+    own = [{"FESGAN": 1, "FESR": 2}[name] for name, _ in train.stages(model.config)]
+    return {
+        stage: record(model, stage, batch(model.config)).rows(networks(model))
+        for stage in own
+        if stage in stages
+    }
 
 
 def differences(base: Routing, other: Routing) -> list[str]:

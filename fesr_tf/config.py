@@ -206,7 +206,8 @@ def _typed(key: str, value: Any, kind: Any, where: str) -> Any:
                 return float(value)
     elif type(value) in kinds:
         return value
-    wanted = " or ".join("null" if k is type(None) else k.__name__ for k in kinds)
+    told = {type(None): "null", bool: "bool (true or false)"}
+    wanted = " or ".join(told.get(k, k.__name__) for k in kinds)
     raise BadUse(f"{key} must be of type {wanted}, not {value!r} (in {where})")
 
 

@@ -78,7 +78,7 @@ def test_a_checkpoint_of_other_classes_than_run_json_says(run_copy, capfd, comma
         (["intra_features=x"], "intra_features must be one of post_dropout, pre_dropout, not x"),
         (["synthetic=z"], "synthetic must be one of prior, encoder, none, not z"),
         (["channels=4"], "channels must be one of 1, 3, not 4"),
-        (["rdbp=2"], "rdbp must be of type bool, not 2"),
+        (["rdbp=2"], "rdbp must be of type bool (true or false), not 2"),
     ],
 )
 def test_what_does_not_exist_lists_what_does(demo_data, tmp_path, capfd, wrong, sentence):

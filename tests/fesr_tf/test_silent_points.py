@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -51,12 +53,6 @@ ON_X_PF = {"L_dist_rf", "L_intra", "L_cls_R_f", "L_R", "L_cls_R_f_to_G"}
         ("dropout=0.25", ON_R),
         ("intensity=one", {*ON_X_HAT, *ON_X_PF, "L_rec", "L_id"}),
         ("rdbp=false", set()),  # another gradient of the same value
-        ("lambda1=3", {"L_G"}),
-        ("lambda2=3", {"L_G"}),
-        ("lambda3=3", {"L_G"}),
-        ("lambda4=3", {"L_G"}),
-        ("lambda5=3", {"L_D_img"}),
-        ("lambda6=3", {"L_R"}),
     ],
 )
 def test_a_key_changes_these_losses_and_no_other(usual, override, changed):
@@ -104,6 +100,7 @@ def test_intensity_one_leaves_codes_of_the_class_alone():
     assert all(set(np.unique(code)) == {-1.0, 1.0} for code in made.expressions)
 
 
+@functools.cache
 def outputs(*overrides: str) -> dict[str, np.ndarray]:
     model = build(*overrides)
     image, code = routing.batch(model.config)[0], tf.linspace([-1.0] * 64, [1.0] * 64, 3)
@@ -197,11 +194,11 @@ def test_ways_of_writing_a_value(text, key, wanted):
         ("lambda2=", "lambda2 must be of type float, not None"),
         ("batch_size=1e2", "batch_size must be of type int, not '1e2'"),
         ("batch_size=16.0", "batch_size must be of type int, not 16.0"),
-        ("rdbp=maybe", "rdbp must be of type bool, not 'maybe'"),
+        ("rdbp=maybe", "rdbp must be of type bool (true or false), not 'maybe'"),
         ("intensity=1", "intensity must be of type str, not 1"),
         ("intensity=two", "intensity must be one of uniform, one, not two"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused(text, said):
-    with pytest.raises(BadUse, match=said):
+    with pytest.raises(BadUse, match=re.escape(said)):
         config.resolve("demo", overrides=[text])
