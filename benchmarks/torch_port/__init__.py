@@ -1,0 +1,2 @@
+"""The whole method once more in PyTorch: a peer for correctness (`python -m benchmarks.torch_port`)
+and for speed. Written from the paper, not from `fesr_tf`."""
