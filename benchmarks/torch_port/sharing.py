@@ -18,6 +18,7 @@ from benchmarks.torch_port.networks import FaceNetwork
 from benchmarks.torch_port.training import JointTraining
 from fesr_tf.config import Config
 from fesr_tf.fesr import FESR
+from fesr_tf.networks import face_networks
 
 
 class Pair(NamedTuple):
@@ -48,7 +49,8 @@ class Layer(NamedTuple):
     ours: keras.layers.Layer
     theirs: nn.Module
     channels: int = 0
-    before_norm: bool = False
+    # IN takes a bias before it away; D_adv's own drops out of D(x_hat) - D(x).
+    bias_vanishes: bool = False
 
 
 def _layers(model: FESR, port: JointTraining) -> Iterator[Layer]:
@@ -64,19 +66,19 @@ def _layers(model: FESR, port: JointTraining) -> Iterator[Layer]:
 
     encoder, norms = port.encoder.features, (nn.InstanceNorm2d,)
     convolutions = with_weights(encoder, nn.Conv2d)
-    yield from zipped(gan.encoder.convolutions, convolutions, "G_enc", before_norm=True)
+    yield from zipped(gan.encoder.convolutions, convolutions, "G_enc", bias_vanishes=True)
     yield from zipped(gan.encoder.norms, with_weights(encoder, norms), "G_enc")
     last = convolutions[-1].out_channels
     yield Layer("G_enc", gan.encoder.code, port.encoder.code, channels=last)
 
     *deconvolutions, to_image = with_weights(port.decoder, nn.ConvTranspose2d)
-    yield from zipped(gan.decoder.deconvolutions, deconvolutions, "G_dec", before_norm=True)
+    yield from zipped(gan.decoder.deconvolutions, deconvolutions, "G_dec", bias_vanishes=True)
     yield from zipped(gan.decoder.norms, with_weights(port.decoder, norms), "G_dec")
     yield Layer("G_dec", gan.decoder.to_image, to_image)
 
     ours, theirs = gan.image_critic, port.image_critic
     yield from zipped(ours.trunk, with_weights(theirs.features, nn.Conv2d), "D_img")
-    yield Layer("D_img", ours.adversarial, theirs.adversarial)
+    yield Layer("D_img", ours.adversarial, theirs.adversarial, bias_vanishes=True)
     classifier = with_weights(theirs.classifier, nn.Conv2d)
     yield from zipped([ours.class_hidden, ours.class_logits], classifier, "D_img")
 
@@ -92,18 +94,17 @@ def _layers(model: FESR, port: JointTraining) -> Iterator[Layer]:
     yield Layer("R", ours.logits, theirs.classify)
 
 
-def _frozen(model: FESR, port: JointTraining) -> Iterator[Layer]:
+def _frozen(ours: face_networks.FaceNetwork, theirs: FaceNetwork) -> Iterator[Layer]:
     """The layers of the face network."""
-    theirs = port.face_network.network
-    modules, channels = dict(theirs.named_modules()), 0
-    for name, layer in model.face_network.network.layers_by_name.items():
+    modules, channels = dict(theirs.network.named_modules()), 0
+    for name, layer in ours.network.layers_by_name.items():
         module = modules.get(f"{name}.filter", modules[name])
         # fc reads a map with as many channels as the convolution before it gives.
         yield Layer("F_id", layer, module, channels=channels if name == "fc" else 0)
         channels = module.weight.shape[0] // 2
 
 
-def _pairs(layers: Iterator[Layer], port: JointTraining) -> list[Pair]:
+def _pairs(layers: Iterator[Layer], port: nn.Module) -> list[Pair]:
     names = {id(parameter): name for name, parameter in port.named_parameters()}
     return [
         Pair(
@@ -112,31 +113,44 @@ def _pairs(layers: Iterator[Layer], port: JointTraining) -> list[Pair]:
             variable,
             parameter,
             layer.channels,
-            # IN takes a bias before it away; D_adv's own drops out of D(x_hat) - D(x).
-            (layer.before_norm or layer.theirs is port.image_critic.adversarial)
-            and variable.shape.rank == 1,
+            layer.bias_vanishes and variable.shape.rank == 1,
         )
         for layer in layers
         for variable, parameter in zip(layer.ours.weights, layer.theirs.parameters(), strict=True)
     ]
 
 
-def port_of(model: FESR, config: Config, num_classes: int) -> tuple[JointTraining, list[Pair]]:
-    """The PyTorch port with `model`'s weights, and all that learns, pair by pair."""
-    dtype = getattr(torch, keras.backend.floatx())
-    face_network = FaceNetwork(light_cnn(config.identity))
-    shape = (1, config.image_size, config.image_size, config.channels)
-    trunk = model.face_network.trunk(tf.zeros(shape, keras.backend.floatx()))
-    _, side, _, channels = trunk.shape
-    port = JointTraining(config, num_classes, face_network, (channels, side)).to(dtype)
-    pairs = _pairs(_layers(model, port), port)
-    everything = pairs + _pairs(_frozen(model, port), port)
-    if {id(pair.parameter) for pair in everything} != {id(each) for each in port.parameters()}:
-        raise AssertionError("the port has parameters that the pairs do not name")
+def _copy(pairs: list[Pair]) -> None:
     with torch.no_grad():
-        for pair in everything:
+        for pair in pairs:
             values = np.ascontiguousarray(pair.as_torch(pair.variable.numpy()))
             pair.parameter.copy_(torch.from_numpy(values))
+
+
+def port_face_network(ours: face_networks.FaceNetwork) -> FaceNetwork:
+    """The same face network in PyTorch, with its weights."""
+    theirs = FaceNetwork(light_cnn(ours.network.spec.name))
+    theirs.to(getattr(torch, keras.backend.floatx()))
+    pairs = _pairs(_frozen(ours, theirs), theirs)
+    if len(pairs) != len(list(theirs.parameters())):
+        raise AssertionError("the face networks have different layers")
+    _copy(pairs)
+    return theirs
+
+
+def port_of(model: FESR, config: Config, num_classes: int) -> tuple[JointTraining, list[Pair]]:
+    """The PyTorch port with `model`'s weights, and all that learns, pair by pair."""
+    floatx = keras.backend.floatx()
+    shape = (1, config.image_size, config.image_size, config.channels)
+    _, side, _, channels = model.face_network.trunk(tf.zeros(shape, floatx)).shape
+    face_network = port_face_network(model.face_network)
+    port = JointTraining(config, num_classes, face_network, (channels, side))
+    port.to(getattr(torch, floatx))
+    pairs = _pairs(_layers(model, port), port)
+    learning = {id(each) for each in port.parameters() if each.requires_grad}
+    if {id(pair.parameter) for pair in pairs} != learning:
+        raise AssertionError("the port has parameters that the pairs do not name")
+    _copy(pairs)
     port.build_optimizers()
     return port, pairs
 
