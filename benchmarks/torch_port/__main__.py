@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--steps", type=int, default=10, help="steps of Adam, at least 1")
     made.add_argument("--variants", nargs="+", default=VARIANTS, metavar="VARIANT")
     made.add_argument(
-        "--torch-epsilon", action="store_true", help="leave the place of PyTorch's epsilon in Adam"
+        "--own-adam", action="store_true", help="PyTorch's Adam as it is, not as Keras has it"
     )
     made.add_argument(
         "--set", nargs="+", default=[], metavar="key=value", help="other settings to override"
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     for stage, variant in plan(settings):
         title = f"stage {stage}, {variant}"
         found = parity.compare(
-            title, settings[variant], stage, arguments.steps, arguments.torch_epsilon
+            title, settings[variant], stage, arguments.steps, arguments.own_adam
         )
         print(table(found, arguments.steps), flush=True)
         missed += [f"{row.name} in {title}" for row in found.missed]

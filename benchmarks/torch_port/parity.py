@@ -36,7 +36,12 @@ from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 NUM_CLASSES = 7
 GOALS = {"float32": 1e-4, "float64": 1e-6}
 """Of losses and gradients."""
-OPTIMIZERS = ("generator_optimizer", "image_critic_optimizer", "code_critic_optimizer")
+OPTIMIZERS = (
+    "generator_optimizer",
+    "image_critic_optimizer",
+    "code_critic_optimizer",
+    "recognizer_optimizer",
+)
 
 
 def steps_goal(goal: float) -> float:
@@ -121,21 +126,27 @@ def record(model: fesr.FESR) -> dict[str, Recorder]:
     }
 
 
-def keras_epsilon(port: JointTraining) -> None:
-    """Lets PyTorch's Adam add its epsilon where Keras' does.
+def keras_adam(port: JointTraining) -> None:
+    """Lets PyTorch's Adam step as Keras' does, whose two departures would drown the rest.
 
-    Keras adds it to the root of the second moment before the bias correction, PyTorch after:
-    one is the other with an epsilon of 1e-8 / sqrt(1 - beta2^t), at the first step 32 times as
-    large, which a gradient of 1e-5 feels in the second digit.
+    Keras adds the epsilon to the root of the second moment before the bias correction, PyTorch
+    after: one is the other with an epsilon of 1e-8 / sqrt(1 - beta2^t), at first 32 times as
+    large, which a gradient of 1e-5 feels in the second digit. And Keras rounds beta2 to float32
+    before it takes the power, so that 1 - beta2^t errs by 1e-5 at first.
     """
+    number = np.dtype(keras.backend.floatx()).type
 
     def before_step(optimizer: torch.optim.Adam, *_) -> None:
         group = optimizer.param_groups[0]
         state = optimizer.state.get(group["params"][0])
         step = int(state["step"]) + 1 if state else 1
-        group["eps"] = 1e-8 / math.sqrt(1 - group["betas"][1] ** step)
+        beta2 = group["betas"][1]
+        correction = math.sqrt(1 - beta2**step)
+        rounded = math.sqrt(1 - np.power(number(np.float32(beta2)), number(step)))
+        group["eps"] = 1e-8 / correction
+        group["lr"] = port.config.learning_rate * rounded / correction
 
-    for name in (*OPTIMIZERS, "recognizer_optimizer"):
+    for name in OPTIMIZERS:
         getattr(port, name).register_step_pre_hook(before_step)
 
 
@@ -147,20 +158,20 @@ def face_network(config: Config) -> FaceNetwork:
 
 
 def compare(
-    title: str, config: Config, stage: int, steps: int, own_epsilon: bool = False
+    title: str, config: Config, stage: int, steps: int, own_adam: bool = False
 ) -> Comparison:
     """Runs `steps` steps of a stage in both from the same weights, on the same batches and
     draws; losses and gradients are those of the first.
 
     TensorFlow's are of the model's own `train_step`, as a graph, as `fit` runs it. The float
-    type is Keras' (`set_floatx`). `own_epsilon` leaves PyTorch's Adam as it is.
+    type is Keras' (`set_floatx`). `own_adam` leaves PyTorch's Adam as it is.
     """
     model = fesr.build(config, NUM_CLASSES, face_network(config))
     fill_biases(model, config.seed)
     recorders = record(model)
     port, pairs = port_of(model, config, NUM_CLASSES)
-    if not own_epsilon:
-        keras_epsilon(port)
+    if not own_adam:
+        keras_adam(port)
     trained = model.fesgan if stage == 1 else model
     ours: Callable = tf.function(trained.train_step, autograph=False)
     theirs: Callable = port.stage1_step if stage == 1 else port.stage2_step
