@@ -71,18 +71,23 @@ def table(found: parity.Comparison, steps: int) -> str:
     def mark(row: parity.Row) -> str:
         return "  MISSED" if row.missed else ""
 
+    def itself(row: parity.Row) -> str:
+        return " " * 8 if row.itself is None else f"{row.itself:>8.1e}"
+
     lines = [f"\n{found.title}", f"{'loss':<15} {'TensorFlow':>16} {'PyTorch':>16} {'error':>8}"]
     for row in found.losses:
         ours, theirs = row.values
         lines.append(f"{row.name:<15} {ours:>16.9g} {theirs:>16.9g} {row.error:>8.1e}{mark(row)}")
-    lines.append(f"{'gradient':<8} {'tensors':>7} {'parameters':>11} {'error':>8}  largest at")
+    lines.append(
+        f"{'gradient':<8} {'tensors':>7} {'parameters':>11} {'error':>8}   itself  largest at"
+    )
     for row in found.gradients:
         lines.append(
-            f"{row.name:<8} {row.tensors:>7} {row.parameters:>11,} {row.error:>8.1e}  "
-            f"{row.worst}{mark(row)}"
+            f"{row.name:<8} {row.tensors:>7} {row.parameters:>11,} {row.error:>8.1e} "
+            f"{itself(row)}  {row.worst}{mark(row)}"
         )
     lines.append(f"after {steps} steps")
-    lines += [f"{row.name:<28} {row.error:>8.1e}{mark(row)}" for row in found.steps]
+    lines += [f"{row.name:<28} {row.error:>8.1e} {itself(row)}{mark(row)}" for row in found.steps]
     return "\n".join(lines)
 
 
@@ -114,9 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     missed = []
     for stage, variant in plan(settings):
         title = f"stage {stage}, {variant}"
-        found = parity.compare(
-            title, settings[variant], stage, arguments.steps, arguments.own_adam
-        )
+        found = parity.compare(title, settings[variant], stage, arguments.steps, arguments.own_adam)
         print(table(found, arguments.steps), flush=True)
         missed += [f"{row.name} in {title}" for row in found.missed]
     if missed:
