@@ -88,7 +88,7 @@ def table(found: parity.Comparison, steps: int) -> str:
         )
     lines.append(f"after {steps} steps")
     lines += [f"{row.name:<28} {row.error:>8.1e} {itself(row)}{mark(row)}" for row in found.steps]
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @command
