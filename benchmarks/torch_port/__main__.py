@@ -69,7 +69,7 @@ def table(found: parity.Comparison, steps: int) -> str:
     """One comparison as it is printed; a row that misses its goal is marked."""
 
     def mark(row: parity.Row) -> str:
-        return "  MISSED" if row.missed else ""
+        return "  MISSED" if row.missed else "  excused" if row.excused else ""
 
     def itself(row: parity.Row) -> str:
         return " " * 8 if row.itself is None else f"{row.itself:>8.1e}"
@@ -116,15 +116,19 @@ def main(argv: list[str] | None = None) -> int:
         f"goals: {goal:g} for losses and gradients, {parity.steps_goal(goal):.2g} (the root of "
         f"twice that) after {arguments.steps} steps"
     )
-    missed = []
+    missed, excused = [], 0
     for stage, variant in plan(settings):
         title = f"stage {stage}, {variant}"
         found = parity.compare(title, settings[variant], stage, arguments.steps, arguments.own_adam)
         print(table(found, arguments.steps), flush=True)
-        missed += [f"{row.name} in {title}" for row in found.missed]
+        missed += [f"{row.name} in {title}" for row in found.rows if row.missed]
+        excused += sum(row.excused for row in found.rows)
     if missed:
         raise FailedWork(f"{len(missed)} goals missed: {', '.join(missed)}")
-    print("\nevery goal met")
+    if excused:
+        print(f"\nnothing missed, but {excused} rows are over their goal and excused")
+    else:
+        print("\nevery goal met")
     return 0
 
 
