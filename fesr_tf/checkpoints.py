@@ -124,6 +124,19 @@ class Checkpoints:
             return json.loads((self.path(self.steps()[-1]) / ABOUT).read_text(encoding="utf-8"))
         return {}
 
+    def elsewhere(self) -> str | None:
+        """A sentence where the newest checkpoint was written by another TensorFlow or on another
+        number of cores, whose sums come out in another order; None where it was not."""
+        before, now = self.about(), _machine()
+        if not before or all(before.get(key) == value for key, value in now.items()):
+            return None
+        return (
+            f"the checkpoint was written on {before.get('cores')} cores with TensorFlow "
+            f"{before.get('tensorflow')}, and this is {now['cores']} cores with "
+            f"{now['tensorflow']}: the run goes on as well as before, but not to the last bit as "
+            "it would have there"
+        )
+
     def sweep(self) -> None:
         """Removes what killed processes left half written or half removed. For the process that
         trains the run alone: it would remove what another one is writing."""
@@ -180,7 +193,7 @@ def description(model: FESR, images: int, data_digest: str) -> dict[str, object]
         "random_state": "none: every draw and every batch is a function of the seed and the step",
         "seed": settings.seed,
         "data_digest": data_digest,
-        "tensorflow": tf.__version__,
+        **_machine(),
     }
 
 
@@ -191,6 +204,12 @@ def stage_of(settings: configs.Config, step: int) -> str:
         return "none"
     first = settings.trains_fesgan and step <= settings.pretrain_iterations
     return "FESGAN" if first else "FESR"
+
+
+def _machine() -> dict[str, object]:
+    """What the last bit of a sum depends on, beside the weights."""
+    # As TensorFlow counts them: those that this process may use.
+    return {"cores": len(os.sched_getaffinity(0)), "tensorflow": tf.__version__}
 
 
 def _slots(model: FESR) -> list[tf.Variable]:

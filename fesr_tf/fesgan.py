@@ -18,7 +18,10 @@ Scalars = dict[str, tf.Tensor]
 
 
 def adam(config: Config) -> keras.optimizers.Optimizer:
-    """Adam as in Section IV-B; the epsilon is PyTorch's, the paper's framework."""
+    """Adam as in Section IV-B, its epsilon of PyTorch's size, the paper's framework.
+
+    Keras adds it before the bias correction and PyTorch after (docs/parity.md).
+    """
     return keras.optimizers.Adam(
         config.learning_rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False
     )
@@ -120,7 +123,9 @@ class FESGAN(keras.Model):
     def draw(self, label: tf.Tensor) -> Draws:
         """z, y' and every v of this iteration (line 4 and eq. 2)."""
         config = self.config
-        return draw(label, self.num_classes, config.code_size, config.seed, self.step)
+        return draw(
+            label, self.num_classes, config.code_size, config.seed, self.step, config.intensity
+        )
 
     def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_hat = G_dec([g(x), u(y')]), eq. 3."""

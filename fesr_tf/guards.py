@@ -10,10 +10,11 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 import tf_keras as keras
 
-from fesr_tf.callbacks import StepCallback, Validation
+from fesr_tf.callbacks import StepCallback
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.fesr import FESR
 from pipelines.errors import FailedWork
@@ -84,22 +85,23 @@ class Saves(StepCallback):
 class KeepBest(StepCallback):
     """Keeps the state of R's best accuracy on the validation part, apart from the others.
 
-    Of equal ones the earliest is kept. Stands after `validation` and before `Saves`: every
+    `latest()` gives the step of the last validation and its accuracy, None before the first. Of
+    equal ones the earliest is kept. Stands after the validation and before `Saves`: every
     validation up to the last checkpoint is then accounted for, and a run that goes on from
     there, and validates the same states again, chooses what one never stopped chooses.
     """
 
-    def __init__(self, fesr: FESR, best: Checkpoints, validation: Validation):
+    def __init__(
+        self, fesr: FESR, best: Checkpoints, latest: Callable[[], tuple[int, float] | None]
+    ):
         super().__init__(fesr)
         self.best = best
-        self.validation = validation
+        self.latest = latest
         self.score: float = best.about().get(SCORE, -1.0)
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:
-        if self.validation.latest is None or self.validation.latest[0] != step:
-            return
-        accuracy = self.validation.latest[1]
-        if accuracy > self.score:
+        validated, accuracy = self.latest() or (None, 0.0)
+        if validated == step and accuracy > self.score:
             self.best.save(**{SCORE: accuracy})
             self.score = accuracy
 

@@ -110,7 +110,7 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
     changed = [f"{key} was {old}, now {new}" for key, (old, new) in before.items()]
     there = read_info(folder)
     if there.classes != info.classes:
-        changed.append(f"the classes were {_list(there.classes)}, now {_list(info.classes)}")
+        changed.append(f"the classes were {other_classes(there.classes, info.classes)}")
     if there.data_digest != info.data_digest:
         changed.append(f"the data were {there.data_digest[:12]}, now {info.data_digest[:12]}")
     if changed:
@@ -118,6 +118,15 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
             f"{folder} holds a run with other settings ({'; '.join(changed)}): go on with those, "
             "or give another --runs folder"
         )
+
+
+def other_classes(learnt: tuple[str, ...], offered: tuple[str, ...]) -> str:
+    """In what two lists of classes differ: "8, now 7 (contempt is in one of them only)"."""
+    odd = sorted(set(learnt) ^ set(offered))
+    if not odd:
+        return f"{', '.join(learnt)}, now {', '.join(offered)}"
+    verb = "is" if len(odd) == 1 else "are"
+    return f"{len(learnt)}, now {len(offered)} ({', '.join(odd)} {verb} in one of them only)"
 
 
 def read_info(folder: str | Path) -> RunInfo:
@@ -172,7 +181,3 @@ def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
         default=LAST,
         help="the last one, or where R was best on the validation part [%(default)s]",
     )
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

@@ -53,6 +53,8 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
     begun = checkpoints.restore(fall_back=True)
     if begun is not None:
         print(f"going on at step {begun}", flush=True)
+        if elsewhere := checkpoints.elsewhere():
+            print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
     step = int(model.fesgan.step.numpy())
@@ -67,11 +69,12 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
     progress = callbacks.Progress(model, total, step)
     stop = guards.StopOnSignal()
     validation = callbacks.Validation(model, fold.valid, writer)
+    keep_best = guards.KeepBest(model, best, lambda: validation.latest)
     watching = [
         guards.StopOnNonFinite(model),  # before whatever saves
         collapse.WarnOfCollapse(model),
         callbacks.Scalars(model, writer),
-        *([validation, guards.KeepBest(model, best, validation)] if len(fold.valid) else []),
+        *([validation, keep_best] if len(fold.valid) else []),
         *([_pictures(model, fold, folder, writer)] if settings.trains_fesgan else []),
         guards.Saves(model, checkpoints),
         progress,

@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 from fesr_tf import config, fesr, guards, runs
-from fesr_tf.callbacks import Validation
 from fesr_tf.checkpoints import Checkpoints, description, stage_of
 from fesr_tf.evaluate import main as evaluate
 from pipelines.errors import BadUse, FailedWork
@@ -149,6 +148,18 @@ def test_a_full_disk_leaves_the_old_checkpoint_good(model, checkpoints):
     assert Checkpoints(model, checkpoints.folder, KEEP).restore() == 2
 
 
+def test_another_machine_is_said(model, checkpoints):
+    """Equal to the bit holds for one TensorFlow and one number of cores."""
+    checkpoints.save()
+    assert checkpoints.elsewhere() is None
+    path = checkpoints.path(1) / "checkpoint.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"cores": about["cores"] + 1, "tensorflow": "2.0"}))
+    said = checkpoints.elsewhere()
+    assert f"written on {about['cores'] + 1} cores with TensorFlow 2.0" in said
+    assert "not to the last bit" in said
+
+
 def test_what_a_kill_left_half_written_is_no_checkpoint(model, checkpoints):
     left = checkpoints.folder / ".step-000001.abc"
     left.mkdir(parents=True)
@@ -175,22 +186,23 @@ def test_a_state_that_is_not_finite_is_never_saved(model, checkpoints, where):
     assert names(checkpoints.folder) == ["step-000001"]
 
 
-def test_the_best_is_the_first_of_the_highest_accuracies(model, tmp_path, opened_run):
+def test_the_best_is_the_first_of_the_highest_accuracies(model, tmp_path):
     best = Checkpoints(model, tmp_path / "best", 1)
-    validation = Validation(model, None, None)
-    keep = guards.KeepBest(model, best, validation)
+    judged: list[tuple[int, float]] = []
+    keep = guards.KeepBest(model, best, lambda: judged[-1] if judged else None)
+    keep.on_step(1, {})
     for step, accuracy in ((2, 0.5), (4, 0.7), (6, 0.7), (8, 0.6)):
         at(model, step)
-        validation.latest = (step, accuracy)
+        judged.append((step, accuracy))
         keep.on_step(step, {})
         keep.on_step(step + 1, {})  # not validated: nothing to choose
     assert names(best.folder) == ["step-000004"]
     assert best.about()["validation_accuracy"] == 0.7
     # A run that was killed and validates the same states again chooses the same.
-    again = guards.KeepBest(model, Checkpoints(model, best.folder, 1), validation)
+    again = guards.KeepBest(model, Checkpoints(model, best.folder, 1), lambda: judged[-1])
     for step, accuracy in ((4, 0.7), (6, 0.7)):
         at(model, step)
-        validation.latest = (step, accuracy)
+        judged.append((step, accuracy))
         again.on_step(step, {})
     assert names(best.folder) == ["step-000004"]
 
