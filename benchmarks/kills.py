@@ -63,6 +63,8 @@ def kill(data: Path, place: Path, kills: int, seed: int) -> tuple[list[tuple], l
                 found = (lived.newest, stage, lived.half, lived.wrong or "equal")
                 rows.append(life_of + found)
                 print(f"{len(rows)}: {rows[-1]}", file=sys.stderr, flush=True)
+            elif not enough:
+                life = lived.seconds  # the machine has got faster: any time is before this
             if lived.wrong:
                 wrong.append(f"run {number}: {lived.wrong}")
         found = ended(trial, whole.folder)

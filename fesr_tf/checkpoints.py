@@ -208,8 +208,9 @@ def stage_of(settings: configs.Config, step: int) -> str:
 
 def _machine() -> dict[str, object]:
     """What the last bit of a sum depends on, beside the weights."""
-    # As TensorFlow counts them: those that this process may use.
-    return {"cores": len(os.sched_getaffinity(0)), "tensorflow": tf.__version__}
+    # As TensorFlow counts them: those that this process may use, where the system can tell.
+    counted = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    return {"cores": len(counted(0)), "tensorflow": tf.__version__}
 
 
 def _slots(model: FESR) -> list[tf.Variable]:
