@@ -94,8 +94,9 @@ class Recording:
 
     @property
     def losses(self) -> dict[str, tf.Tensor]:
-        """The single losses by name: all that is no sum of others."""
-        return {name: value for name, value in self.logs.items() if name not in SUMS}
+        """The single losses by name: all that is no sum of others, and no sign of collapse."""
+        signs = {name for name in self.logs if "/" in name}
+        return {name: self.logs[name] for name in self.logs if name not in {*SUMS, *signs}}
 
     def name(self, tensor: tf.Tensor) -> str | None:
         """The name in `READ` of a tensor that the step made."""

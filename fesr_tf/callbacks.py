@@ -1,4 +1,4 @@
-"""What watches a run: progress, TensorBoard, sample grids, checkpoints, guards.
+"""What watches a run: progress, TensorBoard, sample grids. What guards it: `fesr_tf.guards`.
 
 Each is an ordinary Keras callback. `step` always is the iteration of Algorithm 1 after the
 batch, over both stages.
@@ -6,10 +6,7 @@ batch, over both stages.
 
 from __future__ import annotations
 
-import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -18,10 +15,8 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
-from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.data import Faces
 from fesr_tf.fesr import FESR
-from pipelines.errors import FailedWork
 
 SHOWN = ("L_D_img", "L_G", "L_rec", "L_id", "L_R")
 
@@ -92,12 +87,14 @@ class Validation(StepCallback):
         super().__init__(fesr)
         self.faces = faces
         self.writer = writer
+        self.latest: tuple[int, float] | None = None  # step and accuracy
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:
         if self.model is not self.fesr or step % self.fesr.config.validate_every:
             return
         predicted = predict_logits(self.fesr, self.faces).argmax(-1)
         accuracy = float(np.mean(predicted == self.faces.labels))
+        self.latest = (step, accuracy)
         with self.writer.as_default(step=step):
             tf.summary.scalar("validation/accuracy", accuracy)
 
@@ -112,63 +109,6 @@ class Pictures(StepCallback):
     def on_step(self, step: int, logs: dict[str, float]) -> None:
         if step % self.fesr.config.picture_every == 0:
             self.draw(step)
-
-
-class Saves(StepCallback):
-    """A checkpoint every `checkpoint_every` iterations and at the end of each stage."""
-
-    def __init__(self, fesr: FESR, checkpoints: Checkpoints):
-        super().__init__(fesr)
-        self.checkpoints = checkpoints
-
-    def on_step(self, step: int, logs: dict[str, float]) -> None:
-        if step % self.fesr.config.checkpoint_every == 0:
-            self.checkpoints.save()
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.checkpoints.save()
-
-
-class StopOnNonFinite(StepCallback):
-    """Ends the run at the first loss that is not a number, naming it."""
-
-    def on_step(self, step: int, logs: dict[str, float]) -> None:
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                raise FailedWork(
-                    f"{name} became {value} at step {step}: the run stops and its last "
-                    "checkpoint stays; lower learning_rate, or look at the run in TensorBoard"
-                )
-
-
-class StopOnSignal(keras.callbacks.Callback):
-    """Ctrl-C (or SIGTERM) ends training after the running step; a second one at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.stopped = False
-        self._before: dict[int, object] = {}
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        # Python takes signals in the main thread only; elsewhere the caller stops the run.
-        if not self._before and threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._stop)
-
-    def restore(self) -> None:
-        """Gives the signals back to whoever had them."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.stopped:
-            self.model.stop_training = True
-
-    def _stop(self, number: int, frame: object) -> None:
-        if self.stopped:
-            raise KeyboardInterrupt
-        self.stopped = True
 
 
 def predict_logits(fesr: FESR, faces: Faces, batch_size: int = 64) -> np.ndarray:

@@ -69,6 +69,7 @@ class Config:
     checkpoint_every: int
     validate_every: int
     keep_checkpoints: int
+    deterministic: bool
 
     @property
     def trains_fesgan(self) -> bool:

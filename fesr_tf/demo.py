@@ -70,8 +70,8 @@ class Plan:
 
     def exported(self) -> bool:
         """True where the newest version of the model is of the joint run as it stands."""
-        checkpoint = self.run(JOINT) / "checkpoints" / "checkpoint"
         try:
+            checkpoint = max((self.run(JOINT) / "checkpoints").glob("step-*"))
             about = version_folder(self.model) / EXTRA / "model.json"
             evaluation = json.loads((self.run(JOINT) / "evaluation.json").read_text())
             model = json.loads(about.read_text())

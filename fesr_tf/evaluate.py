@@ -70,6 +70,7 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
         "split": split,
         "data_digest": run.info.data_digest,
         "step": run.step,
+        "checkpoint": run.checkpoint,
         "max_iterations": run.config.max_iterations,
         "classes": list(run.info.classes),
         "people": len(set(faces.subjects.tolist())),
@@ -115,9 +116,10 @@ def table(result: dict) -> str:
 
 
 def save(result: dict, folder: Path) -> list[Path]:
-    """Writes evaluation.json and pictures/confusion.png of a run; other splits than test
-    carry their name. Returns the paths."""
+    """Writes evaluation.json and pictures/confusion.png of a run; other splits than test and
+    other checkpoints than the last carry their name. Returns the paths."""
     suffix = "" if result["split"] == "test" else f"-{result['split']}"
+    suffix += "" if result["checkpoint"] == runs.LAST else f"-{result['checkpoint']}"
     data, figure = folder / f"evaluation{suffix}.json", folder / f"pictures/confusion{suffix}.png"
     title = f"{result['variant']} on {result['database']}, fold {result['fold']}"
     drawn = pictures.confusion_figure(
@@ -138,15 +140,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
     parser.add_argument("--split", choices=("test", "valid"), default="test")
     parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
+    runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
-    run = runs.open_run(options.run)
+    run = runs.open_run(options.run, options.checkpoint)
     require_recognizer(run)
     faces = getattr(load_data(run, options.data), options.split)
     if not len(faces):
         raise BadUse(f"fold {run.info.fold} of the run's data has no {options.split} pictures")
     result = evaluate(run, faces, options.split)
     paths = save(result, run.folder)
-    if run.step < run.config.max_iterations:
+    if run.checkpoint == runs.BEST:
+        print(f"note: the best checkpoint by the validation part, of iteration {run.step}")
+    elif run.step < run.config.max_iterations:
         done = f"at iteration {run.step} of {run.config.max_iterations}"
         print(f"note: the run is unfinished, {done}")
     print(table(result))

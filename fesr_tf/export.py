@@ -36,6 +36,7 @@ def description(run: runs.Run) -> dict:
         "fold": run.info.fold,
         "data_digest": run.info.data_digest,
         "step": run.step,
+        "checkpoint": run.checkpoint,
         "image_size": run.config.image_size,
         "channels": run.config.channels,
         "config": dataclasses.asdict(run.config),
@@ -99,10 +100,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
     parser.add_argument("--output", type=Path, required=True, help="saved_models/NAME")
     parser.add_argument("--version", type=int, help="a whole number [the highest + 1]")
+    runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
     if options.version is not None and options.version < 1:
         raise BadUse(f"--version must be at least 1: {options.version}")
-    run = runs.open_run(options.run)
+    run = runs.open_run(options.run, options.checkpoint)
     target = export(run, options.output, options.version)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"written: {target} ({size / 1e6:.1f} MB)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import losses
+from fesr_tf import losses, signals
 from fesr_tf.codes import Draws, draw, expression_code
 from fesr_tf.config import Config
 from fesr_tf.networks.code_critic import CodeCritic
@@ -32,11 +32,15 @@ def minimise(
     tape: tf.GradientTape,
     loss: tf.Tensor,
     variables: list[tf.Variable],
-) -> None:
-    """One update of `variables`. A variable that the loss does not reach stays as it is."""
+) -> tf.Tensor:
+    """One update of `variables`. A variable that the loss does not reach stays as it is.
+
+    Returns the gradients' global norm: not finite where any of them is not.
+    """
     gradients = tape.gradient(loss, variables)
     reached = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
     optimizer.apply_gradients(reached)
+    return tf.linalg.global_norm(gradients)
 
 
 class FESGAN(keras.Model):
@@ -110,9 +114,11 @@ class FESGAN(keras.Model):
                 image, identity, face_code, translated, reconstructed, draws
             )
             loss = tf.add_n([weight * term for weight, term in terms.values()])  # line 12, eq. 22
-        self.update_generator(tape, loss)  # line 19
+        logs |= {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        logs |= self.update_generator(tape, loss)  # line 19
+        logs["signals/spread_translated"] = signals.spread(translated, image)
         self.step.assign_add(1)  # line 20
-        return logs | {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        return logs
 
     def draw(self, label: tf.Tensor) -> Draws:
         """z, y' and every v of this iteration (line 4 and eq. 2)."""
@@ -135,12 +141,16 @@ class FESGAN(keras.Model):
         if not self.config.code_critic:
             return {}
         with tf.GradientTape() as tape:
-            loss = losses.critic_adversarial_code(
-                self.code_critic(draws.prior_code), self.code_critic(face_code)
-            )
+            prior, encoded = self.code_critic(draws.prior_code), self.code_critic(face_code)
+            loss = losses.critic_adversarial_code(prior, encoded)
         variables = self.code_critic.trainable_variables
-        minimise(self.code_critic_optimizer, tape, loss, variables)
-        return {"L_advd_z": loss}
+        norm = minimise(self.code_critic_optimizer, tape, loss, variables)
+        accuracy = signals.critic_accuracy(prior, encoded)
+        return {
+            "L_advd_z": loss,
+            "signals/gradient_D_z": norm,
+            "signals/accuracy_D_z": accuracy,
+        }
 
     def update_image_critic(
         self, image: tf.Tensor, translated: tf.Tensor, label: tf.Tensor, draws: Draws
@@ -156,7 +166,8 @@ class FESGAN(keras.Model):
         for repeat in range(config.critic_steps):
             with tf.GradientTape() as tape:
                 realness, logits = critic(image)
-                adversarial = losses.critic_adversarial_image(realness, critic.realness(translated))
+                drawn = critic.realness(translated)
+                adversarial = losses.critic_adversarial_image(realness, drawn)
                 penalty = losses.gradient_penalty(
                     critic.realness, image, translated, draws.penalty_seed + repeat
                 )
@@ -164,8 +175,11 @@ class FESGAN(keras.Model):
                 if config.auxiliary_classifier:
                     logs["L_cls_D_r"] = losses.classification(label, logits)
                     loss += logs["L_cls_D_r"]
-            minimise(self.image_critic_optimizer, tape, loss, critic.trainable_variables)
+            norm = minimise(self.image_critic_optimizer, tape, loss, critic.trainable_variables)
             logs |= {"L_advd_img": adversarial, "penalty": penalty, "L_D_img": loss}
+            logs["signals/gradient_D_img"] = norm
+        logs["signals/gap_D_img"] = -adversarial
+        logs["signals/slope_D_img"] = signals.critic_slope(realness, drawn, image, translated)
         return logs
 
     def generator_terms(
@@ -201,6 +215,7 @@ class FESGAN(keras.Model):
             terms["L_id"] = (config.lambda3, loss)
         return terms
 
-    def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+    def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> Scalars:
         """L_G moves W_G."""
-        minimise(self.generator_optimizer, tape, loss, self.generator_variables)
+        norm = minimise(self.generator_optimizer, tape, loss, self.generator_variables)
+        return {"signals/gradient_G": norm}

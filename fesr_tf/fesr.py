@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import losses
+from fesr_tf import losses, signals
 from fesr_tf.codes import Draws, expression_code
 from fesr_tf.config import Config
 from fesr_tf.fesgan import FESGAN, Scalars, adam, minimise
@@ -76,9 +76,12 @@ class FESR(keras.Model):
                 )
                 terms["L_cls_R_f_to_G"] = (config.lambda4, loss)
             loss = tf.add_n([weight * term for weight, term in terms.values()])  # line 17, eq. 25
-        gan.update_generator(tape, loss)  # line 19
+        logs |= {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        logs |= gan.update_generator(tape, loss)  # line 19
+        logs["signals/spread_translated"] = signals.spread(translated, image)
+        logs["signals/spread_synthetic"] = signals.spread(synthetic, image)
         gan.step.assign_add(1)  # line 20
-        return logs | {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        return logs
 
     def synthesize(
         self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
@@ -116,7 +119,7 @@ class FESR(keras.Model):
             on_real = losses.classification(label, recognizer.classify(dropped[0]))
             on_fake = losses.classification(synthetic_label, recognizer.classify(dropped[2]))
             loss = config.lambda6 * intra + on_real + on_fake
-        minimise(self.recognizer_optimizer, tape, loss, recognizer.trained_variables)
+        norm = minimise(self.recognizer_optimizer, tape, loss, recognizer.trained_variables)
         return {
             "L_dist_r": real_real,
             "L_dist_rf": real_fake,
@@ -124,6 +127,7 @@ class FESR(keras.Model):
             "L_cls_R_r": on_real,
             "L_cls_R_f": on_fake,
             "L_R": loss,
+            "signals/gradient_R": norm,
         }
 
     def classify_synthetic(
@@ -142,9 +146,9 @@ class FESR(keras.Model):
         with tf.GradientTape() as tape:
             features = self.recognizer.drop(self.recognizer.extract(trunk), draws.dropout_seeds[0])
             loss = losses.classification(label, self.recognizer.classify(features))
-        minimise(self.recognizer_optimizer, tape, loss, self.recognizer.trained_variables)
+        norm = minimise(self.recognizer_optimizer, tape, loss, self.recognizer.trained_variables)
         self.fesgan.step.assign_add(1)
-        return {"L_cls_R_r": loss, "L_R": loss}
+        return {"L_cls_R_r": loss, "L_R": loss, "signals/gradient_R": norm}
 
 
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:

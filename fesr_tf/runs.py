@@ -3,7 +3,8 @@
 runs/<db>/<variant>/fold-NN/
     config.yaml     the resolved configuration
     run.json        database, variant, fold, data folder and digest, classes
-    checkpoints/    networks, optimizers, iteration
+    checkpoints/    networks, optimizers, iteration: the last ones (`fesr_tf.checkpoints`)
+    best/           the same, where R was best on the validation part
     events/         TensorBoard
     pictures/       sample grids, confusion matrix
     evaluation.json
@@ -11,8 +12,15 @@ runs/<db>/<variant>/fold-NN/
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import dataclasses
+import fcntl
 import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +31,8 @@ from fesr_tf.fesr import FESR, build
 from pipelines.errors import BadUse, FailedWork
 from pipelines.files import write_whole
 from pipelines.typed import typed
+
+LAST, BEST = "last", "best"
 
 
 @dataclass(frozen=True)
@@ -39,18 +49,48 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Run:
-    """A run opened for use: its networks carry the last checkpoint's weights."""
+    """A run opened for use: its networks carry the weights of a checkpoint, that of `step`.
+
+    checkpoint: which one, "last" or "best".
+    """
 
     folder: Path
     info: RunInfo
     config: Config
     fesr: FESR
     step: int
+    checkpoint: str = LAST
 
 
 def run_folder(runs: str | Path, database: str, variant: str, fold: int) -> Path:
     """Where a run lives: `<runs>/<database>/<variant>/fold-NN`."""
     return Path(runs) / database / variant / f"fold-{fold:02d}"
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes the run's folder and keeps every other process from training in it.
+
+    The lock is the kernel's: it ends with this process, however that ends. Raises `BadUse` where
+    another process holds it. A file system without locks (some NFS) protects nobody.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BadUse(
+                f"another process (number {file.read().strip() or 'unknown'}) is training in "
+                f"{folder}: wait for it, stop it, or give another --runs folder"
+            ) from None
+        except OSError:
+            yield
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def start(folder: Path, config: Config, info: RunInfo) -> None:
@@ -61,6 +101,8 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
     """
     if not (folder / "run.json").exists() or not any(folder.glob("checkpoints/step-*")):
         folder.mkdir(parents=True, exist_ok=True)
+        # What was chosen by a run that never came to its first checkpoint.
+        shutil.rmtree(folder / BEST, ignore_errors=True)
         config.save(folder / "config.yaml")
         write_whole(folder / "run.json", json.dumps(dataclasses.asdict(info), indent=2) + "\n")
         return
@@ -100,9 +142,11 @@ def read_info(folder: str | Path) -> RunInfo:
         raise FailedWork(f"{path} is damaged ({error}); restore it or train again") from None
 
 
-def open_run(folder: str | Path) -> Run:
-    """Builds the run's networks and loads its last checkpoint.
+def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
+    """Builds the run's networks and loads its last checkpoint, or its best one.
 
+    The best is that of R's highest accuracy on the validation part, the earliest of equal ones;
+    the test part has no say. Where none was validated the last one is taken, with a note.
     Raises `BadUse` for a folder that is not a run or has no checkpoint yet, `FailedWork` for
     a checkpoint that is damaged or of other widths than config.yaml says.
     """
@@ -110,7 +154,30 @@ def open_run(folder: str | Path) -> Run:
     info = read_info(folder)
     config = configs.load(folder / "config.yaml")
     model = build(config, len(info.classes))
+    if checkpoint == BEST:
+        step = Checkpoints(model, folder / BEST, 1).restore()
+        if step is not None:
+            return Run(folder, info, config, model, step, BEST)
+        print(
+            f"note: {folder} has no validated checkpoint (no validation part, or none was due "
+            "yet): its last one stands for its best",
+            file=sys.stderr,
+        )
     step = Checkpoints(model, folder / "checkpoints", config.keep_checkpoints).restore()
     if step is None:
         raise BadUse(f"{folder} has no checkpoint yet: train it first")
     return Run(folder, info, config, model, step)
+
+
+def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint last|best`, for commands that open a run.
+
+    The last is the default: the paper trains for a fixed number of iterations, and a best one is
+    chosen by as few faces as the validation part has.
+    """
+    parser.add_argument(
+        "--checkpoint",
+        choices=(LAST, BEST),
+        default=LAST,
+        help="the last one, or where R was best on the validation part [%(default)s]",
+    )

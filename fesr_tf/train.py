@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf import callbacks, config, data, fesr, runs
+from fesr_tf import callbacks, collapse, config, data, fesr, guards, runs, trainable
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
@@ -39,15 +39,22 @@ def stages(settings: Config) -> list[tuple[str, int]]:
 def train(model: FESR, fold: Fold, folder: Path) -> bool:
     """Trains the run in `folder` to its end, from its last checkpoint if it has one.
 
-    True when the run is complete, False when a signal stopped it (it is saved then).
+    True when the run is complete, False when a signal stopped it (it is saved then). No other
+    process may train in `folder` meanwhile: see `runs.alone`.
     BASELINE has no first stage: it starts at t = P_pre and takes as many steps as R does in
     the joint variants.
     """
     settings = model.config
-    checkpoints = Checkpoints(model, folder / "checkpoints", settings.keep_checkpoints)
-    begun = checkpoints.restore()
+    about = {"images": len(fold.train), "data_digest": fold.digest}
+    checkpoints = Checkpoints(model, folder / "checkpoints", settings.keep_checkpoints, **about)
+    best = Checkpoints(model, folder / runs.BEST, 1, **about)
+    for each in (checkpoints, best):
+        each.sweep()
+    begun = checkpoints.restore(fall_back=True)
     if begun is not None:
         print(f"going on at step {begun}", flush=True)
+        if elsewhere := checkpoints.elsewhere():
+            print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
     step = int(model.fesgan.step.numpy())
@@ -56,16 +63,20 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
         writer = tf.summary.create_file_writer(str(folder / "events"))
     except tf.errors.OpError:
         raise FailedWork(
-            f"cannot write into {folder / 'events'}: make it writable, or give another --runs"
+            f"cannot write into {folder / 'events'}: make room or make it writable, or give "
+            "another --runs folder"
         ) from None
     progress = callbacks.Progress(model, total, step)
-    stop = callbacks.StopOnSignal()
+    stop = guards.StopOnSignal()
+    validation = callbacks.Validation(model, fold.valid, writer)
+    keep_best = guards.KeepBest(model, best, lambda: validation.latest)
     watching = [
-        callbacks.StopOnNonFinite(model),
+        guards.StopOnNonFinite(model),  # before whatever saves
+        collapse.WarnOfCollapse(model),
         callbacks.Scalars(model, writer),
-        *([callbacks.Validation(model, fold.valid, writer)] if len(fold.valid) else []),
+        *([validation, keep_best] if len(fold.valid) else []),
         *([_pictures(model, fold, folder, writer)] if settings.trains_fesgan else []),
-        callbacks.Saves(model, checkpoints),
+        guards.Saves(model, checkpoints),
         progress,
         stop,
     ]
@@ -126,19 +137,27 @@ def main(argv: list[str] | None = None) -> int:
         data_digest=fold.digest,
         classes=fold.classes,
     )
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
     # What cannot be trained is refused before a run of it is begun.
+    trainable.refuse(fold, settings, source)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
-    runs.start(folder, settings, info)
-    print(
-        f"{arguments.variant} on fold {arguments.fold} of {source}: {len(fold.train)} training, "
-        f"{len(fold.valid)} validation, {len(fold.test)} test images, "
-        f"{len(fold.classes)} classes; run in {folder}",
-        flush=True,
-    )
-    began = time.monotonic()
-    if not train(model, fold, folder):
-        print(f"stopped and saved in {folder}: run the same command again to go on")
+    with runs.alone(folder):
+        runs.start(folder, settings, info)
+        print(
+            f"{arguments.variant} on fold {arguments.fold} of {source}: {len(fold.train)} "
+            f"training, {len(fold.valid)} validation, {len(fold.test)} test images, "
+            f"{len(fold.classes)} classes; run in {folder}",
+            flush=True,
+        )
+        for note in trainable.notes(fold, settings, source):
+            print(f"note: {note}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        finished = train(model, fold, folder)
+    if not finished:
+        step = int(model.fesgan.step.numpy())
+        print(f"stopped and saved at step {step} in {folder}: run the same command again to go on")
         return INTERRUPTED
     print(f"finished in {time.monotonic() - began:.0f} s: {folder}")
     return 0

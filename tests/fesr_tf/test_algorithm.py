@@ -240,8 +240,8 @@ def test_the_recogniser_is_untouched_when_stage_2_begins(tiny_run):
     info, settings = runs.read_info(tiny_run), config.load(tiny_run / "config.yaml")
     parts = [fesr.build(settings, len(info.classes)) for _ in range(3)]
     for model, step in zip(parts[1:], (2, 4), strict=True):
-        path = str(tiny_run / "checkpoints" / f"step-{step}")
-        tf.train.Checkpoint(model=model).restore(path).assert_existing_objects_matched()
+        path = str(tiny_run / "checkpoints" / f"step-{step:06d}" / "weights")
+        tf.train.Checkpoint(model=model).read(path).assert_existing_objects_matched()
         assert int(model.fesgan.step) == step
     begun, middle, end = (
         [variable.numpy() for variable in model.recognizer.trained_variables] for model in parts

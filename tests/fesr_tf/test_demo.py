@@ -63,14 +63,12 @@ def test_a_model_is_exported_again_only_if_the_run_went_on(tmp_path, exported_mo
     made = demo.Plan(tmp_path, exported_model.parent, 10, 4, 0)
     assert not made.exported()
     run = made.run(demo.JOINT)
-    (run / "checkpoints").mkdir(parents=True)
+    checkpoint = run / "checkpoints" / "step-000004"
     about = exported_model / "assets.extra/model.json"
+    checkpoint.mkdir(parents=True)
     (run / "evaluation.json").write_text(about.read_text())
-    (run / "checkpoints/checkpoint").touch()
     assert not made.exported()
-    (run / "checkpoints/checkpoint").unlink()
-    (run / "checkpoints/checkpoint").touch()
-    os.utime(run / "checkpoints/checkpoint", (0, 0))
+    os.utime(checkpoint, (0, 0))
     assert made.exported()
     later = json.loads(about.read_text()) | {"step": 10**6}
     (run / "evaluation.json").write_text(json.dumps(later))

@@ -36,8 +36,8 @@ def test_three_steps_of_each_stage(demo_data, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.search(r"finished in \d+ s", done.stdout)
     run = tmp_path / "runs" / "demo" / "FESR_JL" / "fold-00"
-    assert (run / "checkpoints" / "step-3.index").exists()
-    assert (run / "checkpoints" / "step-6.index").exists()
+    assert (run / "checkpoints" / "step-000003").exists()
+    assert (run / "checkpoints" / "step-000006").exists()
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     assert peak < 24 * 2**30
     print(f"peak {peak / 2**30:.1f} GiB")

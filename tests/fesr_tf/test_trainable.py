@@ -1,0 +1,68 @@
+"""Data that do not fit what is asked for, through the command: one sentence each."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fesr_tf.train import main
+from pipelines.preprocess import main as preprocess
+
+COLOUR = ("identity=light_cnn_demo", "width=0.0625", "image_size=32", "batch_size=4")
+
+
+def prepared(demo_images: Path, place: Path, counts: dict[str, int], *more: str) -> Path:
+    """`counts` pictures of each class, spread over the people, as a database of two folds."""
+    for name, count in counts.items():
+        (place / "faces" / name).mkdir(parents=True)
+        # One frame of each person first.
+        order = sorted((demo_images / name).iterdir(), key=lambda path: path.name[::-1])
+        for path in order[:count]:
+            shutil.copy(path, place / "faces" / name)
+    words = ["--db", "images", "--input", place / "faces", "--output", place / "data"]
+    more = ("--folds", 2, "--prealigned", *more)
+    assert preprocess([str(word) for word in (*words, *more)]) == 0
+    return place / "data"
+
+
+def said(capsys, data: Path, runs: Path, *settings: str) -> tuple[int, list[str]]:
+    """The exit code of the training command, and its notes and errors."""
+    code = main(["--db", "images", "--data", str(data), "--runs", str(runs), *COLOUR, *settings])
+    lines = capsys.readouterr().err.splitlines()
+    return code, [line for line in lines if line.startswith(("note: ", "error: "))]
+
+
+def test_a_class_with_one_image_is_said_at_the_start(demo_images, tmp_path, capsys):
+    counts = {"anger": 8, "fear": 2, "happiness": 8}
+    data = prepared(demo_images, tmp_path, counts)
+    short = ("pretrain_iterations=1", "max_iterations=2")
+    code, lines = said(capsys, data, tmp_path / "runs", *short)
+    assert code == 0
+    assert lines == [
+        "note: a single training image of fear: it has no other of its class, so it stands for its "
+        "own positive and adds only the noise of dropout to L_dist^r",
+        "note: no validation part: nothing chooses a best checkpoint, so the last one stands for "
+        "it",
+    ]
+
+
+def test_a_run_is_not_gone_on_with_on_other_classes(demo_images, tmp_path, capsys):
+    """The data folder was made again, with another class in it."""
+    first = prepared(demo_images, tmp_path / "a", {"anger": 8, "fear": 8})
+    other = prepared(demo_images, tmp_path / "b", {"anger": 8, "sadness": 8})
+    short = ("pretrain_iterations=1", "max_iterations=2")
+    assert said(capsys, first, tmp_path / "runs", *short)[0] == 0
+    code, lines = said(capsys, other, tmp_path / "runs", *short)
+    assert code == 2
+    assert "the classes were anger, fear, now anger, sadness; the data were" in lines[-1]
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, "in colour and channels=1"), (3, None)])
+def test_other_channels_than_the_data_have_are_said(
+    demo_data, tmp_path, capsys, channels, expected
+):
+    settings = [*COLOUR, f"channels={channels}", "pretrain_iterations=1", "max_iterations=1"]
+    assert main(["--db", "demo", "--data", str(demo_data), "--runs", str(tmp_path), *settings]) == 0
+    assert (expected or "channels") in capsys.readouterr().err or expected is None
