@@ -67,6 +67,8 @@ class Config:
     picture_every: int
     checkpoint_every: int
     validate_every: int
+    histogram_every: int
+    projector_faces: int
     keep_checkpoints: int
 
     @property
@@ -98,6 +100,7 @@ LOWEST: dict[str, tuple[float, bool]] = {
     **dict.fromkeys(("width", "learning_rate", "instance_norm_epsilon"), (0, False)),
     **dict.fromkeys(("code_size", "batch_size", "critic_steps", "keep_checkpoints"), (1, True)),
     **{f"{key}_every": (1, True) for key in ("log", "picture", "checkpoint", "validate")},
+    **dict.fromkeys(("histogram_every", "projector_faces"), (0, True)),
 }
 BELOW_ONE = ("dropout", "beta1", "beta2")
 
@@ -129,16 +132,37 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     if database == "base" or database not in names():
         databases = ", ".join(name for name in names() if name != "base")
         raise BadUse(f"no database {database!r} in configs/; there are: {databases}")
-    folder = config_folder()
     values: dict[str, Any] = {}
-    for path in (
-        folder / "base.yaml",
-        folder / f"{database}.yaml",
-        folder / "variants" / f"{variant}.yaml",
-    ):
+    for path in _layers(database, variant):
         values.update(_checked(_read(path), str(path)))
     values.update(_checked(_parse(overrides), "the command line"))
     return _build(values)
+
+
+def origins(config: Config, database: str, variant: str) -> dict[str, str]:
+    """For each key of `config` where its value comes from: the last file that sets it, as in
+    `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.
+    """
+    values, names_ = dataclasses.asdict(config), dict.fromkeys(dataclasses.asdict(config), "")
+    set_to: dict[str, Any] = {}
+    for path in _layers(database, variant):
+        layer = _checked(_read(path), str(path))
+        set_to.update(layer)
+        names_.update(dict.fromkeys(layer, path.relative_to(config_folder()).as_posix()))
+    return {
+        key: names_[key] if key in set_to and set_to[key] == value else "command line"
+        for key, value in values.items()
+    }
+
+
+def _layers(database: str, variant: str) -> list[Path]:
+    """The files of a configuration, later ones winning."""
+    folder = config_folder()
+    return [
+        folder / "base.yaml",
+        folder / f"{database}.yaml",
+        folder / "variants" / f"{variant}.yaml",
+    ]
 
 
 def load(path: str | Path) -> Config:

@@ -10,18 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-
-from fesr_tf import callbacks, config, data, fesr, runs
+from fesr_tf import callbacks, config, data, fesr, runs, watching
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.fesr import FESR
-from fesr_tf.pictures import png
-from fesr_tf.synthesize import choose_people, training_sheet
-from pipelines.errors import FailedWork, command
-from pipelines.files import write_whole
+from pipelines.errors import command
 
 INTERRUPTED = 130
 
@@ -50,53 +44,25 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
         print(f"going on at step {begun}", flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
-    step = int(model.fesgan.step.numpy())
-    total = stages(settings)[-1][1]
-    try:
-        writer = tf.summary.create_file_writer(str(folder / "events"))
-    except tf.errors.OpError:
-        raise FailedWork(
-            f"cannot write into {folder / 'events'}: make it writable, or give another --runs"
-        ) from None
-    progress = callbacks.Progress(model, total, step)
+    ends = stages(settings)
     stop = callbacks.StopOnSignal()
-    watching = [
-        callbacks.StopOnNonFinite(model),
-        callbacks.Scalars(model, writer),
-        *([callbacks.Validation(model, fold.valid, writer)] if len(fold.valid) else []),
-        *([_pictures(model, fold, folder, writer)] if settings.trains_fesgan else []),
-        callbacks.Saves(model, checkpoints),
-        progress,
-        stop,
-    ]
-    try:
-        for name, end in stages(settings):
-            step = int(model.fesgan.step.numpy())
-            if step < end and not stop.stopped:
-                stage = model.fesgan if name == "FESGAN" else model
-                batches = data.batches(fold.train, settings, start=step)
-                stage.fit(batches, steps_per_epoch=end - step, callbacks=watching, verbose=0)
-    finally:
-        stop.restore()
-        progress.close()
-        writer.close()
-    return int(model.fesgan.step.numpy()) >= total
-
-
-def _pictures(
-    model: FESR, fold: Fold, folder: Path, writer: tf.summary.SummaryWriter
-) -> callbacks.Pictures:
-    """A fixed panel: unseen people and fixed prior codes, the same at every step."""
-    unseen = fold.valid if len(fold.valid) else fold.test
-    panel = unseen.of(choose_people(unseen, count=6, seed=0))
-
-    def draw(step: int) -> None:
-        sheet = training_sheet(model.fesgan, panel, fold.classes, seed=0)
-        write_whole(folder / "pictures" / f"step-{step:06d}.png", png(sheet))
-        with writer.as_default(step=step):
-            tf.summary.image("faces", sheet[np.newaxis])
-
-    return callbacks.Pictures(model, draw)
+    with watching.watch(model, fold, folder, ends, begun) as watch:
+        called = [
+            callbacks.StopOnNonFinite(model),
+            *watch.callbacks,
+            callbacks.Saves(model, checkpoints),
+            stop,
+        ]
+        try:
+            for name, end in ends:
+                step = int(model.fesgan.step.numpy())
+                if step < end and not stop.stopped:
+                    stage = model.fesgan if name == "FESGAN" else model
+                    batches = data.batches(fold.train, settings, start=step)
+                    stage.fit(batches, steps_per_epoch=end - step, callbacks=called, verbose=0)
+        finally:
+            stop.restore()
+    return int(model.fesgan.step.numpy()) >= ends[-1][1]
 
 
 def parser() -> argparse.ArgumentParser:
