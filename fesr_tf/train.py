@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from fesr_tf import callbacks, config, data, fesr, runs, watching
+from fesr_tf import callbacks, config, data, dry_run, fesr, runs, watching
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
@@ -73,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--fold", type=int, default=0, help="fold to test on, from 0 (default: 0)")
     made.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
     made.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print settings, data, parameters, memory and time, and leave nothing behind",
+    )
     made.add_argument("overrides", nargs="*", metavar="key=value", help="settings to override")
     return made
 
@@ -95,6 +100,10 @@ def main(argv: list[str] | None = None) -> int:
     # What cannot be trained is refused before a run of it is begun.
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
+    if arguments.dry_run:
+        ends = stages(settings)
+        print(dry_run.report(model, fold, ends, arguments.db, arguments.variant))
+        return 0
     runs.start(folder, settings, info)
     print(
         f"{arguments.variant} on fold {arguments.fold} of {source}: {len(fold.train)} training, "

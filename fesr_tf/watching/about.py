@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2
@@ -29,7 +31,8 @@ def write_about(config: Config, info: RunInfo, fold: Fold) -> None:
     origins = configs.origins(config, info.database, info.variant)
     tf.summary.text("run/config", config_table(config, origins), step=0)
     tf.summary.text("run/data", data_table(fold), step=0)
-    values = {"variant": info.variant, "fold": info.fold, "database": info.database}
+    # TensorBoard sorts the columns by name and shows the first few: capitals come first.
+    values = {"Variant": info.variant, "Fold": info.fold, "Database": info.database}
     values |= {key: getattr(config, key) for key in COMPARED}
     columns = [api.HParam(name) for name in values]
     shown = [api.Metric(tag) for tag in METRICS]
@@ -47,6 +50,11 @@ def config_table(config: Config, origins: Mapping[str, str]) -> str:
     """The configuration as a Markdown table: key, value, where the value comes from."""
     values = dataclasses.asdict(config)
     return _markdown(("key", "value", "from"), [(key, values[key], origins[key]) for key in values])
+
+
+def as_yaml(value: Any) -> str:
+    """A setting as a configuration file writes it: null, false, 0.001, mean."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def data_table(fold: Fold) -> str:
