@@ -143,16 +143,13 @@ def origins(config: Config, database: str, variant: str) -> dict[str, str]:
     """For each key of `config` where its value comes from: the last file that sets it, as in
     `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.
     """
-    values, names_ = dataclasses.asdict(config), dict.fromkeys(dataclasses.asdict(config), "")
-    set_to: dict[str, Any] = {}
+    found = dict.fromkeys(dataclasses.asdict(config), "command line")
     for path in _layers(database, variant):
-        layer = _checked(_read(path), str(path))
-        set_to.update(layer)
-        names_.update(dict.fromkeys(layer, path.relative_to(config_folder()).as_posix()))
-    return {
-        key: names_[key] if key in set_to and set_to[key] == value else "command line"
-        for key, value in values.items()
-    }
+        for key, value in _checked(_read(path), str(path)).items():
+            same = value == getattr(config, key)
+            where = path.relative_to(config_folder()).as_posix()
+            found[key] = where if same else "command line"
+    return found
 
 
 def _layers(database: str, variant: str) -> list[Path]:

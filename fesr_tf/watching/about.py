@@ -48,8 +48,9 @@ def write_end() -> None:
 
 def config_table(config: Config, origins: Mapping[str, str]) -> str:
     """The configuration as a Markdown table: key, value, where the value comes from."""
-    values = dataclasses.asdict(config)
-    return _markdown(("key", "value", "from"), [(key, values[key], origins[key]) for key in values])
+    values = dataclasses.asdict(config).items()
+    rows = [(key, as_yaml(value), origins[key]) for key, value in values]
+    return _markdown(("key", "value", "from"), rows)
 
 
 def as_yaml(value: Any) -> str:
