@@ -30,6 +30,11 @@ class Watch:
     callbacks: list[keras.callbacks.Callback]
     writer: tf.summary.SummaryWriter
 
+    @property
+    def validation(self) -> Validation | None:
+        """What judges R; None where there are no validation people or no second stage."""
+        return next((each for each in self.callbacks if isinstance(each, Validation)), None)
+
 
 @contextlib.contextmanager
 def watch(

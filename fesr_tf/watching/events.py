@@ -32,7 +32,8 @@ def open_writer(folder: Path, begun: int | None) -> tf.summary.SummaryWriter:
         return tf.summary.create_file_writer(str(folder))
     except (OSError, tf.errors.OpError):
         raise FailedWork(
-            f"cannot write into {folder}: make it writable, or give another --runs"
+            f"cannot write into {folder}: make room or make it writable, or give another --runs "
+            "folder"
         ) from None
 
 

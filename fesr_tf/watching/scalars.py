@@ -39,7 +39,9 @@ class Scalars(EverySteps):
         now = self.clock()
         with self.writer.as_default(step=step):
             for name, value in logs.items():
-                self._scalar(f"losses/{name}", value, LOSSES.get(name))
+                # A step may report what is no loss; its name then says what it belongs to.
+                tag = name if "/" in name else f"losses/{name}"
+                self._scalar(tag, value, LOSSES.get(name))
             if self.before:
                 seconds = (now - self.before[0]) / (step - self.before[1])
                 images = self.fesr.config.batch_size / seconds

@@ -18,7 +18,10 @@ THRESHOLDS = 101
 
 
 class Validation(EverySteps):
-    """Each `validate_every` iterations of the second stage. It selects nothing by itself."""
+    """Each `validate_every` iterations of the second stage. It selects nothing by itself.
+
+    `latest` is the last iteration at which it judged, with the accuracy; None before the first.
+    """
 
     def __init__(
         self,
@@ -30,11 +33,14 @@ class Validation(EverySteps):
     ):
         super().__init__(fesr, fesr.config.validate_every, last)
         self.faces, self.classes, self.writer = faces, classes, writer
+        self.latest: tuple[int, float] | None = None
 
     def act(self, step: int, logs: dict[str, float]) -> None:
         if not self.in_second_stage:
             return
         logits = predict_logits(self.fesr, self.faces)
+        accuracy = float(np.mean(logits.argmax(-1) == self.faces.labels))
+        self.latest = (step, accuracy)
         with self.writer.as_default(step=step):
             write_validation(logits, self.faces.labels, self.classes, step)
         self.writer.flush()

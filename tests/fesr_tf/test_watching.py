@@ -36,6 +36,7 @@ class Watched:
     model: FESR
     losses: dict[int, dict[str, float]]
     logits: dict[int, np.ndarray]
+    latest: tuple[int, float]
     events: EventAccumulator
 
 
@@ -81,12 +82,14 @@ def watched(small_fold, tmp_path_factory) -> Watched:
             batches = data.batches(fold.train, settings, start=start)
             called = [notes, *watch.callbacks]
             stage.fit(batches, steps_per_epoch=3, callbacks=called, verbose=0)
+        latest = watch.validation.latest
     events = read(folder / "events")
-    return Watched(settings, fold, folder, model, notes.losses, notes.logits, events)
+    return Watched(settings, fold, folder, model, notes.losses, notes.logits, latest, events)
 
 
 def test_every_loss_stands_under_its_name_as_the_step_gave_it(watched):
-    names = set().union(*watched.losses.values())
+    # What else a step reports has a name with a group.
+    names = {name for name in set().union(*watched.losses.values()) if "/" not in name}
     assert names == set(LOSSES)
     for name in names:
         noted = {step: logs[name] for step, logs in watched.losses.items() if name in logs}
@@ -112,7 +115,7 @@ def test_every_tag_is_on_the_page(watched):
     for tag in watched.events.Tags()["tensors"]:
         # Losses, layers and classes have lists or patterns of their own there.
         shown = re.sub(r"^losses/.*", "losses/", tag)
-        shown = re.sub(r"^weights/.*", "weights/", shown)
+        shown = re.sub(r"^(weights|signals)/.*", "weights/", shown)
         shown = re.sub(r"^validation/[a-z]+/pr_curves$", "PR curves", shown)
         assert shown.startswith("_hparams_") or shown in page, tag
 
@@ -148,6 +151,7 @@ def test_accuracy_and_loss_on_the_validation_people(watched):
     accuracy = values(watched.events, "validation/accuracy")
     loss = values(watched.events, "validation/L_cls_R_r")
     assert sorted(accuracy) == sorted(loss) == [4, 6]
+    assert watched.latest == (6, accuracy[6])
     labels = watched.fold.valid.labels
     for step in accuracy:
         logits = watched.logits[step].astype(np.float64)

@@ -102,6 +102,16 @@ def test_rates_are_steps_and_images_by_the_clock(model, tmp_path):
     assert values(events, "losses/L_rec") == {20: 2.5, 40: 5, 60: 7.5}
 
 
+def test_what_is_no_loss_keeps_its_own_group(model, tmp_path):
+    writer = open_writer(tmp_path / "events", None)
+    scalars = Scalars(model, writer)
+    begin(scalars, model, model.fesgan, 0)
+    go(scalars, model, 20, **{"L_rec": 1.0, "signals/spread": 0.5})
+    writer.close()
+    tags = read(tmp_path / "events").Tags()["tensors"]
+    assert {"losses/L_rec", "signals/spread"} <= set(tags)
+
+
 def test_what_is_logged_is_on_disk_at_once(model, tmp_path):
     """A kill after the next checkpoint must not leave a gap that nobody fills."""
     writer = open_writer(tmp_path / "events", None)
