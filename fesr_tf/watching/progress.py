@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from tqdm import tqdm
+
 from fesr_tf.callbacks import StepCallback
 from fesr_tf.fesr import FESR
 from fesr_tf.watching.memory import GIB, peak_memory
@@ -82,7 +84,7 @@ class Progress(StepCallback):
         self.often = often if often is not None else (MOVING if self.moves else LOGGED)
         self.clock = clock
         self.shown = 0  # iteration of the last line
-        self.open = False  # a moving line stands on the terminal
+        self.line: tqdm | None = None  # the moving one on a terminal
         self.logs: dict[str, float] = {}
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -109,9 +111,9 @@ class Progress(StepCallback):
 
     def close(self) -> None:
         """Ends a moving line, so that what is said next begins its own."""
-        if self.open:
-            print(file=self.out, flush=True)
-        self.open = False
+        if self.line is not None:
+            self.line.close()
+        self.line = None
 
     def status(self, step: int, now: float) -> Status:
         """The state after iteration `step`, at `now` of the callback's clock."""
@@ -137,11 +139,11 @@ class Progress(StepCallback):
     def _show(self, step: int, now: float) -> None:
         text = str(self.status(step, now))
         if self.moves:
+            # tqdm, so that whoever warns by tqdm.write does not write into the line.
+            if self.line is None:
+                self.line = tqdm(bar_format="{desc}", file=self.out)
             width = shutil.get_terminal_size().columns - 1
-            # To the line's beginning, the text, and what an older one left cleared away.
-            self.out.write(f"\r{text[:width]}\x1b[K")
-            self.out.flush()
-            self.open = True
+            self.line.set_description_str(text[:width])
         else:
             print(text, file=self.out, flush=True)
         self.shown = step
