@@ -44,10 +44,10 @@ class Status:
         left += f", then {self.then}" if left and self.then else ""
         parts = [
             f"step {self.step} of {self.total}  {self.stage}",
-            losses,
+            left,
             rates,
             f"{self.memory / GIB:.2f} GiB",
-            left,
+            losses,  # last: a narrow terminal cuts the line
         ]
         return " | ".join(part for part in parts if part)
 

@@ -152,10 +152,10 @@ def test_a_log_file_gets_whole_lines_now_and_then(model):
     progress.on_train_end()
     lines = [text_of(line) for line in out.getvalue().splitlines()]
     losses = "L_G 12.000  L_rec 0.250"
-    assert lines[0] == f"step 1 of 150  FESGAN | {losses} | compiling"
+    assert lines[0] == f"step 1 of 150  FESGAN | compiling | {losses}"
     # 30 s after the first: 15 steps of 8 images at 2 s; 84 steps of this stage are left.
     rates = "4.0 images/s, 2.000 s/step"
-    assert lines[1] == f"step 16 of 150  FESGAN | {losses} | {rates} | left 2:48, then FESR"
+    assert lines[1] == f"step 16 of 150  FESGAN | left 2:48, then FESR | {rates} | {losses}"
     assert lines[-1].startswith("step 100 of 150  FESGAN") and "left 0:00, then FESR" in lines[-1]
     assert len(lines) == 2 + 5 + 1
     assert "\r" not in out.getvalue()
@@ -169,7 +169,7 @@ def test_the_last_stage_names_no_other_and_uses_its_own_pace(model):
         clock.now += 60 if step == 101 else 0.5
         go(progress, model, step, L_R=1.0)
     line = text_of(out.getvalue().splitlines()[-1])
-    assert line == "step 111 of 150  FESR | L_R 1.000 | 16.0 images/s, 0.500 s/step | left 0:20"
+    assert line == "step 111 of 150  FESR | left 0:20 | 16.0 images/s, 0.500 s/step | L_R 1.000"
 
 
 class Terminal(io.StringIO):
