@@ -47,13 +47,14 @@ def watch(
     """Watches the run in `folder` over both stages, until the block ends.
 
     `stages` are the stages with the iterations at which they end, `begun` the iteration that
-    the run goes on from, None at its beginning. Raises `FailedWork` where the folder of
+    the run goes on from, None at its beginning. What the run is comes from its run.json; a
+    folder without one has no page of text and no line in the table of runs. Raises `FailedWork` where the folder of
     events cannot be written.
     """
     writer = open_writer(folder / "events", begun)
     progress = Progress(model, stages)
     try:
-        if begun is None:
+        if begun is None and (folder / "run.json").exists():
             with writer.as_default(step=0):
                 write_about(model.config, runs.read_info(folder), fold)
         yield Watch([*_recorders(model, fold, folder, writer, stages[-1][1]), progress], writer)
