@@ -68,6 +68,8 @@ class Config:
     picture_every: int
     checkpoint_every: int
     validate_every: int
+    histogram_every: int
+    projector_faces: int
     keep_checkpoints: int
     deterministic: bool
 
@@ -101,6 +103,7 @@ LOWEST: dict[str, tuple[float, bool]] = {
     **dict.fromkeys(("width", "learning_rate", "instance_norm_epsilon"), (0, False)),
     **dict.fromkeys(("code_size", "batch_size", "critic_steps", "keep_checkpoints"), (1, True)),
     **{f"{key}_every": (1, True) for key in ("log", "picture", "checkpoint", "validate")},
+    **dict.fromkeys(("histogram_every", "projector_faces"), (0, True)),
 }
 BELOW_ONE = ("dropout", "beta1", "beta2")
 
@@ -132,16 +135,34 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     if database == "base" or database not in names():
         databases = ", ".join(name for name in names() if name != "base")
         raise BadUse(f"no database {database!r} in configs/; there are: {databases}")
-    folder = config_folder()
     values: dict[str, Any] = {}
-    for path in (
-        folder / "base.yaml",
-        folder / f"{database}.yaml",
-        folder / "variants" / f"{variant}.yaml",
-    ):
+    for path in _layers(database, variant):
         values.update(_checked(_read(path), str(path)))
     values.update(_checked(_parse(overrides), "the command line"))
     return _build(values)
+
+
+def origins(config: Config, database: str, variant: str) -> dict[str, str]:
+    """For each key of `config` where its value comes from: the last file that sets it, as in
+    `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.
+    """
+    found = dict.fromkeys(dataclasses.asdict(config), "command line")
+    for path in _layers(database, variant):
+        for key, value in _checked(_read(path), str(path)).items():
+            same = value == getattr(config, key)
+            where = path.relative_to(config_folder()).as_posix()
+            found[key] = where if same else "command line"
+    return found
+
+
+def _layers(database: str, variant: str) -> list[Path]:
+    """The files of a configuration, later ones winning."""
+    folder = config_folder()
+    return [
+        folder / "base.yaml",
+        folder / f"{database}.yaml",
+        folder / "variants" / f"{variant}.yaml",
+    ]
 
 
 def load(path: str | Path) -> Config:

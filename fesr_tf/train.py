@@ -10,18 +10,24 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from fesr_tf import callbacks, collapse, config, data, fesr, guards, runs, trainable
+from fesr_tf import (
+    collapse,
+    config,
+    data,
+    dry_run,
+    fesr,
+    guards,
+    runs,
+    trainable,
+    watching,
+)
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.fesr import FESR
-from fesr_tf.pictures import png
-from fesr_tf.synthesize import choose_people, training_sheet
-from pipelines.errors import FailedWork, command
-from pipelines.files import write_whole
+from pipelines.errors import command
 
 INTERRUPTED = 130
 
@@ -57,57 +63,28 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
             print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
-    step = int(model.fesgan.step.numpy())
-    total = stages(settings)[-1][1]
-    try:
-        writer = tf.summary.create_file_writer(str(folder / "events"))
-    except tf.errors.OpError:
-        raise FailedWork(
-            f"cannot write into {folder / 'events'}: make room or make it writable, or give "
-            "another --runs folder"
-        ) from None
-    progress = callbacks.Progress(model, total, step)
+    ends = stages(settings)
     stop = guards.StopOnSignal()
-    validation = callbacks.Validation(model, fold.valid, writer)
-    keep_best = guards.KeepBest(model, best, lambda: validation.latest)
-    watching = [
-        guards.StopOnNonFinite(model),  # before whatever saves
-        collapse.WarnOfCollapse(model),
-        callbacks.Scalars(model, writer),
-        *([validation, keep_best] if len(fold.valid) else []),
-        *([_pictures(model, fold, folder, writer)] if settings.trains_fesgan else []),
-        guards.Saves(model, checkpoints),
-        progress,
-        stop,
-    ]
-    try:
-        for name, end in stages(settings):
-            step = int(model.fesgan.step.numpy())
-            if step < end and not stop.stopped:
-                stage = model.fesgan if name == "FESGAN" else model
-                batches = data.batches(fold.train, settings, start=step)
-                stage.fit(batches, steps_per_epoch=end - step, callbacks=watching, verbose=0)
-    finally:
-        stop.restore()
-        progress.close()
-        writer.close()
-    return int(model.fesgan.step.numpy()) >= total
-
-
-def _pictures(
-    model: FESR, fold: Fold, folder: Path, writer: tf.summary.SummaryWriter
-) -> callbacks.Pictures:
-    """A fixed panel: unseen people and fixed prior codes, the same at every step."""
-    unseen = fold.valid if len(fold.valid) else fold.test
-    panel = unseen.of(choose_people(unseen, count=6, seed=0))
-
-    def draw(step: int) -> None:
-        sheet = training_sheet(model.fesgan, panel, fold.classes, seed=0)
-        write_whole(folder / "pictures" / f"step-{step:06d}.png", png(sheet))
-        with writer.as_default(step=step):
-            tf.summary.image("faces", sheet[np.newaxis])
-
-    return callbacks.Pictures(model, draw)
+    with watching.watch(model, fold, folder, ends, begun) as watch:
+        judge = watch.validation
+        called = [
+            guards.StopOnNonFinite(model),  # before whatever saves
+            collapse.WarnOfCollapse(model),
+            *watch.callbacks,
+            *([guards.KeepBest(model, best, lambda: judge.latest)] if judge else []),
+            guards.Saves(model, checkpoints),
+            stop,
+        ]
+        try:
+            for name, end in ends:
+                step = int(model.fesgan.step.numpy())
+                if step < end and not stop.stopped:
+                    stage = model.fesgan if name == "FESGAN" else model
+                    batches = data.batches(fold.train, settings, start=step)
+                    stage.fit(batches, steps_per_epoch=end - step, callbacks=called, verbose=0)
+        finally:
+            stop.restore()
+    return int(model.fesgan.step.numpy()) >= ends[-1][1]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,6 +95,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--fold", type=int, default=0, help="fold to test on, from 0 (default: 0)")
     made.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
     made.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print settings, data, parameters, memory and time, and leave nothing behind",
+    )
     made.add_argument("overrides", nargs="*", metavar="key=value", help="settings to override")
     return made
 
@@ -143,6 +125,9 @@ def main(argv: list[str] | None = None) -> int:
     trainable.refuse(fold, settings, source)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
+    if arguments.dry_run:
+        print(dry_run.report(model, fold, stages(settings), arguments.db, arguments.variant))
+        return 0
     with runs.alone(folder):
         runs.start(folder, settings, info)
         print(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from fesr_tf import config
@@ -87,3 +89,14 @@ def test_a_file_that_is_no_run_configuration_is_refused(tmp_path):
     path.write_text("seed: [1\n")
     with pytest.raises(BadUse, match="not valid YAML"):
         config.load(path)
+
+
+def test_every_value_says_where_it_comes_from():
+    settings = config.resolve("demo", "FESR_JL-RDBP", ["lambda6=0.5", "seed=0"])
+    found = config.origins(settings, "demo", "FESR_JL-RDBP")
+    assert found.keys() == dataclasses.asdict(settings).keys()
+    assert found["lambda6"] == "command line"
+    assert found["rdbp"] == "variants/FESR_JL-RDBP.yaml"
+    assert found["lambda2"] == "demo.yaml"
+    # The same value as the file's is the file's.
+    assert found["seed"] == found["lambda3"] == "base.yaml"
