@@ -48,8 +48,8 @@ def watch(
 
     `stages` are the stages with the iterations at which they end, `begun` the iteration that
     the run goes on from, None at its beginning. What the run is comes from its run.json; a
-    folder without one has no page of text and no line in the table of runs. Raises `FailedWork`
-    where the folder of events cannot be written.
+    folder without one has no page of text and no line in the table of runs. Raises
+    `FailedWork` where the folder of events cannot be written.
     """
     writer = open_writer(folder / "events", begun)
     progress = Progress(model, stages)
