@@ -48,17 +48,6 @@ def test_a_class_with_one_image_is_said_at_the_start(demo_images, tmp_path, caps
     ]
 
 
-def test_a_run_is_not_gone_on_with_on_other_classes(demo_images, tmp_path, capsys):
-    """The data folder was made again, with another class in it."""
-    first = prepared(demo_images, tmp_path / "a", {"anger": 8, "fear": 8})
-    other = prepared(demo_images, tmp_path / "b", {"anger": 8, "sadness": 8})
-    short = ("pretrain_iterations=1", "max_iterations=2")
-    assert said(capsys, first, tmp_path / "runs", *short)[0] == 0
-    code, lines = said(capsys, other, tmp_path / "runs", *short)
-    assert code == 2
-    assert "the classes were anger, fear, now anger, sadness; the data were" in lines[-1]
-
-
 @pytest.mark.parametrize(("channels", "expected"), [(1, "in colour and channels=1"), (3, None)])
 def test_other_channels_than_the_data_have_are_said(
     demo_data, tmp_path, capsys, channels, expected
