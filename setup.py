@@ -67,7 +67,8 @@ setup(
             f"tensorflow[and-cuda]==2.15.1; {PYTHON_311}",
             f"tensorflow[and-cuda]>=2.20,<2.22; {PYTHON_312}",
         ],
-        "bench": ["scikit-learn"],
+        # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
+        "bench": ["scikit-learn", "torch>=2.2"],
         "dev": ["pytest", "ruff", "scikit-learn"],
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import tensorflow as tf
+import tf_keras as keras
 
 
 def expression_code(label: tf.Tensor, intensity: tf.Tensor, num_classes: int) -> tf.Tensor:
@@ -12,7 +13,8 @@ def expression_code(label: tf.Tensor, intensity: tf.Tensor, num_classes: int) ->
 
     The entry of the class is its intensity v; every other entry is -v of its own.
     """
-    return intensity * (2.0 * tf.one_hot(label, num_classes) - 1.0)
+    chosen = tf.one_hot(label, num_classes, dtype=keras.backend.floatx())
+    return intensity * (2.0 * chosen - 1.0)
 
 
 class Draws(NamedTuple):
@@ -31,6 +33,8 @@ class Draws(NamedTuple):
 def draw(label: tf.Tensor, num_classes: int, code_size: int, seed: int, step: tf.Tensor) -> Draws:
     """The draws of iteration `step` (scalar int): a pure function of seed, step and labels.
 
+    Codes and intensities are of Keras' float type (float32 unless set otherwise).
+
     A run that was stopped and goes on at a step therefore draws what it would have drawn.
     """
     batch = tf.shape(label)[0]
@@ -39,13 +43,14 @@ def draw(label: tf.Tensor, num_classes: int, code_size: int, seed: int, step: tf
     )
     codes = (batch, num_classes)
     uniform = tf.random.stateless_uniform
+    dtype = keras.backend.floatx()
     shift = uniform((batch,), seeds[1], 1, num_classes, tf.int32)
     return Draws(
-        prior_code=uniform((batch, code_size), seeds[0], -1.0, 1.0),
+        prior_code=uniform((batch, code_size), seeds[0], -1.0, 1.0, dtype),
         target_label=(tf.cast(label, tf.int32) + shift) % num_classes,
-        own_intensity=uniform(codes, seeds[2]),
-        target_intensity=uniform(codes, seeds[3]),
-        synthetic_intensity=uniform(codes, seeds[4]),
+        own_intensity=uniform(codes, seeds[2], dtype=dtype),
+        target_intensity=uniform(codes, seeds[3], dtype=dtype),
+        synthetic_intensity=uniform(codes, seeds[4], dtype=dtype),
         synthetic_label=uniform((batch,), seeds[5], 0, num_classes, tf.int32),
         penalty_seed=seeds[6],
         dropout_seeds=seeds[7:11],

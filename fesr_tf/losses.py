@@ -1,4 +1,4 @@
-"""The paper's losses: one pure function an equation, tensors in, a float32 scalar out."""
+"""The paper's losses: one pure function an equation, tensors in, a scalar of their type out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def gradient_penalty(
     Images (B, H, W, C); one alpha ~ U(0, 1) an image, from `seed` (int32 (2,)). The norm runs
     over the whole image; a patch critic is summed over its patches, as its gradient is.
     """
-    alpha = tf.random.stateless_uniform((tf.shape(real)[0], 1, 1, 1), seed)
+    alpha = tf.random.stateless_uniform((tf.shape(real)[0], 1, 1, 1), seed, dtype=real.dtype)
     between = real + alpha * (fake - real)
     with tf.GradientTape() as tape:
         tape.watch(between)

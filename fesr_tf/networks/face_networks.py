@@ -45,7 +45,7 @@ class FaceNetwork(keras.layers.Layer):
         spec = self.network.spec
         x = (image + 1.0) / 2.0
         if spec.order == "gray" and x.shape[-1] == 3:
-            x = tf.reduce_sum(x * tf.constant(LUMA), axis=-1, keepdims=True)
+            x = tf.reduce_sum(x * tf.constant(LUMA, x.dtype), axis=-1, keepdims=True)
         elif spec.order == "bgr":
             x = tf.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else tf.reverse(x, [-1])
         height, width = x.shape[1:3]
@@ -55,7 +55,8 @@ class FaceNetwork(keras.layers.Layer):
             # Bilinear resizing reads four pixels however far it shrinks, and would alias.
             cell = height // spec.size
             return tf.nn.avg_pool2d(x, cell, cell, "VALID")
-        return tf.image.resize(x, (spec.size, spec.size), method="bilinear")
+        resized = tf.image.resize(x, (spec.size, spec.size), method="bilinear")
+        return tf.cast(resized, x.dtype)  # it is float32, whatever came in
 
     def trunk(self, image: tf.Tensor) -> tf.Tensor:
         """The map of conv1-pool3 of images (B, S, S, 1|3) in [-1, 1], float32.
@@ -145,7 +146,7 @@ def _load(network: LightCNN, path: Path) -> None:
         if not np.isfinite(arrays[name]).all():
             raise _mismatch(network, path, f"{name} holds values that are not finite")
     for name, variable in wanted.items():
-        variable.assign(arrays[name].astype(np.float32))
+        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
 
 
 def _mismatch(network: LightCNN, path: Path, reason: str) -> FailedWork:
