@@ -30,12 +30,20 @@ class Draws(NamedTuple):
     dropout_seeds: tf.Tensor  # int32 (4, 2): x, x^{p,r}, x^{p,f} for R, x^{p,f} for G
 
 
-def draw(label: tf.Tensor, num_classes: int, code_size: int, seed: int, step: tf.Tensor) -> Draws:
+def draw(
+    label: tf.Tensor,
+    num_classes: int,
+    code_size: int,
+    seed: int,
+    step: tf.Tensor,
+    intensity: str = "uniform",
+) -> Draws:
     """The draws of iteration `step` (scalar int): a pure function of seed, step and labels.
 
     Codes and intensities are of Keras' float type (float32 unless set otherwise).
 
     A run that was stopped and goes on at a step therefore draws what it would have drawn.
+    With `intensity` "one" every v is 1: the codes tell the class alone.
     """
     batch = tf.shape(label)[0]
     seeds = tf.random.experimental.stateless_split(
@@ -44,13 +52,19 @@ def draw(label: tf.Tensor, num_classes: int, code_size: int, seed: int, step: tf
     codes = (batch, num_classes)
     uniform = tf.random.stateless_uniform
     dtype = keras.backend.floatx()
+
+    def v(index: int) -> tf.Tensor:
+        if intensity == "one":
+            return tf.ones(codes, dtype)
+        return uniform(codes, seeds[index], dtype=dtype)
+
     shift = uniform((batch,), seeds[1], 1, num_classes, tf.int32)
     return Draws(
         prior_code=uniform((batch, code_size), seeds[0], -1.0, 1.0, dtype),
         target_label=(tf.cast(label, tf.int32) + shift) % num_classes,
-        own_intensity=uniform(codes, seeds[2], dtype=dtype),
-        target_intensity=uniform(codes, seeds[3], dtype=dtype),
-        synthetic_intensity=uniform(codes, seeds[4], dtype=dtype),
+        own_intensity=v(2),
+        target_intensity=v(3),
+        synthetic_intensity=v(4),
         synthetic_label=uniform((batch,), seeds[5], 0, num_classes, tf.int32),
         penalty_seed=seeds[6],
         dropout_seeds=seeds[7:11],

@@ -46,6 +46,7 @@ class Config:
     lambda6: float
     penalty_weight: float
     l1_reduction: str
+    intensity: str
     distance_squared: bool
     intra_features: str
     learning_rate: float
@@ -87,6 +88,7 @@ class Config:
 CHOICES: dict[str, tuple[Any, ...]] = {
     "channels": (1, 3),
     "l1_reduction": ("mean", "sum"),
+    "intensity": ("uniform", "one"),
     "intra_features": ("post_dropout", "pre_dropout"),
     "synthetic": ("prior", "encoder", "none"),
 }
@@ -189,7 +191,7 @@ def _checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key, value in values.items():
         if key not in hints:
             near = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(hints)}"
             raise BadUse(f"no configuration key {key!r} (in {where}){hint}")
         checked[key] = _typed(key, value, hints[key], where)
     return checked
@@ -204,7 +206,8 @@ def _typed(key: str, value: Any, kind: Any, where: str) -> Any:
                 return float(value)
     elif type(value) in kinds:
         return value
-    wanted = " or ".join("null" if k is type(None) else k.__name__ for k in kinds)
+    told = {type(None): "null", bool: "bool (true or false)"}
+    wanted = " or ".join(told.get(k, k.__name__) for k in kinds)
     raise BadUse(f"{key} must be of type {wanted}, not {value!r} (in {where})")
 
 

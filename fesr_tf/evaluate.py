@@ -26,11 +26,14 @@ def load_data(run: runs.Run, folder: str | Path | None = None) -> Fold:
     folder = Path(folder or run.info.data)
     if not folder.exists():
         raise BadUse(f"the data of {run.folder} are not at {folder}: say where by --data DIR")
-    digest = manifests.load(folder).digest
-    if digest != run.info.data_digest:
+    manifest = manifests.load(folder)
+    if manifest.digest != run.info.data_digest:
+        there, learnt = tuple(manifest.classes), run.info.classes
+        classes = "" if there == learnt else f"; classes: {runs.other_classes(learnt, there)}"
         raise BadUse(
-            f"{folder} holds other data (digest {digest[:12]}) than {run.folder} was trained on "
-            f"({run.info.data_digest[:12]}): give the run's own data by --data DIR, or train again"
+            f"{folder} holds other data (digest {manifest.digest[:12]}) than {run.folder} was "
+            f"trained on ({run.info.data_digest[:12]}{classes}): give the run's own data by "
+            "--data DIR, or train again"
         )
     return load_fold(folder, run.info.fold, run.config)
 

@@ -114,7 +114,9 @@ class FESGAN(keras.Model):
     def draw(self, label: tf.Tensor) -> Draws:
         """z, y' and every v of this iteration (line 4 and eq. 2)."""
         config = self.config
-        return draw(label, self.num_classes, config.code_size, config.seed, self.step)
+        return draw(
+            label, self.num_classes, config.code_size, config.seed, self.step, config.intensity
+        )
 
     def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_hat = G_dec([g(x), u(y')]), eq. 3."""

@@ -67,6 +67,8 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
     before = configs.differences(configs.load(folder / "config.yaml"), config)
     changed = [f"{key} was {old}, now {new}" for key, (old, new) in before.items()]
     there = read_info(folder)
+    if there.classes != info.classes:
+        changed.append(f"the classes were {other_classes(there.classes, info.classes)}")
     if there.data_digest != info.data_digest:
         changed.append(f"the data were {there.data_digest[:12]}, now {info.data_digest[:12]}")
     if changed:
@@ -74,6 +76,15 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
             f"{folder} holds a run with other settings ({'; '.join(changed)}): go on with those, "
             "or give another --runs folder"
         )
+
+
+def other_classes(learnt: tuple[str, ...], offered: tuple[str, ...]) -> str:
+    """In what two lists of classes differ: "8, now 7 (contempt is in one of them only)"."""
+    odd = sorted(set(learnt) ^ set(offered))
+    if not odd:
+        return f"{', '.join(learnt)}, now {', '.join(offered)}"
+    verb = "is" if len(odd) == 1 else "are"
+    return f"{len(learnt)}, now {len(offered)} ({', '.join(odd)} {verb} in one of them only)"
 
 
 def read_info(folder: str | Path) -> RunInfo:

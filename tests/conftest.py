@@ -84,3 +84,11 @@ def exported_model(opened_run, tmp_path_factory) -> Path:
     from fesr_tf.export import export
 
     return export(opened_run, tmp_path_factory.mktemp("saved_models") / "fesr")
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """The routing of every variant, by name: `benchmarks.routing.Routing`."""
+    from benchmarks.routing import measure
+
+    return measure()
