@@ -18,6 +18,7 @@ from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.fesr import FESR
+from fesr_tf.frozen import frozen_features
 from fesr_tf.pictures import png
 from fesr_tf.synthesize import choose_people, training_sheet
 from pipelines.errors import FailedWork, command
@@ -52,6 +53,7 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
         model.fesgan.step.assign(settings.pretrain_iterations)
     step = int(model.fesgan.step.numpy())
     total = stages(settings)[-1][1]
+    frozen = frozen_features(model.face_network, fold.train, settings) if step < total else None
     try:
         writer = tf.summary.create_file_writer(str(folder / "events"))
     except tf.errors.OpError:
@@ -74,7 +76,7 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
             step = int(model.fesgan.step.numpy())
             if step < end and not stop.stopped:
                 stage = model.fesgan if name == "FESGAN" else model
-                batches = data.batches(fold.train, settings, start=step)
+                batches = data.batches(fold.train, settings, step, frozen)
                 stage.fit(batches, steps_per_epoch=end - step, callbacks=watching, verbose=0)
     finally:
         stop.restore()

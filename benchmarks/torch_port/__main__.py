@@ -114,9 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     missed = []
     for stage, variant in plan(settings):
         title = f"stage {stage}, {variant}"
-        found = parity.compare(
-            title, settings[variant], stage, arguments.steps, arguments.own_adam
-        )
+        found = parity.compare(title, settings[variant], stage, arguments.steps, arguments.own_adam)
         print(table(found, arguments.steps), flush=True)
         missed += [f"{row.name} in {title}" for row in found.missed]
     if missed:

@@ -41,6 +41,20 @@ class ImageCritic(keras.Model):
         """D^adv alone, (B, 4, 4, 1)."""
         return self.adversarial(self.shared(image))
 
+    def compare(
+        self, real: tf.Tensor, fake: tf.Tensor, together: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """D^adv of real and of fake images, and D^cls logits of the real ones.
+
+        `together`: all in one batch, the same within rounding, as no image sees another.
+        """
+        if not together:
+            realness, logits = self(real)
+            return realness, logits, self.realness(fake)
+        shared = self.shared(tf.concat([real, fake], 0))
+        on_real, on_fake = tf.split(self.adversarial(shared), 2)
+        return on_real, self.classify(tf.split(shared, 2)[0]), on_fake
+
     def classify(self, shared: tf.Tensor) -> tf.Tensor:
         """D^cls logits (B, K) from the shared features."""
         hidden = tf.nn.leaky_relu(self.class_hidden(shared), self.slope)
