@@ -27,6 +27,14 @@ TINY = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cached_weights(tmp_path_factory):
+    """What somebody fetched or converted on this machine changes no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FESR_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def demo_images(tmp_path_factory) -> Path:
     """A rendered database, `<class>/<subject>_<frame>.png`: 4 people, 4 frames an expression."""

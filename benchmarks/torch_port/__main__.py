@@ -69,21 +69,26 @@ def table(found: parity.Comparison, steps: int) -> str:
     """One comparison as it is printed; a row that misses its goal is marked."""
 
     def mark(row: parity.Row) -> str:
-        return "  MISSED" if row.missed else ""
+        return "  MISSED" if row.missed else "  excused" if row.excused else ""
+
+    def itself(row: parity.Row) -> str:
+        return " " * 8 if row.itself is None else f"{row.itself:>8.1e}"
 
     lines = [f"\n{found.title}", f"{'loss':<15} {'TensorFlow':>16} {'PyTorch':>16} {'error':>8}"]
     for row in found.losses:
         ours, theirs = row.values
         lines.append(f"{row.name:<15} {ours:>16.9g} {theirs:>16.9g} {row.error:>8.1e}{mark(row)}")
-    lines.append(f"{'gradient':<8} {'tensors':>7} {'parameters':>11} {'error':>8}  largest at")
+    lines.append(
+        f"{'gradient':<8} {'tensors':>7} {'parameters':>11} {'error':>8}   itself  largest at"
+    )
     for row in found.gradients:
         lines.append(
-            f"{row.name:<8} {row.tensors:>7} {row.parameters:>11,} {row.error:>8.1e}  "
-            f"{row.worst}{mark(row)}"
+            f"{row.name:<8} {row.tensors:>7} {row.parameters:>11,} {row.error:>8.1e} "
+            f"{itself(row)}  {row.worst}{mark(row)}"
         )
     lines.append(f"after {steps} steps")
-    lines += [f"{row.name:<28} {row.error:>8.1e}{mark(row)}" for row in found.steps]
-    return "\n".join(lines)
+    lines += [f"{row.name:<28} {row.error:>8.1e} {itself(row)}{mark(row)}" for row in found.steps]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @command
@@ -111,15 +116,19 @@ def main(argv: list[str] | None = None) -> int:
         f"goals: {goal:g} for losses and gradients, {parity.steps_goal(goal):.2g} (the root of "
         f"twice that) after {arguments.steps} steps"
     )
-    missed = []
+    missed, excused = [], 0
     for stage, variant in plan(settings):
         title = f"stage {stage}, {variant}"
         found = parity.compare(title, settings[variant], stage, arguments.steps, arguments.own_adam)
         print(table(found, arguments.steps), flush=True)
-        missed += [f"{row.name} in {title}" for row in found.missed]
+        missed += [f"{row.name} in {title}" for row in found.rows if row.missed]
+        excused += sum(row.excused for row in found.rows)
     if missed:
         raise FailedWork(f"{len(missed)} goals missed: {', '.join(missed)}")
-    print("\nevery goal met")
+    if excused:
+        print(f"\nnothing missed, but {excused} rows are over their goal and excused")
+    else:
+        print("\nevery goal met")
     return 0
 
 

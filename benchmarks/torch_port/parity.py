@@ -7,41 +7,37 @@ Measures, with a of TensorFlow and b of PyTorch:
                where both hold rounding only: max |a - b| / max |b of the layer's weights|
   after steps  ||da - db|| / ||db|| over all of a network, da and db the way that its
                parameters went in `steps` steps of Adam, the zero ones apart
+  itself       float32 only, the same measure of PyTorch beside PyTorch with all weights moved by
+               1e-6 of themselves, the largest of three: the networks are piecewise linear, and
+               one unit whose input rounds to the other side of 0 changes a gradient by percents.
+               What is over its goal by no more than that is `excused`: it shows nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-import torch
 
+from benchmarks.torch_port.peer import NUM_CLASSES, Run
+from benchmarks.torch_port.recording import record
 from benchmarks.torch_port.sharing import (
     Pair,
     fill_biases,
-    port_of,
     random_batch,
     torch_batch,
     torch_draws,
 )
-from benchmarks.torch_port.training import JointTraining
 from fesr_tf import fesr
 from fesr_tf.config import Config
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 
-NUM_CLASSES = 7
 GOALS = {"float32": 1e-4, "float64": 1e-6}
 """Of losses and gradients."""
-OPTIMIZERS = (
-    "generator_optimizer",
-    "image_critic_optimizer",
-    "code_critic_optimizer",
-    "recognizer_optimizer",
-)
 
 
 def steps_goal(goal: float) -> float:
@@ -56,7 +52,7 @@ def steps_goal(goal: float) -> float:
 
 @dataclass
 class Row:
-    """One line of a table: `error` is compared with `goal`."""
+    """One line of a table. `itself` is the error of PyTorch beside itself, where measured."""
 
     name: str
     error: float
@@ -65,10 +61,16 @@ class Row:
     tensors: int = 0
     parameters: int = 0
     worst: str = ""
+    itself: float | None = None
 
     @property
     def missed(self) -> bool:
-        return not self.error <= self.goal
+        return not self.error <= max(self.goal, self.itself or 0.0)
+
+    @property
+    def excused(self) -> bool:
+        """Over the goal, by no more than PyTorch differs from itself."""
+        return self.error > self.goal and not self.missed
 
 
 @dataclass
@@ -81,73 +83,8 @@ class Comparison:
     steps: list[Row] = field(default_factory=list)
 
     @property
-    def missed(self) -> list[Row]:
-        return [row for row in (*self.losses, *self.gradients, *self.steps) if row.missed]
-
-
-class Recorder:
-    """Stands in an optimizer's place in the real model, and keeps the gradients it is given."""
-
-    def __init__(self, optimizer: keras.optimizers.Optimizer, variables: list[tf.Variable]):
-        self.optimizer = optimizer
-        self.kept = {each.ref(): tf.Variable(tf.zeros_like(each)) for each in variables}
-        self.reached = set()
-
-    def apply_gradients(self, pairs: Iterable[tuple[tf.Tensor, tf.Variable]]) -> None:
-        """Keeps, then hands on. Works inside a `tf.function`, where the step is traced once."""
-        pairs = list(pairs)
-        for gradient, variable in pairs:
-            self.reached.add(variable.ref())
-            self.kept[variable.ref()].assign(gradient)
-        self.optimizer.apply_gradients(pairs)
-
-    def gradient(self, variable: tf.Variable) -> np.ndarray | None:
-        """What `variable` got in the last step; None where nothing."""
-        ref = variable.ref()
-        return self.kept[ref].numpy() if ref in self.reached else None
-
-
-def record(model: fesr.FESR) -> dict[str, Recorder]:
-    """Puts a recorder before each of the model's optimizers; by network."""
-    gan = model.fesgan
-    for owner, name, variables in (
-        (gan, "generator_optimizer", gan.generator_variables),
-        (gan, "image_critic_optimizer", gan.image_critic.trainable_variables),
-        (gan, "code_critic_optimizer", gan.code_critic.trainable_variables),
-        (model, "recognizer_optimizer", model.recognizer.trained_variables),
-    ):
-        setattr(owner, name, Recorder(getattr(owner, name), variables))
-    return {
-        "G_enc": gan.generator_optimizer,
-        "G_dec": gan.generator_optimizer,
-        "D_img": gan.image_critic_optimizer,
-        "D_z": gan.code_critic_optimizer,
-        "R": model.recognizer_optimizer,
-    }
-
-
-def keras_adam(port: JointTraining) -> None:
-    """Lets PyTorch's Adam step as Keras' does, whose two departures would drown the rest.
-
-    Keras adds the epsilon to the root of the second moment before the bias correction, PyTorch
-    after: one is the other with an epsilon of 1e-8 / sqrt(1 - beta2^t), at first 32 times as
-    large, which a gradient of 1e-5 feels in the second digit. And Keras rounds beta2 to float32
-    before it takes the power, so that 1 - beta2^t errs by 1e-5 at first.
-    """
-    number = np.dtype(keras.backend.floatx()).type
-
-    def before_step(optimizer: torch.optim.Adam, *_) -> None:
-        group = optimizer.param_groups[0]
-        state = optimizer.state.get(group["params"][0])
-        step = int(state["step"]) + 1 if state else 1
-        beta2 = group["betas"][1]
-        correction = math.sqrt(1 - beta2**step)
-        rounded = math.sqrt(1 - np.power(number(np.float32(beta2)), number(step)))
-        group["eps"] = 1e-8 / correction
-        group["lr"] = port.config.learning_rate * rounded / correction
-
-    for name in OPTIMIZERS:
-        getattr(port, name).register_step_pre_hook(before_step)
+    def rows(self) -> list[Row]:
+        return [*self.losses, *self.gradients, *self.steps]
 
 
 def face_network(config: Config) -> FaceNetwork:
@@ -169,25 +106,43 @@ def compare(
     model = fesr.build(config, NUM_CLASSES, face_network(config))
     fill_biases(model, config.seed)
     recorders = record(model)
-    port, pairs = port_of(model, config, NUM_CLASSES)
-    if not own_adam:
-        keras_adam(port)
+    port = Run(model, stage, own_adam)
+    moved = 3 if keras.backend.floatx() == "float32" else 0
+    others = [Run(model, stage, own_adam, moved_by=seed) for seed in range(1, moved + 1)]
     trained = model.fesgan if stage == 1 else model
     ours: Callable = tf.function(trained.train_step, autograph=False)
-    theirs: Callable = port.stage1_step if stage == 1 else port.stage2_step
     goal = GOALS[keras.backend.floatx()]
     comparison = Comparison(title)
-    start = [pair.parameter.detach().clone() for pair in pairs]
     for step in range(steps):
         batch = random_batch(config, NUM_CLASSES, seed=step)
         draws = torch_draws(model, batch[2])
-        their_losses = theirs(torch_batch(batch), draws)
+        their_losses, *_ = [each.step(torch_batch(batch), draws) for each in (port, *others)]
         our_losses = ours(batch)
-        if step == 0:
-            comparison.losses = loss_rows(our_losses, their_losses, goal)
-            comparison.gradients = gradient_rows(pairs, recorders, goal)
-    comparison.steps = step_rows(pairs, start, recorders, steps_goal(goal))
+        if step:
+            continue
+        comparison.losses = loss_rows(our_losses, their_losses, goal)
+        given = [recorders[pair.network].gradient(pair.variable) for pair in port.pairs]
+        given = [
+            None if each is None else pair.as_torch(each)
+            for pair, each in zip(port.pairs, given, strict=True)
+        ]
+        apart = [gradient_errors(port, each.gradients()) for each in others]
+        comparison.gradients = gradient_rows(port, gradient_errors(port, given), apart, goal)
+    ways = [
+        pair.as_torch(pair.variable.numpy()) - start
+        for pair, start in zip(port.pairs, port.start, strict=True)
+    ]
+    apart = [way_errors(port, each.ways()) for each in others]
+    comparison.steps = [
+        Row(network, error, steps_goal(goal), itself=largest([each[network] for each in apart]))
+        for network, error in way_errors(port, ways).items()
+    ]
     return comparison
+
+
+def largest(values: list[float]) -> float | None:
+    """The largest; None of none."""
+    return max(values, default=None)
 
 
 def loss_rows(ours: dict, theirs: dict, goal: float) -> list[Row]:
@@ -199,65 +154,55 @@ def loss_rows(ours: dict, theirs: dict, goal: float) -> list[Row]:
     return rows
 
 
-def gradient_errors(pairs: list[Pair], recorders: dict[str, Recorder]) -> dict[str, float]:
-    """The error of every parameter that either implementation moves, by network and name."""
-    errors, size = {}, 0.0
-    for pair in pairs:
-        a, b = recorders[pair.network].gradient(pair.variable), pair.parameter.grad
-        if a is None and b is None:
-            continue
-        name = f"{pair.network}: {pair.name}"
+def gradient_errors(port: Run, others: list[np.ndarray | None]) -> list[float | None]:
+    """The error of every parameter's gradient; None where neither has one."""
+    errors, size = [], 0.0
+    for pair, a, b in zip(port.pairs, others, port.gradients(), strict=True):
         if a is None or b is None:
-            errors[name] = math.inf
+            errors.append(None if a is b else math.inf)
             continue
-        b = b.numpy()
-        if not pair.vanishes:
+        if not pair.vanishes:  # else: the layer's weights, which come first
             size = np.abs(b).max()
-        difference = np.abs(pair.as_torch(a) - b).max()
-        errors[name] = float(difference / size) if size else math.inf
+        errors.append(float(np.abs(a - b).max() / size) if size else math.inf)
     return errors
 
 
-def gradient_rows(pairs: list[Pair], recorders: dict[str, Recorder], goal: float) -> list[Row]:
+def gradient_rows(
+    port: Run, errors: list[float | None], apart: list[list[float | None]], goal: float
+) -> list[Row]:
     """A row a network, one for the zero gradients."""
-    errors = gradient_errors(pairs, recorders)
 
-    def row(title: str, chosen: list[Pair]) -> Row | None:
-        found = {
-            name: pair.variable.shape.num_elements()
-            for pair in chosen
-            if (name := f"{pair.network}: {pair.name}") in errors
-        }
+    def row(title: str, chosen: Callable[[Pair], bool]) -> Row | None:
+        found = [i for i, pair in enumerate(port.pairs) if errors[i] is not None and chosen(pair)]
         if not found:
             return None
-        worst = max(found, key=lambda name: errors[name])
+        worst = max(found, key=lambda i: errors[i])
+        pair = port.pairs[worst]
         return Row(
             title, errors[worst], goal, tensors=len(found),
-            parameters=sum(found.values()), worst=worst,
+            parameters=sum(port.pairs[i].parameter.numel() for i in found),
+            worst=f"{pair.network} {pair.name}",
+            itself=largest([each[i] for each in apart for i in found]),
         )  # fmt: skip
 
+    networks = dict.fromkeys(pair.network for pair in port.pairs)
     rows = [
-        row(network, [each for each in pairs if each.network == network and not each.vanishes])
-        for network in recorders
+        row(name, lambda pair, name=name: pair.network == name and not pair.vanishes)
+        for name in networks
     ]
-    rows.append(row("zero", [each for each in pairs if each.vanishes]))
+    rows.append(row("zero", lambda pair: pair.vanishes))
     return [each for each in rows if each]
 
 
-def step_rows(
-    pairs: list[Pair], start: list[torch.Tensor], recorders: dict[str, Recorder], goal: float
-) -> list[Row]:
-    """How far apart the ways of the parameters led; a row a network that moved."""
-    rows = []
-    for network in recorders:
-        apart = way = 0.0
-        for pair, first in zip(pairs, start, strict=True):
-            if pair.network != network or pair.vanishes:
-                continue
-            theirs = pair.parameter.detach().numpy()
-            ours = pair.as_torch(pair.variable.numpy())
-            apart += float(np.square(ours - theirs, dtype=np.float64).sum())
-            way += float(np.square(theirs - first.numpy(), dtype=np.float64).sum())
-        if apart or way:
-            rows.append(Row(network, math.sqrt(apart / way) if way else math.inf, goal))
-    return rows
+def way_errors(port: Run, others: list[np.ndarray]) -> dict[str, float]:
+    """How far apart the parameters' ways led, for each network that moved."""
+    sums: dict[str, np.ndarray] = {}
+    for pair, a, b in zip(port.pairs, others, port.ways(), strict=True):
+        if not pair.vanishes:
+            apart, way = (np.square(each, dtype=np.float64).sum() for each in (a - b, b))
+            sums[pair.network] = sums.get(pair.network, 0) + np.array([apart, way])
+    return {
+        network: math.sqrt(apart / way) if way else math.inf
+        for network, (apart, way) in sums.items()
+        if apart or way
+    }

@@ -1,6 +1,6 @@
 """Algorithm 1 in PyTorch: one step of FESGAN (stage 1) and one of FESR (stage 2).
 
-In each, D_z, D_img, R and G are updated in this order, and each update sees those before it.
+In each, D_z, D_img, (R) and G are updated in this order, and each update sees those before it.
 G moves last, so all of its pictures of a step are drawn at once; F_id and R share the frozen
 trunk's maps.
 """

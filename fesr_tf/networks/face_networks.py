@@ -1,26 +1,31 @@
 """The face-recognition networks that a configuration can name, behind one input convention.
 
 The key `identity` names a network here. Each has its own idea of a picture (size, gray or
-blue-green-red, [0, 1]); `FaceNetwork` takes the project's pictures in [-1, 1] and applies
-that idea, so that nothing else in FESR-TF has to know it.
+blue-green-red, range), which its spec declares; `FaceNetwork` takes the project's pictures in
+[-1, 1] and applies that idea, so that nothing else in FESR-TF has to know it.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from fesr_tf.cache import cached_weights
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
 from fesr_tf.preprocessing import LUMA
 from pipelines.errors import BadUse, FailedWork
 
 COMMITTED = Path(__file__).resolve().parent / "weights"
 """Weights that come with the package, `<identity>.npz`, each with the `.json` of its making."""
+
+FETCHED = "light_cnn_v4"
+"""The network whose weights `fesr_tf.fetch_light_cnn` gets."""
 
 
 class FaceNetwork(keras.layers.Layer):
@@ -36,18 +41,22 @@ class FaceNetwork(keras.layers.Layer):
         return self.network.spec.embedding
 
     def preprocess(self, image: tf.Tensor) -> tf.Tensor:
-        """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the network's own input in [0, 1].
+        """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the input that the spec declares.
 
         RGB becomes luma for a gray network; gray is repeated, and RGB reversed, for a BGR
-        one. The size changes only where it differs: by averaging whole cells where the
-        ratio is a whole number, else bilinearly. Differentiable throughout.
+        one; -1 and 1 become the ends of the spec's range. The size changes only where it
+        differs: by averaging whole cells where the ratio is a whole number, else bilinearly.
+        Differentiable throughout.
         """
         spec = self.network.spec
-        x = (image + 1.0) / 2.0
+        black, white = spec.value_range
+        x = (image + 1.0) / 2.0 * (white - black) + black
         if spec.order == "gray" and x.shape[-1] == 3:
             x = tf.reduce_sum(x * tf.constant(LUMA, x.dtype), axis=-1, keepdims=True)
+        elif spec.order != "gray" and x.shape[-1] == 1:
+            x = tf.repeat(x, 3, axis=-1)
         elif spec.order == "bgr":
-            x = tf.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else tf.reverse(x, [-1])
+            x = tf.reverse(x, [-1])
         height, width = x.shape[1:3]
         if (height, width) == (spec.size, spec.size):
             return x
@@ -87,38 +96,49 @@ def load_face_network(
     """The network that `identity` names, with its weights.
 
     `weights` is an `.npz` of `pack_weights` or a Keras `.weights.h5`; None takes the weights
-    that come with the package, which only `light_cnn_demo` has. `random_seed` draws the
-    weights instead (tests and benchmarks of speed).
+    that come with the package, which only `light_cnn_demo` has, or those that were fetched or
+    converted into the cache. `random_seed` draws the weights instead (tests and benchmarks of
+    speed).
 
     Raises `BadUse` for an unknown name, a missing file and a network without weights;
     `FailedWork` for a file that is damaged or belongs to another network.
     """
     if identity not in SPECS:
         raise BadUse(f"no face network {identity!r}; identity is one of: {', '.join(SPECS)}")
+    # Looked for first: building a network takes seconds.
+    path = _weight_file(identity, weights) if random_seed is None else None
     network = LightCNN(SPECS[identity], seed=random_seed)
-    if random_seed is None:
-        _load(network, _weight_file(identity, weights))
+    if path:
+        _load(network, path)
     return FaceNetwork(network)
 
 
 def _weight_file(identity: str, weights: str | Path | None) -> Path:
-    path = Path(weights) if weights else COMMITTED / f"{identity}.npz"
-    if path.is_file():
-        return path
     if weights:
-        raise BadUse(f"no weight file {path}: identity_weights must name an existing file")
+        path = Path(weights)
+        if not path.is_file():
+            raise BadUse(f"no weight file {path}: identity_weights must name an existing file")
+        return path
+    for path in (COMMITTED / f"{identity}.npz", cached_weights(identity)):
+        if path.is_file():
+            return path
+    if identity == FETCHED:
+        command = "python -m fesr_tf.fetch_light_cnn, which downloads them once"
+    else:
+        variant = identity.removeprefix("light_cnn_")
+        command = (
+            f"python -m fesr_tf.convert_light_cnn CHECKPOINT --variant {variant} on the authors' "
+            "checkpoint"
+        )
     raise BadUse(
-        f"the weights of {identity} do not come with this package: set identity_weights to a "
-        "file converted from the authors' checkpoint, or use identity=light_cnn_demo"
+        f"the weights of {identity} do not come with this package: run {command}, or set "
+        "identity_weights=FILE, or use identity=light_cnn_demo"
     )
 
 
 def pack_weights(network: LightCNN, dtype: str = "float16") -> bytes:
     """An `.npz` file's bytes: `<layer>.kernel`, `<layer>.bias`; equal weights, equal bytes."""
-    arrays = {}
-    for name, layer in network.layers_by_name.items():
-        arrays[f"{name}.kernel"] = layer.kernel.numpy().astype(dtype)
-        arrays[f"{name}.bias"] = layer.bias.numpy().astype(dtype)
+    arrays = {name: each.numpy().astype(dtype) for name, each in _variables(network).items()}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
@@ -137,9 +157,15 @@ def _load(network: LightCNN, path: Path) -> None:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise _mismatch(network, path, str(error)) from None
-    wanted = {}
-    for name, layer in network.layers_by_name.items():
-        wanted[f"{name}.kernel"], wanted[f"{name}.bias"] = layer.kernel, layer.bias
+    fill(network, arrays, path)
+
+
+def fill(network: LightCNN, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Gives `network` the weights `<layer>.kernel` and `<layer>.bias`, all or none.
+
+    Raises `FailedWork` naming `path` where a name, shape or value does not fit.
+    """
+    wanted = _variables(network)
     if odd := sorted(wanted.keys() ^ arrays.keys()):
         raise _mismatch(network, path, f"{odd[0]} is in only one of them")
     for name, variable in wanted.items():
@@ -150,6 +176,13 @@ def _load(network: LightCNN, path: Path) -> None:
             raise _mismatch(network, path, f"{name} holds values that are not finite")
     for name, variable in wanted.items():
         variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
+
+
+def _variables(network: LightCNN) -> dict[str, tf.Variable]:
+    variables = {}
+    for name, layer in network.layers_by_name.items():
+        variables |= {f"{name}.kernel": layer.kernel, f"{name}.bias": layer.bias}
+    return variables
 
 
 def _mismatch(network: LightCNN, path: Path, reason: str) -> FailedWork:

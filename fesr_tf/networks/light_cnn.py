@@ -38,8 +38,8 @@ class LightCNNSpec:
     """A Light CNN as a table, with the input convention that its weights were made for.
 
     `pool` is `max` (rounding up on odd sizes) or `max+average` (their sum, rounding down);
-    `fc` is `mfm` or `linear`; `order` is `gray` or `bgr`. The input is (B, size, size, 1|3)
-    float32 in [0, 1].
+    `fc` is `mfm` or `linear`. The input is (B, size, size, 1|3) float32; `order` (`gray`, `bgr`
+    or `rgb`) and `value_range` (what black and white are) say which.
     """
 
     name: str
@@ -49,6 +49,7 @@ class LightCNNSpec:
     embedding: int = 256
     size: int = 128
     order: str = "gray"
+    value_range: tuple[float, float] = (0.0, 1.0)
 
     @property
     def channels(self) -> int:
@@ -186,7 +187,7 @@ def _initializer(seed: int | None) -> keras.initializers.Initializer:
 class LightCNN(keras.Model):
     """A Light CNN, channels last; every convolution has a bias and there is no batch norm.
 
-    `call` takes (B, size, size, 1|3) float32 in [0, 1], in the spec's own channel order, and
+    `call` takes (B, size, size, 1|3) float32 in the spec's own range and channel order, and
     gives the embedding (B, spec.embedding) float32, not normalised. `layers_by_name` maps
     the checkpoints' names (`conv1`, `block1.0.conv1`, `group1.conv_a`, `fc`, ...) to layers.
     It computes in the type of its input: bfloat16 in, bfloat16 throughout, from the same weights.
@@ -215,7 +216,7 @@ class LightCNN(keras.Model):
         self(tf.zeros((1, spec.size, spec.size, spec.channels)))
 
     def call(self, image01: tf.Tensor) -> tf.Tensor:
-        """The embedding (B, spec.embedding) of faces (B, size, size, 1|3) in [0, 1]."""
+        """The embedding (B, spec.embedding) of faces (B, size, size, 1|3)."""
         return self.embed_trunk(self.trunk(image01))
 
     def trunk(self, image01: tf.Tensor) -> tf.Tensor:
