@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.networks.blocks import channels, conv
+from fesr_tf.networks.blocks import MatrixConv, channels, conv
 
 
 class ImageCritic(keras.Model):
@@ -22,7 +22,7 @@ class ImageCritic(keras.Model):
         depth = config.image_size.bit_length() - 4
         self.trunk = [conv(channels(64 * 2**i, config.width), 4, 2) for i in range(depth)]
         self.adversarial = conv(1, 4, 2)
-        self.class_hidden = conv(channels(64 * 2**depth, config.width), 4, 2)
+        self.class_hidden = MatrixConv(channels(64 * 2**depth, config.width))
         self.class_logits = conv(num_classes, 4, 1, padding="valid")
         self.slope = config.leaky_slope
 
