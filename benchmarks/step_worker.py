@@ -162,8 +162,8 @@ def keras_adam(model: Any) -> None:
 
 
 class PortWorker:
-    """The PyTorch port: eager, its face network under `torch.autocast`, or its networks compiled (but D_img: the
-    penalty differentiates twice, which compiled modules cannot)."""
+    """The PyTorch port: eager, its face network under `torch.autocast`, or its networks compiled
+    (but D_img: the penalty differentiates twice, which compiled modules cannot)."""
 
     def __init__(self, mode: str, settings: Config, stage: str, threads: int):
         import torch

@@ -98,6 +98,7 @@ class FESGAN(keras.Model):
     def compile(self, **kwargs) -> None:
         """Gives each network its own Adam, with all state created before the first step."""
         super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
         self.generator_optimizer = adam(self.config)
         self.generator_optimizer.build(self.generator_variables)
         self.image_critic_optimizer = adam(self.config)

@@ -41,6 +41,7 @@ class FESR(keras.Model):
         """
         self.fesgan.compile(**kwargs)
         super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
         self.recognizer_optimizer = adam(self.config)
         self.recognizer_optimizer.build(self.recognizer.trained_variables)
 

@@ -19,6 +19,7 @@ from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.fesr import FESR
 from fesr_tf.frozen import frozen_features
+from fesr_tf.memory import keep_freed_memory
 from fesr_tf.pictures import png
 from fesr_tf.synthesize import choose_people, training_sheet
 from pipelines.errors import FailedWork, command
@@ -117,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     settings = config.resolve(arguments.db, arguments.variant, arguments.overrides)
+    keep_freed_memory()
     source = Path(arguments.data or Path("data") / arguments.db)
     fold = data.load_fold(source, arguments.fold, settings)
     folder = runs.run_folder(arguments.runs, arguments.db, arguments.variant, arguments.fold)
