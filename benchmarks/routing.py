@@ -21,7 +21,10 @@ from fesr_tf.networks.face_networks import load_face_network
 from pipelines.errors import command
 
 CLASSES = 7
-SMALL = ("image_size=32", "width=0.0625", "identity=light_cnn_demo", "batch_size=3")
+SMALL = (
+    *("image_size=32", "width=0.0625", "identity=light_cnn_demo", "batch_size=3"),
+    "passes=separate",  # a recording knows a picture by its tensor
+)
 VARIANTS = (
     *("FESR_JL", "BASELINE", "FESR_SL", "FESR_OneSt", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_Real"),
     *("FG", "FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz"),

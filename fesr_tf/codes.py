@@ -7,6 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from fesr_tf import replicas
+
 
 def expression_code(label: tf.Tensor, intensity: tf.Tensor, num_classes: int) -> tf.Tensor:
     """u(y) = v * (2y - 1), eq. 2: (B,) int and v (B, K) or scalar in [0, 1] -> (B, K) in [-1, 1].
@@ -49,23 +51,27 @@ def draw(
     seeds = tf.random.experimental.stateless_split(
         tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)]), 11
     )
-    codes = (batch, num_classes)
-    uniform = tf.random.stateless_uniform
     dtype = keras.backend.floatx()
+
+    def uniform(index: int, shape: tuple[int, ...], *range_and_type: object) -> tf.Tensor:
+        return replicas.own_rows(
+            lambda rows: tf.random.stateless_uniform((rows, *shape), seeds[index], *range_and_type),
+            batch,
+        )
 
     def v(index: int) -> tf.Tensor:
         if intensity == "one":
-            return tf.ones(codes, dtype)
-        return uniform(codes, seeds[index], dtype=dtype)
+            return tf.ones((batch, num_classes), dtype)
+        return uniform(index, (num_classes,), 0, 1, dtype)
 
-    shift = uniform((batch,), seeds[1], 1, num_classes, tf.int32)
+    shift = uniform(1, (), 1, num_classes, tf.int32)
     return Draws(
-        prior_code=uniform((batch, code_size), seeds[0], -1.0, 1.0, dtype),
+        prior_code=uniform(0, (code_size,), -1.0, 1.0, dtype),
         target_label=(tf.cast(label, tf.int32) + shift) % num_classes,
         own_intensity=v(2),
         target_intensity=v(3),
         synthetic_intensity=v(4),
-        synthetic_label=uniform((batch,), seeds[5], 0, num_classes, tf.int32),
+        synthetic_label=uniform(5, (), 0, num_classes, tf.int32),
         penalty_seed=seeds[6],
         dropout_seeds=seeds[7:11],
     )

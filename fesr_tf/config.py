@@ -64,6 +64,13 @@ class Config:
     auxiliary_classifier: bool
     code_critic: bool
     stop_after_pretraining: bool
+    frozen_cache: str
+    frozen_cache_limit_gib: float
+    frozen_dtype: str
+    passes: str
+    steps_per_execution: int
+    jit_compile: bool
+    mirrored: bool
     log_every: int
     picture_every: int
     checkpoint_every: int
@@ -94,6 +101,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "intensity": ("uniform", "one"),
     "intra_features": ("post_dropout", "pre_dropout"),
     "synthetic": ("prior", "encoder", "none"),
+    "frozen_cache": ("memory", "none"),
+    "frozen_dtype": ("float32", "bfloat16"),
+    "passes": ("shared", "separate"),
 }
 # Lowest value that makes sense, and whether that value itself is allowed.
 LOWEST: dict[str, tuple[float, bool]] = {
@@ -102,6 +112,8 @@ LOWEST: dict[str, tuple[float, bool]] = {
     **dict.fromkeys(("pretrain_iterations", "max_iterations", "seed"), (0, True)),
     **dict.fromkeys(("width", "learning_rate", "instance_norm_epsilon"), (0, False)),
     **dict.fromkeys(("code_size", "batch_size", "critic_steps", "keep_checkpoints"), (1, True)),
+    "frozen_cache_limit_gib": (0, True),
+    "steps_per_execution": (1, True),
     **{f"{key}_every": (1, True) for key in ("log", "picture", "checkpoint", "validate")},
     **dict.fromkeys(("histogram_every", "projector_faces"), (0, True)),
 }
@@ -260,9 +272,22 @@ def _build(values: Mapping[str, Any]) -> Config:
             f"nothing to train: with pretrain_iterations={values['pretrain_iterations']} and "
             f"max_iterations={values['max_iterations']} this variant has no iteration"
         )
+    _watched(values)
     if values["synthetic"] == "encoder" and values["lambda6"] > 0:
         raise BadUse(
             "synthetic=encoder draws faces of every class from an input, so the intra-class "
             "loss has no pair of one class: set lambda6=0"
         )
     return Config(**values)
+
+
+def _watched(values: Mapping[str, Any]) -> None:
+    """Refuses `steps_per_execution` where callbacks would miss the steps that they wait for."""
+    together = values["steps_per_execution"]
+    every = [key for key in LOWEST if key.endswith("_every")]
+    for key in (*every, "pretrain_iterations"):
+        if values[key] % together:
+            raise BadUse(
+                f"{key} ({values[key]}) must be a multiple of steps_per_execution ({together}): "
+                "only every so many steps is there anything to see"
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,9 @@ from pipelines.errors import BadUse, FailedWork
 from pipelines.manifest import Manifest
 from pipelines.manifest import load as load_manifest
 from pipelines.manifest import verify as verify_manifest
+
+if TYPE_CHECKING:
+    from fesr_tf.frozen import FrozenFeatures
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,13 @@ def _refuse_shared_subjects(parts: Fold, folder: Path, fold: int) -> None:
             )
 
 
-def batches(faces: Faces, config: Config, start: int = 0) -> tf.data.Dataset:
+def batches(
+    faces: Faces, config: Config, start: int = 0, frozen: FrozenFeatures | None = None
+) -> tf.data.Dataset:
     """Endless batches (image, positive, label) from iteration `start` of Algorithm 1 on.
+
+    With `frozen`, the features of these very faces, a fourth member tells the training step
+    what it would compute from them (`frozen.Known`).
 
     image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
     is a pure function of the seed and t: each epoch is its own permutation, a last short batch
@@ -153,7 +162,7 @@ def batches(faces: Faces, config: Config, start: int = 0) -> tf.data.Dataset:
             tf.range(count, dtype=tf.int64), epoch_seed
         )
         begin = (step % per_epoch) * size
-        rows = permutation[begin : begin + size]
+        rows = tf.ensure_shape(permutation[begin : begin + size], (size,))
         uniform = tf.random.stateless_uniform((size,), positive_seed)
         others = tf.gather(tf.constant(sizes, tf.int64), rows) - 1
         shift = 1 + tf.cast(uniform * tf.cast(others, tf.float32), tf.int64)
@@ -162,11 +171,14 @@ def batches(faces: Faces, config: Config, start: int = 0) -> tf.data.Dataset:
         slot = tf.gather(tf.constant(first), rows) + offset % (others + 1)
         positives = tf.gather(tf.constant(order), slot)
         flips = tf.random.stateless_uniform((2, size), flip_seed) < 0.5
-        return (
+        if not config.horizontal_flip:
+            flips = tf.zeros_like(flips)
+        made = (
             float_images(rows, flips[0]),
             float_images(positives, flips[1]),
             tf.gather(labels, rows),
         )
+        return (*made, frozen.of(rows, positives, flips[0], flips[1])) if frozen else made
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=2).prefetch(2)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import losses, signals
+from fesr_tf import losses, replicas, signals
 from fesr_tf.codes import Draws, draw, expression_code
 from fesr_tf.config import Config
+from fesr_tf.frozen import FrozenPasses, Known
 from fesr_tf.networks.code_critic import CodeCritic
 from fesr_tf.networks.decoder import Decoder
 from fesr_tf.networks.encoder import Encoder
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.networks.image_critic import ImageCritic
+from fesr_tf.optimizers import adam
 
 Scalars = dict[str, tf.Tensor]
+Batch = tuple[tf.Tensor, ...]
+"""(image, positive, label) of `fesr_tf.data`, and what is known of them beforehand, if anything."""
 
 
-def adam(config: Config) -> keras.optimizers.Optimizer:
-    """Adam as in Section IV-B, its epsilon of PyTorch's size, the paper's framework.
-
-    Keras adds it before the bias correction and PyTorch after (docs/parity.md).
-    """
-    return keras.optimizers.Adam(
-        config.learning_rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False
-    )
+def unpack(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Known]:
+    """The members of a batch; nothing is known of one that has three."""
+    image, positive, label, *known = batch
+    return image, positive, label, known[0] if known else {}
 
 
 def minimise(
@@ -35,19 +35,30 @@ def minimise(
 ) -> tf.Tensor:
     """One update of `variables`. A variable that the loss does not reach stays as it is.
 
-    Returns the gradients' global norm: not finite where any of them is not.
+    Over several devices the update is that of the mean of their losses. Returns the global norm
+    of this device's gradients: not finite where any of them is not.
     """
-    gradients = tape.gradient(loss, variables)
+    share = tf.ones_like(loss) / replicas.count()  # apply_gradients adds the devices' up
+    gradients = tape.gradient(loss, variables, output_gradients=share)
     reached = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
     optimizer.apply_gradients(reached)
-    return tf.linalg.global_norm(gradients)
+    return tf.linalg.global_norm(gradients) * replicas.count()
+
+
+def running(config: Config) -> dict[str, object]:
+    """What `keras.Model.compile` is told."""
+    return {
+        "steps_per_execution": config.steps_per_execution,
+        "jit_compile": config.jit_compile or None,
+    }
 
 
 class FESGAN(keras.Model):
     """G = (G_enc, G_dec), D_img and D_z (Section III-B).
 
     Images are float32 (B, S, S, c) in [-1, 1], labels (B,) int32 in 0..K-1. `train_step` takes
-    the batch (image, positive, label) of `fesr_tf.data`; the positive is R's alone.
+    the batch (image, positive, label) of `fesr_tf.data`; the positive is R's alone. A fourth
+    member, `frozen.Known`, spares it what the face network says of real images.
     """
 
     def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
@@ -55,12 +66,14 @@ class FESGAN(keras.Model):
         self.config = config
         self.num_classes = num_classes
         self.face_network = face_network  # F_id, frozen
+        self.frozen = FrozenPasses(face_network, config)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.image_critic = ImageCritic(config, num_classes)
         self.code_critic = CodeCritic(config)
+        only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         # t of Algorithm 1: seeds the draws, and stands in every checkpoint.
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", **only_one)
         image = tf.zeros((1, config.image_size, config.image_size, config.channels))
         self((image, tf.zeros((1, num_classes))))
         self.image_critic(image)
@@ -86,7 +99,8 @@ class FESGAN(keras.Model):
 
     def compile(self, **kwargs) -> None:
         """Gives each network its own Adam, with all state created before the first step."""
-        super().compile(**kwargs)
+        super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
         self.generator_optimizer = adam(self.config)
         self.generator_optimizer.build(self.generator_variables)
         self.image_critic_optimizer = adam(self.config)
@@ -97,9 +111,9 @@ class FESGAN(keras.Model):
     # AutoGraph would rewrite all of tf_keras first (a minute), for code that has no tensor
     # in an `if` or a loop.
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Scalars:
+    def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 while t < P_pre. Returns every loss by name."""
-        image, _, label = batch
+        image, _, label, known = unpack(batch)
         draws = self.draw(label)
         with tf.GradientTape() as tape:
             face_code = self.encode(image)  # line 3
@@ -109,16 +123,19 @@ class FESGAN(keras.Model):
             with tape.stop_recording():
                 logs |= self.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = self.reconstruct(face_code, label, draws)  # line 10
-            identity = self.face_network.embed(image) if self.config.lambda3 else None
+            identities = None
+            if self.config.lambda3:
+                identity = known["identity"] if known else self.frozen.embed(image)
+                identities = identity, self.frozen.embed(reconstructed)
             terms = self.generator_terms(
-                image, identity, face_code, translated, reconstructed, draws
+                image, identities, face_code, translated, reconstructed, draws
             )
             loss = tf.add_n([weight * term for weight, term in terms.values()])  # line 12, eq. 22
         logs |= {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
         logs |= self.update_generator(tape, loss)  # line 19
         logs["signals/spread_translated"] = signals.spread(translated, image)
         self.step.assign_add(1)  # line 20
-        return logs
+        return replicas.mean(logs)
 
     def draw(self, label: tf.Tensor) -> Draws:
         """z, y' and every v of this iteration (line 4 and eq. 2)."""
@@ -165,9 +182,8 @@ class FESGAN(keras.Model):
         logs: Scalars = {}
         for repeat in range(config.critic_steps):
             with tf.GradientTape() as tape:
-                realness, logits = critic(image)
-                drawn = critic.realness(translated)
-                adversarial = losses.critic_adversarial_image(realness, drawn)
+                on_real, logits, on_fake = critic.compare(image, translated, self.frozen.together)
+                adversarial = losses.critic_adversarial_image(on_real, on_fake)
                 penalty = losses.gradient_penalty(
                     critic.realness, image, translated, draws.penalty_seed + repeat
                 )
@@ -179,13 +195,13 @@ class FESGAN(keras.Model):
             logs |= {"L_advd_img": adversarial, "penalty": penalty, "L_D_img": loss}
             logs["signals/gradient_D_img"] = norm
         logs["signals/gap_D_img"] = -adversarial
-        logs["signals/slope_D_img"] = signals.critic_slope(realness, drawn, image, translated)
+        logs["signals/slope_D_img"] = signals.critic_slope(on_real, on_fake, image, translated)
         return logs
 
     def generator_terms(
         self,
         image: tf.Tensor,
-        identity: tf.Tensor | None,
+        identities: tuple[tf.Tensor, tf.Tensor] | None,
         face_code: tf.Tensor,
         translated: tf.Tensor,
         reconstructed: tf.Tensor,
@@ -193,7 +209,8 @@ class FESGAN(keras.Model):
     ) -> dict[str, tuple[float, tf.Tensor]]:
         """The terms of L_G by eq. 22, each with its weight. A weight of 0 computes nothing.
 
-        `identity` is F_id(x), which no weight moves; None only where lambda3 is 0.
+        `identities` are F_id(x), which no weight moves, and F_id(x_rec); None only where lambda3
+        is 0.
         """
         config = self.config
         terms: dict[str, tuple[float, tf.Tensor]] = {}
@@ -210,8 +227,7 @@ class FESGAN(keras.Model):
             loss = losses.l1(image, reconstructed, config.l1_reduction)
             terms["L_rec"] = (config.lambda2, loss)
         if config.lambda3:
-            drawn = self.face_network.embed(reconstructed)
-            loss = losses.l1(identity, drawn, config.l1_reduction)
+            loss = losses.l1(*identities, config.l1_reduction)
             terms["L_id"] = (config.lambda3, loss)
         return terms
 

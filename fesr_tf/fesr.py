@@ -5,19 +5,20 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import losses, signals
+from fesr_tf import losses, replicas, signals
 from fesr_tf.codes import Draws, expression_code
 from fesr_tf.config import Config
-from fesr_tf.fesgan import FESGAN, Scalars, adam, minimise
+from fesr_tf.fesgan import FESGAN, Batch, Scalars, minimise, running, unpack
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.recognizer import Recognizer
+from fesr_tf.optimizers import adam
 
 
 class FESR(keras.Model):
     """FESGAN and R (Section III-D). Calling it classifies: (B, S, S, c) -> logits (B, K).
 
-    `train_step` takes the batch (image, positive, label) of `fesr_tf.data`. With
-    `synthetic: none` (BASELINE) it trains R alone, on real images.
+    `train_step` takes the batch of `fesr_tf.data`, as FESGAN's does. With `synthetic: none`
+    (BASELINE) it trains R alone, on real images.
     """
 
     def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
@@ -39,20 +40,24 @@ class FESR(keras.Model):
         trace, and fail.
         """
         self.fesgan.compile(**kwargs)
-        super().compile(**kwargs)
+        super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
         self.recognizer_optimizer = adam(self.config)
         self.recognizer_optimizer.build(self.recognizer.trained_variables)
 
     @tf.autograph.experimental.do_not_convert  # see FESGAN.train_step
-    def train_step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Scalars:
+    def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 from t = P_pre on. Returns every loss by name."""
         if self.config.synthetic == "none":
             return self.real_only_step(batch)
-        image, positive, label = batch
-        gan, config, face_network = self.fesgan, self.config, self.face_network
+        image, positive, label, known = unpack(batch)
+        gan, config, frozen = self.fesgan, self.config, self.fesgan.frozen
         draws = gan.draw(label)
         # The frozen trunk sees each picture once: F_id and R share its maps.
-        real_map, positive_map = face_network.trunk(image), face_network.trunk(positive)
+        if known:
+            real_map, positive_map = known["map"], known["positive_map"]
+        else:
+            real_map, positive_map = frozen.trunk(image), frozen.trunk(positive)
         with tf.GradientTape() as tape:
             face_code = gan.encode(image)  # line 3
             with tape.stop_recording():
@@ -62,13 +67,16 @@ class FESR(keras.Model):
                 logs |= gan.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = gan.reconstruct(face_code, label, draws)  # line 10
             synthetic, synthetic_label = self.synthesize(face_code, label, draws)  # line 14
-            synthetic_map = face_network.trunk(synthetic)
+            drawn_map, synthetic_map = self.map_drawn(reconstructed, synthetic)
             with tape.stop_recording():
                 maps = (real_map, positive_map, synthetic_map)
                 logs |= self.update_recognizer(maps, label, synthetic_label, draws)  # lines 15, 16
-            identity = face_network.embed_trunk(real_map) if config.lambda3 else None
+            identities = None
+            if config.lambda3:
+                identity = known["identity"] if known else frozen.embed_trunk(real_map)
+                identities = identity, frozen.embed_trunk(drawn_map)
             terms = gan.generator_terms(
-                image, identity, face_code, translated, reconstructed, draws
+                image, identities, face_code, translated, reconstructed, draws
             )
             if config.recognizer_guides_generator:
                 loss = self.classify_synthetic(
@@ -81,7 +89,7 @@ class FESR(keras.Model):
         logs["signals/spread_translated"] = signals.spread(translated, image)
         logs["signals/spread_synthetic"] = signals.spread(synthetic, image)
         gan.step.assign_add(1)  # line 20
-        return logs
+        return replicas.mean(logs)
 
     def synthesize(
         self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
@@ -96,6 +104,21 @@ class FESR(keras.Model):
         expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
         return self.fesgan.decode(code, expression), label
 
+    def map_drawn(
+        self, reconstructed: tf.Tensor, synthetic: tf.Tensor
+    ) -> tuple[tf.Tensor | None, tf.Tensor]:
+        """The trunk's maps of x_rec (None where lambda3 is 0, as nothing reads it) and x^{p,f}.
+
+        One pass where L_G goes back through both: else half of the way back would be for nothing.
+        """
+        frozen, config = self.fesgan.frozen, self.config
+        if not config.lambda3:
+            return None, frozen.trunk(synthetic)
+        if config.recognizer_guides_generator:
+            drawn, new = frozen.trunks(reconstructed, synthetic)
+            return drawn, new
+        return frozen.trunk(reconstructed), frozen.trunk(synthetic)
+
     def update_recognizer(
         self,
         maps: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
@@ -104,9 +127,9 @@ class FESR(keras.Model):
         draws: Draws,
     ) -> Scalars:
         """L_R (eq. 26) moves R, on the trunk maps of x, x^{p,r} and x^{p,f}, constants here."""
-        recognizer, config = self.recognizer, self.config
+        recognizer, config, gan = self.recognizer, self.config, self.fesgan
         with tf.GradientTape() as tape:
-            plain = [recognizer.extract(each) for each in maps]
+            plain = recognizer.extract_all(maps, gan.frozen.together)
             dropped = [
                 recognizer.drop(features, seed)
                 for features, seed in zip(plain, tf.unstack(draws.dropout_seeds[:3]), strict=True)
@@ -138,26 +161,36 @@ class FESR(keras.Model):
         logits = self.recognizer.classify(self.recognizer.drop(features, seed))
         return losses.classification(label, logits)
 
-    def real_only_step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Scalars:
+    def real_only_step(self, batch: Batch) -> Scalars:
         """BASELINE: L_cls,R^r (eq. 20) moves R."""
-        image, _, label = batch
+        image, _, label, known = unpack(batch)
         draws = self.fesgan.draw(label)
-        trunk = self.face_network.trunk(image)
+        trunk = known["map"] if known else self.fesgan.frozen.trunk(image)
         with tf.GradientTape() as tape:
             features = self.recognizer.drop(self.recognizer.extract(trunk), draws.dropout_seeds[0])
             loss = losses.classification(label, self.recognizer.classify(features))
         norm = minimise(self.recognizer_optimizer, tape, loss, self.recognizer.trained_variables)
         self.fesgan.step.assign_add(1)
-        return {"L_cls_R_r": loss, "L_R": loss, "signals/gradient_R": norm}
+        return replicas.mean({"L_cls_R_r": loss, "L_R": loss, "signals/gradient_R": norm})
 
 
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
     """A compiled FESR with initial weights that follow from `config.seed`.
 
-    Loads the face network that `config.identity` names unless one is given.
+    Loads the face network that `config.identity` names unless one is given. With `mirrored`,
+    every variable stands on each of the machine's devices (a face network that is given must have
+    been made in the scope of the strategy that is current).
     """
-    face_network = face_network or load_face_network(config.identity, config.identity_weights)
-    keras.utils.set_random_seed(config.seed)
-    model = FESR(config, num_classes, face_network)
-    model.compile()
+    with strategy(config).scope():
+        face_network = face_network or load_face_network(config.identity, config.identity_weights)
+        keras.utils.set_random_seed(config.seed)
+        model = FESR(config, num_classes, face_network)
+        model.compile()
     return model
+
+
+def strategy(config: Config) -> tf.distribute.Strategy:
+    """The current strategy; with `mirrored` and none chosen, one over every GPU."""
+    if config.mirrored and not tf.distribute.has_strategy():
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from fesr_tf import replicas
+
 # Keeps the gradient of a norm finite where the norm is 0; far below any norm that matters.
 TINY = 1e-12
 
@@ -28,7 +30,10 @@ def gradient_penalty(
     Images (B, H, W, C); one alpha ~ U(0, 1) an image, from `seed` (int32 (2,)). The norm runs
     over the whole image; a patch critic is summed over its patches, as its gradient is.
     """
-    alpha = tf.random.stateless_uniform((tf.shape(real)[0], 1, 1, 1), seed, dtype=real.dtype)
+    alpha = replicas.own_rows(
+        lambda rows: tf.random.stateless_uniform((rows, 1, 1, 1), seed, dtype=real.dtype),
+        tf.shape(real)[0],
+    )
     between = real + alpha * (fake - real)
     with tf.GradientTape() as tape:
         tape.watch(between)

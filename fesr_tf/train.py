@@ -27,6 +27,8 @@ from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.fesr import FESR
+from fesr_tf.frozen import frozen_features
+from fesr_tf.memory import keep_freed_memory
 from pipelines.errors import command
 
 INTERRUPTED = 130
@@ -64,6 +66,8 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
     ends = stages(settings)
+    unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
+    frozen = frozen_features(model.face_network, fold.train, settings) if unfinished else None
     stop = guards.StopOnSignal()
     with watching.watch(model, fold, folder, ends, begun) as watch:
         judge = watch.validation
@@ -80,7 +84,7 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
                 step = int(model.fesgan.step.numpy())
                 if step < end and not stop.stopped:
                     stage = model.fesgan if name == "FESGAN" else model
-                    batches = data.batches(fold.train, settings, start=step)
+                    batches = data.batches(fold.train, settings, step, frozen)
                     stage.fit(batches, steps_per_epoch=end - step, callbacks=called, verbose=0)
         finally:
             stop.restore()
@@ -108,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     settings = config.resolve(arguments.db, arguments.variant, arguments.overrides)
+    keep_freed_memory()
     source = Path(arguments.data or Path("data") / arguments.db)
     fold = data.load_fold(source, arguments.fold, settings)
     folder = runs.run_folder(arguments.runs, arguments.db, arguments.variant, arguments.fold)

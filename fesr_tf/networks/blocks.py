@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
 import tf_keras as keras
 
 
@@ -16,6 +17,34 @@ def initializer() -> keras.initializers.Initializer:
     A new instance a layer: one shared instance would give every layer the same values.
     """
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+class MatrixConv(keras.layers.Conv2D):
+    """Conv(filters, 4, 2) of a small map with many channels, as one matrix product.
+
+    A convolution first brings its kernel into another order, which takes longer than the 16
+    pixels of a 4x4 map at 8.4 million weights. The same sums, in another order.
+    """
+
+    def __init__(self, filters: int):
+        super().__init__(filters, 4, 2, padding="same", kernel_initializer=initializer())
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        _, height, width, depth = inputs.shape
+        rows, columns = height // 2, width // 2
+        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        # Cells of 2x2 pixels; the window of each output is 2x2 cells.
+        cells = tf.reshape(padded, (-1, rows + 1, 2, columns + 1, 2, depth))
+        cells = tf.transpose(cells, (0, 1, 3, 2, 4, 5))
+        below = [
+            tf.stack([cells[:, i : i + rows, j : j + columns] for j in (0, 1)], axis=4)
+            for i in (0, 1)
+        ]
+        windows = tf.stack(below, axis=3)  # (B, rows, columns, i, a, j, b, depth)
+        product = tf.matmul(
+            tf.reshape(windows, (-1, 16 * depth)), tf.reshape(kernel, (16 * depth, -1))
+        )
+        return tf.reshape(product, (-1, rows, columns, self.filters))
 
 
 def conv(filters: int, kernel: int, stride: int, padding: str = "same") -> keras.layers.Conv2D:

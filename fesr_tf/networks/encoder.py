@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.networks.blocks import channels, conv, dense
+from fesr_tf.networks.blocks import MatrixConv, channels, conv, dense
 from fesr_tf.networks.normalization import instance_norm
 
 
@@ -20,7 +20,8 @@ class Encoder(keras.Model):
     def __init__(self, config: Config):
         super().__init__(name="G_enc")
         depth = config.image_size.bit_length() - 3
-        self.convolutions = [conv(channels(64 * 2**i, config.width), 4, 2) for i in range(depth)]
+        widths = [channels(64 * 2**i, config.width) for i in range(depth)]
+        self.convolutions = [*(conv(n, 4, 2) for n in widths[:-1]), MatrixConv(widths[-1])]
         self.norms = [
             instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
             for _ in range(depth)

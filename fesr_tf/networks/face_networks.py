@@ -67,21 +67,24 @@ class FaceNetwork(keras.layers.Layer):
         resized = tf.image.resize(x, (spec.size, spec.size), method="bilinear")
         return tf.cast(resized, x.dtype)  # it is float32, whatever came in
 
-    def trunk(self, image: tf.Tensor) -> tf.Tensor:
+    def trunk(self, image: tf.Tensor, dtype: str | None = None) -> tf.Tensor:
         """The map of conv1-pool3 of images (B, S, S, 1|3) in [-1, 1], float32.
 
         (B, s/8, s/8, C) with s the network's own size: (B, 16, 16, 192) for 29 and v4,
-        (B, 8, 8, 48) for the demo's.
+        (B, 8, 8, 48) for the demo's. `dtype` is what it is computed in, None for the images' own;
+        what comes out is float32 all the same.
         """
-        return self.network.trunk(self.preprocess(image))
+        x = self.preprocess(image)
+        return tf.cast(self.network.trunk(tf.cast(x, dtype or x.dtype)), image.dtype)
 
     def embed(self, image: tf.Tensor) -> tf.Tensor:
         """F_id of images (B, S, S, 1|3) in [-1, 1]: (B, embedding_size) float32."""
         return self.embed_trunk(self.trunk(image))
 
-    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
+    def embed_trunk(self, feature_map: tf.Tensor, dtype: str | None = None) -> tf.Tensor:
         """F_id from what `trunk` gave, so that nobody computes conv1-pool3 twice."""
-        return self.network.embed_trunk(feature_map)
+        x = tf.cast(feature_map, dtype or feature_map.dtype)
+        return tf.cast(self.network.embed_trunk(x), feature_map.dtype)
 
     def call(self, image: tf.Tensor) -> tf.Tensor:
         return self.embed(image)

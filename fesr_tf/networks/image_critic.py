@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.networks.blocks import channels, conv
+from fesr_tf.networks.blocks import MatrixConv, channels, conv
 
 
 class ImageCritic(keras.Model):
@@ -22,7 +22,7 @@ class ImageCritic(keras.Model):
         depth = config.image_size.bit_length() - 4
         self.trunk = [conv(channels(64 * 2**i, config.width), 4, 2) for i in range(depth)]
         self.adversarial = conv(1, 4, 2)
-        self.class_hidden = conv(channels(64 * 2**depth, config.width), 4, 2)
+        self.class_hidden = MatrixConv(channels(64 * 2**depth, config.width))
         self.class_logits = conv(num_classes, 4, 1, padding="valid")
         self.slope = config.leaky_slope
 
@@ -40,6 +40,20 @@ class ImageCritic(keras.Model):
     def realness(self, image: tf.Tensor) -> tf.Tensor:
         """D^adv alone, (B, 4, 4, 1)."""
         return self.adversarial(self.shared(image))
+
+    def compare(
+        self, real: tf.Tensor, fake: tf.Tensor, together: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """D^adv of real and of fake images, and D^cls logits of the real ones.
+
+        `together`: all in one batch, the same within rounding, as no image sees another.
+        """
+        if not together:
+            realness, logits = self(real)
+            return realness, logits, self.realness(fake)
+        shared = self.shared(tf.concat([real, fake], 0))
+        on_real, on_fake = tf.split(self.adversarial(shared), 2)
+        return on_real, self.classify(tf.split(shared, 2)[0]), on_fake
 
     def classify(self, shared: tf.Tensor) -> tf.Tensor:
         """D^cls logits (B, K) from the shared features."""

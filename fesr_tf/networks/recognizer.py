@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tf_keras as keras
 
+from fesr_tf import replicas
 from fesr_tf.config import Config
 from fesr_tf.networks.blocks import channels, conv, dense
 from fesr_tf.networks.face_networks import FaceNetwork
@@ -48,11 +51,23 @@ class Recognizer(keras.Model):
             hidden = tf.nn.relu(layer(hidden))
         return hidden
 
+    def extract_all(self, trunks: Sequence[tf.Tensor], together: bool) -> Sequence[tf.Tensor]:
+        """`extract` of several batches; `together`: in one pass, the same within rounding."""
+        if not together:
+            return [self.extract(each) for each in trunks]
+        return tf.split(self.extract(tf.concat(trunks, 0)), len(trunks))
+
     def drop(self, features: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Dropout from an int32 seed of shape (2,), so that a resumed run repeats it."""
-        if self.dropout_rate == 0:
+        dropout, rate = tf.nn.experimental.stateless_dropout, self.dropout_rate
+        if rate == 0:
             return features
-        return tf.nn.experimental.stateless_dropout(features, self.dropout_rate, seed)
+        if replicas.count() == 1:
+            return dropout(features, rate, seed)
+        units, dtype = features.shape[-1], features.dtype
+        return features * replicas.own_rows(
+            lambda rows: dropout(tf.ones((rows, units), dtype), rate, seed), tf.shape(features)[0]
+        )
 
     def classify(self, features: tf.Tensor) -> tf.Tensor:
         """R_cls: logits (B, K)."""

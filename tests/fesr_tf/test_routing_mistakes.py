@@ -71,7 +71,7 @@ MISTAKES: dict[str, tuple[list[Edit], list[set[str]]]] = {
         ],
     ),
     "x_rec detached in L_id": (
-        [detached("fesgan", "self.face_network.embed(", "reconstructed", ")")],
+        [detached("fesr", "= self.map_drawn(", "reconstructed", ", synthetic)")],
         [
             changes("L_id", "moves", lost="G_enc G_dec"),
             changes("L_id", "reads", lost="g(x) x_rec"),
@@ -169,7 +169,7 @@ MISTAKES: dict[str, tuple[list[Edit], list[set[str]]]] = {
         ],
     ),
     "x^{p,f} detached in the loss that guides the generator": (
-        [detached("fesr", "face_network.trunk(", "synthetic", ")")],
+        [detached("fesr", "= self.map_drawn(reconstructed, ", "synthetic", ")")],
         [
             changes("L_cls_R_f_to_G", "moves", lost="G_dec"),
             *(

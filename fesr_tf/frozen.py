@@ -1,0 +1,152 @@
+"""What never changes in training: passes through the frozen face network, and their cache.
+
+The trunk's maps and F_id of real images are the same at every step, so they are computed once
+(`frozen_features`) and handed out with the batches. Drawn faces pass through it anew each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from fesr_tf.config import Config
+from fesr_tf.data import Faces
+from fesr_tf.networks.face_networks import FaceNetwork
+
+GIB = 2**30
+Known = dict[str, tf.Tensor]
+"""What a batch of `FrozenFeatures.of` holds: any of `map`, `positive_map` and `identity`."""
+
+
+class FrozenPasses:
+    """The face network as a training step calls it: by `frozen_dtype`, jointly by `passes`.
+
+    Takes and gives float32 whatever it computes in. Not a layer: it has no weights of its own.
+    """
+
+    def __init__(self, face_network: FaceNetwork, config: Config):
+        self.face_network = face_network
+        self.dtype = None if config.frozen_dtype == "float32" else config.frozen_dtype
+        self.together = config.passes == "shared"
+
+    def trunk(self, image: tf.Tensor) -> tf.Tensor:
+        """The trunk's map of one batch of images."""
+        return self.face_network.trunk(image, self.dtype)
+
+    def trunks(self, *images: tf.Tensor) -> Sequence[tf.Tensor]:
+        """The maps of several batches: in one pass, or in one each where `passes` is separate."""
+        if not self.together:
+            return [self.trunk(each) for each in images]
+        return tf.split(self.trunk(tf.concat(images, 0)), len(images))
+
+    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
+        """F_id from a map."""
+        return self.face_network.embed_trunk(feature_map, self.dtype)
+
+    def embed(self, image: tf.Tensor) -> tf.Tensor:
+        """F_id."""
+        return self.embed_trunk(self.trunk(image))
+
+
+@dataclass(frozen=True)
+class FrozenFeatures:
+    """The cache: row i is image i, row N + i its mirror image (where there are any).
+
+    `maps` are the trunk's, (rows, s/8, s/8, C); `embeddings` F_id, (rows, E). None where the
+    run has no use for them. In the type that they were computed in.
+    """
+
+    maps: tf.Tensor | None
+    embeddings: tf.Tensor | None
+    images: int
+
+    def of(
+        self, rows: tf.Tensor, positives: tf.Tensor, flips: tf.Tensor, positive_flips: tf.Tensor
+    ) -> Known:
+        """What is known of a batch of images, float32: rows (B,) int, flips (B,) bool."""
+        here, there = (
+            index + self.images * tf.cast(flip, tf.int64)
+            for index, flip in ((rows, flips), (positives, positive_flips))
+        )
+        found = {}
+        if self.maps is not None:
+            found |= {"map": (self.maps, here), "positive_map": (self.maps, there)}
+        if self.embeddings is not None:
+            found["identity"] = (self.embeddings, here)
+        return {
+            name: tf.cast(tf.gather(table, index), tf.float32)
+            for name, (table, index) in found.items()
+        }
+
+
+def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
+    """How much memory `frozen_features` takes for so many images."""
+    shape = (1, config.image_size, config.image_size, config.channels)
+    _, rows, columns, channels = face_network.trunk(tf.zeros(shape)).shape
+    wants_maps, wants_embeddings = _wanted(config)
+    values = wants_maps * rows * columns * channels
+    values += wants_embeddings * face_network.embedding_size
+    return images * (1 + config.horizontal_flip) * values * tf.as_dtype(config.frozen_dtype).size
+
+
+def _wanted(config: Config) -> tuple[bool, bool]:
+    """Whether a run reads maps, and embeddings, of real images."""
+    return config.trains_recognizer, config.trains_fesgan and config.lambda3 > 0
+
+
+def frozen_features(
+    face_network: FaceNetwork, faces: Faces, config: Config, progress: bool = True
+) -> FrozenFeatures | None:
+    """Computes and keeps what the face network says of every image, and says what it takes.
+
+    None where the configuration wants no cache, where the run has no use for one, and where it
+    would be larger than `frozen_cache_limit_gib`: the steps then compute it anew.
+    """
+    wants_maps, wants_embeddings = _wanted(config)
+    if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
+        return None
+    size, limit = cached_bytes(face_network, config, len(faces)), config.frozen_cache_limit_gib
+    about = f"the face network's features of {len(faces)} training images"
+    if config.horizontal_flip:
+        about += " and their mirror images"
+    if size > limit * GIB:
+        print(
+            f"{about} would take {size / GIB:.2f} GiB of memory, more than "
+            f"frozen_cache_limit_gib={limit:g}: they are computed anew at every step",
+            flush=True,
+        )
+        return None
+    print(f"computing {about} once, {size / 2**20:.1f} MiB", flush=True)
+
+    frozen, batch = FrozenPasses(face_network, config), config.batch_size
+    dtype = tf.as_dtype(config.frozen_dtype)
+
+    @tf.function(autograph=False)
+    def features(image: tf.Tensor) -> list[tf.Tensor]:
+        feature_map = frozen.trunk(image)
+        found = [feature_map] if wants_maps else []
+        found += [frozen.embed_trunk(feature_map)] if wants_embeddings else []
+        return [tf.cast(each, dtype) for each in found]
+
+    count = len(faces)
+    tables: list[np.ndarray] = []
+    total = count * (1 + config.horizontal_flip)
+    for begin in tqdm(range(0, total, batch), unit="batch", disable=not progress):
+        # Batches as training has them, so that the same kernels run; the last is filled up.
+        rows = np.minimum(np.arange(begin, begin + batch), total - 1)
+        image = faces.floats(rows % count)
+        mirrored = (rows >= count)[:, None, None, None]
+        image = tf.where(mirrored, image[:, :, ::-1], image)
+        found = [each.numpy() for each in features(image)]
+        tables = tables or [np.empty((total, *each.shape[1:]), each.dtype) for each in found]
+        for table, part in zip(tables, found, strict=True):
+            table[begin : begin + batch] = part[: total - begin]
+    with tf.device("CPU:0"):  # a GPU is sent the rows of a batch
+        kept = [tf.constant(tables.pop(0)) for _ in found]
+    return FrozenFeatures(
+        kept[0] if wants_maps else None, kept[-1] if wants_embeddings else None, count
+    )

@@ -1,0 +1,33 @@
+"""One step on several devices: what each of them draws, and what they say together.
+
+Outside of a `tf.distribute` strategy, and with one device, these change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def count() -> int:
+    """How many devices share this step."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def own_rows(make: Callable[[tf.Tensor], tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
+    """This device's rows of `make(n)`, n being the rows of all devices and `batch` of this one.
+
+    Draws are made for the whole batch, so that a step is the same on any number of devices.
+    """
+    if count() == 1:
+        return make(batch)
+    first = tf.distribute.get_replica_context().replica_id_in_sync_group * batch
+    return make(batch * count())[first : first + batch]
+
+
+def mean(values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The means over all devices, of batch means that have equally many rows on each."""
+    if count() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)

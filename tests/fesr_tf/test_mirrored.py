@@ -1,0 +1,40 @@
+"""Two devices take the step that one takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).with_name("mirrored_steps.py")
+
+
+def run(devices: int, folder: Path) -> tuple[dict[str, float], list[np.ndarray]]:
+    """The last losses, and by how much each weight has moved."""
+    output = folder / f"{devices}.npz"
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(devices), str(output)],
+        capture_output=True,
+        text=True,
+        cwd=SCRIPT.parent.parent.parent,
+        env={"PYTHONPATH": str(SCRIPT.parent.parent.parent), "PATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(output) as file:
+        return json.loads(done.stdout.splitlines()[-1]), [file[name] for name in file.files]
+
+
+def test_two_devices_give_the_single_devices_weights(tmp_path):
+    """Two steps of each stage on halves of the same batches, draws and dropout masks."""
+    one, moved = run(1, tmp_path)
+    two, moved_by_two = run(2, tmp_path)
+    assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
+    assert {"L_rec", "penalty", "L_R", "L_dist_rf", "L_G"} <= set(one)
+    largest = max(np.abs(value).max() for value in moved)
+    assert largest > 0
+    for value, other in zip(moved, moved_by_two, strict=True):
+        assert np.abs(value - other).max() <= 1e-3 * np.abs(value).max() + 1e-6 * largest

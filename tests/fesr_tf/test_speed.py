@@ -1,0 +1,311 @@
+"""Every optimisation gives the plain step's result: caches, joint passes, several steps a call."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf import config, data, fesr
+from fesr_tf.data import Faces
+from fesr_tf.frozen import cached_bytes, frozen_features
+from fesr_tf.networks import blocks, light_cnn
+from fesr_tf.networks.face_networks import load_face_network
+from fesr_tf.optimizers import FusedAdam
+from pipelines.errors import BadUse
+
+CLASSES, SIZE, BATCH, STEPS = 4, 64, 3, 3
+TINY = [f"image_size={SIZE}", "width=0.0625", f"batch_size={BATCH}", "dropout=0.5"]
+PLAIN = ["passes=separate"]
+STAGED = [
+    ("FESR_JL", 1, ()),
+    ("FESR_JL", 2, ()),
+    ("FESR_JL", 1, ("horizontal_flip=true",)),
+    ("FESR_JL", 2, ("horizontal_flip=true",)),
+    ("FESR_Real", 2, ()),
+    ("FESR_SL", 2, ()),
+    ("BASELINE", 2, ("horizontal_flip=true",)),
+    ("FG-IP", 1, ()),
+    ("FG-Dimg_cls", 1, ()),
+]
+
+
+def settings(variant: str = "FESR_JL", *overrides: str) -> config.Config:
+    return config.resolve("demo", variant, [*TINY, *overrides])
+
+
+def build(configuration: config.Config) -> fesr.FESR:
+    """A model whose weights, biases among them, are far from 0: the same for every speed."""
+    model = fesr.build(configuration, CLASSES, load_face_network("light_cnn_demo", random_seed=0))
+    random = np.random.default_rng(1)
+    for variable in model.variables:
+        if "bias" in variable.name:
+            variable.assign(random.uniform(-0.1, 0.1, variable.shape))
+    return model
+
+
+def faces(count: int = 8) -> Faces:
+    random = np.random.default_rng(3)
+    text = np.array([str(index) for index in range(count)])
+    return Faces(
+        random.integers(0, 256, (count, SIZE, SIZE, 1), np.uint8),
+        (np.arange(count) % CLASSES).astype(np.int32),
+        text,
+        text,
+        np.ones(count, np.float32),
+    )
+
+
+def weights(model: fesr.FESR) -> dict[str, np.ndarray]:
+    gan = model.fesgan
+    networks = {
+        "G_enc": gan.encoder.trainable_variables,
+        "G_dec": gan.decoder.trainable_variables,
+        "D_img": gan.image_critic.trainable_variables,
+        "D_z": gan.code_critic.trainable_variables,
+        "R": model.recognizer.trained_variables,
+    }
+    # By plain descent no weight's way depends on the sign of a gradient that is rounding.
+    return {
+        name: np.concatenate([v.numpy().ravel() for v in variables])
+        for name, variables in networks.items()
+    }
+
+
+def taken(
+    variant: str, stage: int, overrides: tuple[str, ...], cached: bool
+) -> tuple[dict[str, np.ndarray], list[dict[str, float]]]:
+    """The weights after three steps of plain descent, and each step's losses."""
+    configuration = settings(variant, *overrides)
+    model = build(configuration)
+    for owner, name in (
+        *((model.fesgan, name) for name in ("generator", "image_critic", "code_critic")),
+        (model, "recognizer"),
+    ):
+        setattr(owner, f"{name}_optimizer", keras.optimizers.SGD(0.01, jit_compile=False))
+    known = frozen_features(model.face_network, faces(), configuration, False) if cached else None
+    target = model.fesgan if stage == 1 else model
+    step = tf.function(target.train_step, autograph=False)
+    logs = [
+        {name: float(value) for name, value in step(batch).items()}
+        for batch in itertools.islice(data.batches(faces(), configuration, 0, known), STEPS)
+    ]
+    return weights(model), logs
+
+
+def assert_alike(first, second, rtol: float, of_step: float = 1e-4) -> None:
+    """Losses within `rtol`; what each network moved by, within `of_step` of itself."""
+    (ours, logs), (theirs, wanted) = first, second
+    for left, right in zip(logs, wanted, strict=True):
+        assert left == pytest.approx(right, rel=rtol, abs=1e-6)
+    begin = weights(build(settings()))
+    for name, value in ours.items():
+        if name in ("R", "D_img") and value.shape != begin[name].shape:
+            continue
+        moved = np.abs(theirs[name] - begin[name]).max()
+        assert np.abs(value - theirs[name]).max() <= of_step * moved, name
+
+
+@pytest.mark.parametrize(("variant", "stage", "overrides"), STAGED)
+def test_cache_and_joint_passes_are_the_plain_step(variant, stage, overrides):
+    """Within rounding: sums are taken in another order where batches are joined."""
+    plain = taken(variant, stage, (*overrides, *PLAIN), cached=False)
+    fast = taken(variant, stage, overrides, cached=True)
+    assert_alike(fast, plain, rtol=1e-5)
+
+
+def test_the_cache_alone_changes_no_bit():
+    plain = taken("FESR_JL", 2, ("horizontal_flip=true", *PLAIN), cached=False)
+    cached = taken("FESR_JL", 2, ("horizontal_flip=true", *PLAIN), cached=True)
+    assert cached[1] == plain[1]
+    for name, value in plain[0].items():
+        np.testing.assert_array_equal(cached[0][name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("flip", ["true", "false"])
+def test_a_batch_carries_the_features_of_its_own_pictures(flip):
+    configuration = settings("FESR_JL", f"horizontal_flip={flip}")
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    known = frozen_features(network, faces(), configuration, False)
+    for image, positive, _, found in itertools.islice(
+        data.batches(faces(), configuration, 0, known), 6
+    ):
+        for name, value in (
+            ("map", network.trunk(image)),
+            ("positive_map", network.trunk(positive)),
+            ("identity", network.embed(image)),
+        ):
+            np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5)
+
+
+def test_bfloat16_losses_stay_within_two_percent():
+    """docs/speed.md states it; the first step, before anything has been learnt from them."""
+    plain = taken("FESR_JL", 2, (), cached=True)[1][0]
+    lower = taken("FESR_JL", 2, ("frozen_dtype=bfloat16",), cached=True)[1][0]
+    assert lower != plain
+    assert lower == pytest.approx(plain, rel=0.02)
+
+
+def test_bfloat16_is_in_the_frozen_network_alone():
+    lower = taken("FESR_JL", 1, ("frozen_dtype=bfloat16",), cached=True)[1][0]
+    plain = taken("FESR_JL", 1, (), cached=True)[1][0]
+    assert {name for name in plain if plain[name] != lower[name]} == {"L_id", "L_G"}
+
+
+def test_the_size_of_the_cache_is_known_before_it_is_made():
+    """192 channels of 16x16 and 256 features are 197,632 bytes, a mirror image as many."""
+    network = load_face_network("light_cnn_29", random_seed=0)
+    paper = config.resolve("ckplus")
+    assert cached_bytes(network, paper, 100) == 100 * 4 * (16 * 16 * 192 + 256)
+    for change, factor in (({"horizontal_flip": True}, 2), ({"frozen_dtype": "bfloat16"}, 0.5)):
+        other = dataclasses.replace(paper, **change)
+        assert cached_bytes(network, other, 1) == factor * 4 * (16 * 16 * 192 + 256)
+
+
+@pytest.mark.parametrize(
+    ("variant", "maps", "embeddings"),
+    [("FESR_JL", True, True), ("BASELINE", True, False), ("FG", False, True)],
+)
+def test_the_cache_holds_what_the_variant_reads(variant, maps, embeddings):
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    overrides = ("lambda3=5",) if variant == "FG" else ()
+    known = frozen_features(network, faces(), settings(variant, *overrides), False)
+    assert (known.maps is not None, known.embeddings is not None) == (maps, embeddings)
+
+
+def test_a_cache_above_its_limit_is_not_made_and_says_so(capsys):
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    configuration = settings("FESR_JL", "frozen_cache_limit_gib=0.00001")
+    assert frozen_features(network, faces(), configuration, False) is None
+    assert "more than frozen_cache_limit_gib=1e-05" in capsys.readouterr().out
+    none = settings("FESR_JL", "frozen_cache=none")
+    assert frozen_features(network, faces(), none, False) is None
+
+
+def test_mfm_has_the_gradient_of_the_maximum_to_the_bit():
+    x = tf.round(4 * tf.random.stateless_normal((2, 5, 5, 8), (0, 1)))  # ties among them
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours = light_cnn.mfm(x)
+        theirs = tf.maximum(*tf.split(x, 2, axis=-1))
+    weight = tf.random.stateless_normal(ours.shape, (0, 2))
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(tape.gradient(ours, x, weight), tape.gradient(theirs, x, weight))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_convolution_has_the_librarys_gradients(channels, kernel):
+    x = tf.random.stateless_normal((2, 9, 7, channels), (0, 1))
+    weights_ = tf.random.stateless_normal((kernel, kernel, channels, 6), (0, 2))
+    bias = tf.random.stateless_normal((6,), (0, 3))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, weights_, bias])
+        ours = light_cnn.conv(x, weights_, bias)
+        theirs = tf.nn.conv2d(x, weights_, 1, "SAME") + bias
+    upstream = tf.random.stateless_normal(ours.shape, (0, 4))
+    for source in (x, weights_, bias):
+        expected = tape.gradient(theirs, source, upstream)
+        np.testing.assert_allclose(
+            tape.gradient(ours, source, upstream), expected, rtol=1e-4, atol=1e-4
+        )
+
+
+def test_a_convolution_as_a_matrix_product_is_that_convolution():
+    layer = blocks.MatrixConv(5)
+    x = tf.random.stateless_normal((2, 8, 8, 3), (0, 1))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours = layer(x)
+        theirs = tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for source in (x, layer.kernel):
+        expected = tape.gradient(theirs, source)
+        np.testing.assert_allclose(tape.gradient(ours, source), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_adam_in_one_pass_is_keras_adam():
+    ends, states = [], []
+    for kind in (FusedAdam, keras.optimizers.Adam):
+        variable = tf.Variable(tf.random.stateless_normal((50, 40), (0, 1)))
+        optimizer = kind(1e-3, 0.5, 0.999, epsilon=1e-8, jit_compile=False)
+        optimizer.build([variable])
+        for step in range(20):
+            gradient = tf.random.stateless_normal((50, 40), (1, step))
+            optimizer.apply_gradients([(gradient, variable)])
+        ends.append(variable.numpy())
+        states.append([v.numpy() for v in optimizer.variables])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=0, atol=2e-6)
+    for ours, theirs in zip(*states, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_nothing_is_traced_twice(together, monkeypatch):
+    """Both stages, each fitted twice, with a last call of fewer steps: one trace each."""
+    traces = {"FESGAN": 0, "FESR": 0}
+    for kind in (fesr.FESGAN, fesr.FESR):
+        real = kind.train_step
+
+        def counted(self, batch, real=real):
+            traces[type(self).__name__] += 1
+            return real(self, batch)
+
+        monkeypatch.setattr(kind, "train_step", tf.autograph.experimental.do_not_convert(counted))
+    configuration = settings("FESR_JL", f"steps_per_execution={together}")
+    model = build(configuration)
+    known = frozen_features(model.face_network, faces(), configuration, False)
+    for stage in (model.fesgan, model):
+        for _ in range(2):
+            start = int(model.fesgan.step.numpy())
+            batches = data.batches(faces(), configuration, start, known)
+            stage.fit(batches, steps_per_epoch=3, verbose=0)
+        assert stage.train_tf_function.experimental_get_tracing_count() == 1
+    assert traces == {"FESGAN": 1, "FESR": 1}
+    assert int(model.fesgan.step.numpy()) == 12
+
+
+class Seen(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.steps: list[int] = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append(int(self.model.fesgan.step.numpy()))
+
+
+def fitted(*overrides: str) -> tuple[dict[str, np.ndarray], list[int]]:
+    configuration = settings("FESR_JL", *overrides)
+    model, seen = build(configuration), Seen()
+    batches = data.batches(faces(), configuration)
+    model.fit(batches, steps_per_epoch=5, verbose=0, callbacks=[seen])
+    return weights(model), seen.steps
+
+
+def test_several_steps_a_call_are_the_same_steps():
+    """Callbacks see every second step, and the odd one at the end."""
+    one, every = fitted()
+    two, seen = fitted("steps_per_execution=2")
+    assert every == [1, 2, 3, 4, 5] and seen == [2, 4, 5]
+    for name, value in one.items():
+        np.testing.assert_array_equal(two[name], value, err_msg=name)
+
+
+def test_steps_per_execution_must_divide_what_callbacks_wait_for():
+    with pytest.raises(BadUse, match=r"log_every \(20\) must be a multiple of steps_per_execution"):
+        settings("FESR_JL", "steps_per_execution=3")
+
+
+@pytest.mark.slow
+def test_xla_takes_the_same_step():
+    plain, _ = fitted()
+    compiled, _ = fitted("jit_compile=true")
+    begin = weights(build(settings()))
+    for name, value in plain.items():
+        # Adam's first steps go by a gradient's sign: a few that are rounding go the other way.
+        moved, off = np.abs(value - begin[name]), np.abs(compiled[name] - value)
+        assert np.median(off) < 0.01 * np.median(moved), name
