@@ -114,7 +114,7 @@ class TensorFlowWorker:
         label, text = np.arange(count, dtype=np.int32) % CLASSES, np.full(count, "")
         images = random.integers(0, 256, shape, np.uint8)
         faces = data.Faces(images, label, text, text, np.ones(count, np.float32))
-        maps = tf.constant(np.zeros((count, size // 8, size // 8, 192), np.float32))
+        maps = tf.constant(np.ones((count, size // 8, size // 8, 192), np.float32))
         frozen = FrozenFeatures(maps, tf.zeros((count, 256)), count)
         batches = iter(data.batches(faces, self.settings, 0, frozen))
         for _ in range(5):
