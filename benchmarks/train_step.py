@@ -64,6 +64,8 @@ class Worker:
 
     def step(self, counted: bool) -> None:
         seconds, losses = self.ask("step")
+        # Of a step's signs of collapse PyTorch's has none.
+        losses = {name: value for name, value in losses.items() if "/" not in name}
         self.losses = self.losses or losses
         if counted:
             self.seconds.append(seconds)

@@ -1,6 +1,7 @@
 """Live signs of a collapsing GAN: cheap scalars of one step that move nothing.
 
-They stand among the losses as `signals/<name>`; `fesr_tf.guards` says what a bad one means.
+They stand among the losses as `signals/<name>`; `fesr_tf.collapse` says what a bad one means. Of
+several devices each looks at its own rows of the batch, and the mean is told.
 """
 
 from __future__ import annotations
