@@ -305,12 +305,20 @@ def test_steps_per_execution_must_divide_what_callbacks_wait_for():
         settings("FESR_JL", "steps_per_execution=3")
 
 
+def first_losses(*overrides: str) -> dict[str, float]:
+    """The losses of the first step as `fit` compiles it."""
+    configuration = settings("FESR_JL", *overrides)
+    batches = data.batches(faces(), configuration)
+    history = build(configuration).fit(batches, steps_per_epoch=1, verbose=0).history
+    return {name: values[0] for name, values in history.items() if "/" not in name}
+
+
 @pytest.mark.slow
-def test_xla_takes_the_same_step():
-    plain, _ = fitted()
-    compiled, _ = fitted("jit_compile=true")
-    begin = weights(build(settings()))
-    for name, value in plain.items():
-        # Adam's first steps go by a gradient's sign: a few that are rounding go the other way.
-        moved, off = np.abs(value - begin[name]), np.abs(compiled[name] - value)
-        assert np.median(off) < 0.01 * np.median(moved), name
+def test_xla_computes_the_same_where_nothing_is_drawn():
+    """XLA makes other numbers of the same seeds, so what a draw reaches is another's."""
+    plain, compiled = (
+        first_losses("dropout=0.0", f"jit_compile={xla}") for xla in ("false", "true")
+    )
+    for name in ("L_cls_D_r", "L_cls_R_r", "L_dist_r"):
+        assert compiled[name] == pytest.approx(plain[name], rel=1e-5), name
+    assert first_losses("dropout=0.0", "jit_compile=true") == compiled
