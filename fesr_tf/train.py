@@ -12,17 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from fesr_tf import (
-    collapse,
-    config,
-    data,
-    dry_run,
-    fesr,
-    guards,
-    runs,
-    trainable,
-    watching,
-)
+from fesr_tf import collapse, config, data, dry_run, fesr, guards, runs, trainable, watching
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
