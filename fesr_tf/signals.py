@@ -38,7 +38,7 @@ def critic_slope(
     (B, H, W, C). The penalty holds the slope along these very lines at 1, so that the mean
     stays within -1 to 1 while it works.
     """
-    patches = tf.cast(tf.size(realness) / tf.shape(realness)[0], tf.float32)
+    patches = tf.cast(tf.size(realness) / tf.shape(realness)[0], realness.dtype)
     gap = patches * (tf.reduce_mean(realness) - tf.reduce_mean(drawn))
     squares = tf.reduce_sum(tf.square(image - translated), axis=[1, 2, 3])
     return tf.math.divide_no_nan(gap, tf.reduce_mean(tf.sqrt(squares)))
