@@ -27,17 +27,11 @@ class _Watched(LightCNN):
         self.call(tf.constant(faces))
         return self._seen
 
-    def _layer(self, name: str) -> Any:
-        layer = super()._layer(name)
-        if not hasattr(self, "_seen"):
-            return layer
-
-        def run(x: tf.Tensor) -> tf.Tensor:
-            made = layer(x)
+    def _linear(self, name: str, x: tf.Tensor) -> tf.Tensor:
+        made = super()._linear(name, x)
+        if hasattr(self, "_seen"):
             self._seen[name] = made.numpy()
-            return made
-
-        return run
+        return made
 
 
 def torch_definition() -> Any | None:
