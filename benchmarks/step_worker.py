@@ -134,12 +134,12 @@ def library_operations() -> None:
     """Puts back TensorFlow's own gradients and convolutions in the Light CNN, G_enc and D_img."""
     import tensorflow as tf
 
-    from fesr_tf.networks import blocks, light_cnn
+    from fesr_tf.networks import blocks, light_cnn, mfm
 
-    light_cnn.mfm = lambda x: tf.maximum(*tf.split(x, 2, axis=-1))
-    light_cnn.conv = lambda x, kernel, bias: tf.nn.bias_add(
-        tf.nn.conv2d(x, kernel, 1, "SAME"), bias
-    )
+    def convolution(x: Any, kernel: Any, bias: Any) -> Any:
+        return mfm.mfm(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+
+    light_cnn.mfm_convolution = convolution
     del blocks.MatrixConv.convolution_op
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -27,11 +28,16 @@ class _Watched(LightCNN):
         self.call(tf.constant(faces))
         return self._seen
 
-    def _linear(self, name: str, x: tf.Tensor) -> tf.Tensor:
-        made = super()._linear(name, x)
+    def _weights(self, name: str, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kernel, bias = super()._weights(name, x)
         if hasattr(self, "_seen"):
-            self._seen[name] = made.numpy()
-        return made
+            by = (
+                tf.matmul
+                if name == "fc"
+                else functools.partial(tf.nn.conv2d, strides=1, padding="SAME")
+            )
+            self._seen[name] = tf.nn.bias_add(by(x, kernel), bias).numpy()
+        return kernel, bias
 
 
 def torch_definition() -> Any | None:

@@ -43,19 +43,17 @@ class FaceNetwork(keras.layers.Layer):
     def preprocess(self, image: tf.Tensor) -> tf.Tensor:
         """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the input that the spec declares.
 
-        RGB becomes luma for a gray network; gray is repeated, and RGB reversed, for a BGR
-        one; -1 and 1 become the ends of the spec's range. The size changes only where it
-        differs: by averaging whole cells where the ratio is a whole number, else bilinearly.
-        Differentiable throughout.
+        RGB becomes luma for a gray network and is reversed for a BGR one; gray stays gray, which
+        a BGR network takes for three equal channels; -1 and 1 become the ends of the spec's
+        range. The size changes only where it differs: by averaging whole cells where the ratio
+        is a whole number, else bilinearly. Differentiable throughout.
         """
         spec = self.network.spec
         black, white = spec.value_range
         x = (image + 1.0) / 2.0 * (white - black) + black
         if spec.order == "gray" and x.shape[-1] == 3:
             x = tf.reduce_sum(x * tf.constant(LUMA, x.dtype), axis=-1, keepdims=True)
-        elif spec.order != "gray" and x.shape[-1] == 1:
-            x = tf.repeat(x, 3, axis=-1)
-        elif spec.order == "bgr":
+        elif spec.order == "bgr" and x.shape[-1] == 3:
             x = tf.reverse(x, [-1])
         height, width = x.shape[1:3]
         if (height, width) == (spec.size, spec.size):

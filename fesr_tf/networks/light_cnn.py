@@ -7,11 +7,13 @@ and lets the gradient pass through to the picture (equation 12).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
 import tf_keras as keras
+
+from fesr_tf.networks.mfm import mfm, mfm_convolution
 
 POOLS_IN_TRUNK = 3
 
@@ -157,75 +159,6 @@ def layers_of(spec: LightCNNSpec) -> Iterator[Linear]:
     yield Linear("fc", side * side * channels, outputs, 1, 1, False)
 
 
-@tf.custom_gradient
-def mfm(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Max-feature-map: the larger of the two halves of the last axis, (..., 2n) -> (..., n).
-
-    The gradient is `tf.maximum`'s to the bit (a tie is the first half's), in half of its time in
-    float32 and a third in bfloat16: that of `tf.split` and `tf.maximum` selects twice.
-    """
-    half = x.shape[-1] // 2
-    first, second = x[..., :half], x[..., half:]
-    larger = tf.maximum(first, second)
-
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        to_first = upstream * tf.cast(first >= second, x.dtype)
-        return tf.concat([to_first, upstream - to_first], axis=-1)
-
-    return larger, gradient
-
-
-@tf.custom_gradient
-def conv(
-    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]]:
-    """A convolution of stride 1, its map as large as its input.
-
-    Where the input is a picture, its gradient is a matrix product and a sum of shifted maps: the
-    library's own computes 16 channels to give 1 or 3 of them, and takes two to four times as long.
-    """
-    options = {"strides": [1, 1, 1, 1], "padding": "SAME"}
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        if x.shape[-1] < 4:
-            to_x = _fold(upstream, kernel, tf.shape(x))
-        else:
-            to_x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, **options
-            )
-        to_kernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=x, filter_sizes=tf.shape(kernel), out_backprop=upstream, **options
-        )
-        return to_x, to_kernel, tf.reduce_sum(upstream, [0, 1, 2])
-
-    # The bias inside: TensorFlow then fuses the two.
-    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, **options), bias), gradient
-
-
-def _fold(upstream: tf.Tensor, kernel: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """What each tap of the kernel sends back, (k, k, channels, B, H, W), summed where it came
-    from. The sum is in float32."""
-    size, filters = kernel.shape[0], kernel.shape[-1]
-    taps = tf.matmul(
-        tf.reshape(kernel, (-1, filters)), tf.reshape(upstream, (-1, filters)), transpose_b=True
-    )
-    taps = tf.cast(taps, tf.float32) if taps.dtype == tf.bfloat16 else taps
-    taps = tf.reshape(taps, tf.concat([kernel.shape[:3], shape[:3]], 0))
-
-    def shifted(maps: list[tf.Tensor], axis: int) -> tf.Tensor:
-        """The sum of maps, the i-th moved i pixels up an axis that grows by size - 1."""
-        around = [[[0, 0] for _ in range(4)] for _ in maps]
-        for index, pads in enumerate(around):
-            pads[axis] = [index, size - 1 - index]
-        return tf.add_n([tf.pad(*pair) for pair in zip(maps, around, strict=True)])
-
-    columns = [shifted(tf.unstack(taps[:, j]), axis=2) for j in range(size)]
-    whole = shifted(columns, axis=3)
-    begin = size // 2
-    inner = whole[:, :, begin : begin + shape[1], begin : begin + shape[2]]
-    return tf.cast(tf.transpose(inner, (1, 2, 3, 0)), upstream.dtype)
-
-
 def _initializer(seed: int | None) -> keras.initializers.Initializer:
     """Variance 1 / fan_in: the larger of two such values keeps the mean square at 1.
 
@@ -238,8 +171,9 @@ def _initializer(seed: int | None) -> keras.initializers.Initializer:
 class LightCNN(keras.Model):
     """A Light CNN, channels last; every convolution has a bias and there is no batch norm.
 
-    `call` takes (B, size, size, 1|3) float32 in the spec's own range and channel order, and
-    gives the embedding (B, spec.embedding) float32, not normalised. `layers_by_name` maps
+    `call` takes (B, size, size, 1|3) float32 in the spec's own range and channel order (gray
+    stands for three equal channels), and gives the embedding (B, spec.embedding) float32, not
+    normalised. `layers_by_name` maps
     the checkpoints' names (`conv1`, `block1.0.conv1`, `group1.conv_a`, `fc`, ...) to layers.
     It computes in the type of its input: bfloat16 in, bfloat16 throughout, from the same weights.
     The checkpoints flatten channels-first, this class rows, columns, channels: whoever
@@ -277,7 +211,9 @@ class LightCNN(keras.Model):
     def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
         """The rest of the network: what `trunk` gives -> the embedding."""
         x = self._run(feature_map, self.spec.stages[self._trunk_length :])
-        x = self._linear("fc", tf.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3])))
+        x = tf.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3]))
+        kernel, bias = self._weights("fc", x)
+        x = tf.nn.bias_add(tf.matmul(x, kernel), bias)
         return mfm(x) if self.spec.fc == "mfm" else x
 
     @property
@@ -285,30 +221,34 @@ class LightCNN(keras.Model):
         pools = [i for i, stage in enumerate(self.spec.stages) if stage.kind == "pool"]
         return pools[POOLS_IN_TRUNK - 1] + 1
 
-    def _linear(self, name: str, x: tf.Tensor) -> tf.Tensor:
-        """A layer with weights. Called as a Keras layer, it would turn x into its own type."""
+    def _weights(self, name: str, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A layer's kernel and bias in x's type. Called as a Keras layer, it would turn x into
+        its own."""
         layer = self.layers_by_name[name]
         if not layer.built:
             with tf.name_scope(name):
                 layer.build(x.shape)
-        kernel, bias = (tf.cast(weight, x.dtype) for weight in (layer.kernel, layer.bias))
-        if name == "fc":
-            return tf.nn.bias_add(tf.matmul(x, kernel), bias)
-        return conv(x, kernel, bias)
+        kernel = layer.kernel
+        if x.shape[-1] == 1 < kernel.shape[-2]:
+            # Gray: what three equal channels give.
+            kernel = tf.reduce_sum(kernel, axis=-2, keepdims=True)
+        return tf.cast(kernel, x.dtype), tf.cast(layer.bias, x.dtype)
+
+    def _mfm(self, name: str, x: tf.Tensor) -> tf.Tensor:
+        return mfm_convolution(x, *self._weights(name, x))
 
     def _run(self, x: tf.Tensor, stages: tuple[Stage, ...]) -> tf.Tensor:
         for stage in stages:
             if stage.kind == "pool":
                 x = self._pool(x)
             elif stage.kind == "mfm":
-                x = mfm(self._linear(stage.name, x))
+                x = self._mfm(stage.name, x)
             elif stage.kind == "group":
-                x = mfm(self._linear(f"{stage.name}.conv_a", x))
-                x = mfm(self._linear(f"{stage.name}.conv", x))
+                x = self._mfm(f"{stage.name}.conv", self._mfm(f"{stage.name}.conv_a", x))
             else:
                 for index in range(stage.count):
-                    inner = mfm(self._linear(f"{stage.name}.{index}.conv1", x))
-                    x = x + mfm(self._linear(f"{stage.name}.{index}.conv2", inner))
+                    inner = self._mfm(f"{stage.name}.{index}.conv1", x)
+                    x = x + self._mfm(f"{stage.name}.{index}.conv2", inner)
         return x
 
     def _pool(self, x: tf.Tensor) -> tf.Tensor:

@@ -20,8 +20,8 @@ from fesr_tf.networks.light_cnn import (
     LightCNNSpec,
     Stage,
     layers_of,
-    mfm,
 )
+from fesr_tf.networks.mfm import mfm
 from pipelines.errors import BadUse, FailedWork
 from pipelines.files import sha256_of
 
@@ -240,7 +240,14 @@ def test_input_convention_bgr():
     colour = np.broadcast_to(np.float32([1, 0, -1]), (1, 16, 16, 3))
     np.testing.assert_allclose(network.preprocess(colour)[0, 0, 0], [0, 0.5, 1], atol=1e-6)
     gray = np.full((1, 16, 16, 1), 0.5, np.float32)
-    np.testing.assert_allclose(network.preprocess(gray)[0, 0, 0], [0.75] * 3, atol=1e-6)
+    np.testing.assert_allclose(network.preprocess(gray), np.full(gray.shape, 0.75), atol=1e-6)
+
+
+def test_gray_is_three_equal_channels_to_a_network_of_three():
+    network = with_biases(LightCNN(dataclasses.replace(TINY, order="bgr"), seed=2))
+    gray = np.random.default_rng(1).uniform(0, 1, (2, 16, 16, 1)).astype(np.float32)
+    three = np.repeat(gray, 3, axis=-1)
+    np.testing.assert_allclose(network(gray), network(three), rtol=1e-5, atol=1e-6)
 
 
 def test_input_convention_size():

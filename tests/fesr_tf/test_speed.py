@@ -13,9 +13,7 @@ import tf_keras as keras
 from fesr_tf import config, data, fesr
 from fesr_tf.data import Faces
 from fesr_tf.frozen import cached_bytes, frozen_features
-from fesr_tf.networks import blocks, light_cnn
 from fesr_tf.networks.face_networks import load_face_network
-from fesr_tf.optimizers import FusedAdam
 from pipelines.errors import BadUse
 
 CLASSES, SIZE, BATCH, STEPS = 4, 64, 3, 3
@@ -185,64 +183,6 @@ def test_a_cache_above_its_limit_is_not_made_and_says_so(capsys):
     assert "more than frozen_cache_limit_gib=1e-05" in capsys.readouterr().out
     none = settings("FESR_JL", "frozen_cache=none")
     assert frozen_features(network, faces(), none, False) is None
-
-
-def test_mfm_has_the_gradient_of_the_maximum_to_the_bit():
-    x = tf.round(4 * tf.random.stateless_normal((2, 5, 5, 8), (0, 1)))  # ties among them
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(x)
-        ours = light_cnn.mfm(x)
-        theirs = tf.maximum(*tf.split(x, 2, axis=-1))
-    weight = tf.random.stateless_normal(ours.shape, (0, 2))
-    np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_array_equal(tape.gradient(ours, x, weight), tape.gradient(theirs, x, weight))
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("kernel", [3, 5])
-def test_convolution_has_the_librarys_gradients(channels, kernel):
-    x = tf.random.stateless_normal((2, 9, 7, channels), (0, 1))
-    weights_ = tf.random.stateless_normal((kernel, kernel, channels, 6), (0, 2))
-    bias = tf.random.stateless_normal((6,), (0, 3))
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch([x, weights_, bias])
-        ours = light_cnn.conv(x, weights_, bias)
-        theirs = tf.nn.conv2d(x, weights_, 1, "SAME") + bias
-    upstream = tf.random.stateless_normal(ours.shape, (0, 4))
-    for source in (x, weights_, bias):
-        expected = tape.gradient(theirs, source, upstream)
-        np.testing.assert_allclose(
-            tape.gradient(ours, source, upstream), expected, rtol=1e-4, atol=1e-4
-        )
-
-
-def test_a_convolution_as_a_matrix_product_is_that_convolution():
-    layer = blocks.MatrixConv(5)
-    x = tf.random.stateless_normal((2, 8, 8, 3), (0, 1))
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(x)
-        ours = layer(x)
-        theirs = tf.nn.conv2d(x, layer.kernel, 2, "SAME") + layer.bias
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    for source in (x, layer.kernel):
-        expected = tape.gradient(theirs, source)
-        np.testing.assert_allclose(tape.gradient(ours, source), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_adam_in_one_pass_is_keras_adam():
-    ends, states = [], []
-    for kind in (FusedAdam, keras.optimizers.Adam):
-        variable = tf.Variable(tf.random.stateless_normal((50, 40), (0, 1)))
-        optimizer = kind(1e-3, 0.5, 0.999, epsilon=1e-8, jit_compile=False)
-        optimizer.build([variable])
-        for step in range(20):
-            gradient = tf.random.stateless_normal((50, 40), (1, step))
-            optimizer.apply_gradients([(gradient, variable)])
-        ends.append(variable.numpy())
-        states.append([v.numpy() for v in optimizer.variables])
-    np.testing.assert_allclose(ends[0], ends[1], rtol=0, atol=2e-6)
-    for ours, theirs in zip(*states, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("together", [1, 2])
