@@ -115,8 +115,12 @@ def report(
     stages: Sequence[tuple[str, int]],
     database: str,
     variant: str,
+    notes: Sequence[str] = (),
 ) -> str:
-    """Everything that `--dry-run` prints. Takes steps with `fesr`, which is changed by them."""
+    """Everything that `--dry-run` prints, what is odd about the data (`notes`) among it.
+
+    Takes steps with `fesr`, which is changed by them.
+    """
     config = fesr.config
     timings = measure(fesr, fold.train, stages)
     parts = [
@@ -124,7 +128,7 @@ def report(
         _settings(config, configs.origins(config, database, variant)),
         "\nData, pictures of each class",
         _table([("class", *PARTS), *count_rows(fold)]),
-        *_remarks(fold, config),
+        *(f"note: {note}" for note in notes),
         "\nParameters",
         _table(
             [
@@ -173,26 +177,6 @@ def _extras(fesr: FESR, fold: Fold, timings: Sequence[Timing]) -> list[str]:
         lines.append(
             f"validation: {once:.2f} s for {len(fold.valid)} pictures, measured, {times} times: "
             f"{clock_time(once * times)}"
-        )
-    return lines
-
-
-def _remarks(fold: Fold, config: Config) -> list[str]:
-    """What somebody should know before a night is spent on these data."""
-    lines = []
-    counts = np.bincount(fold.train.labels, minlength=len(fold.classes))
-    for name, count in zip(fold.classes, counts, strict=True):
-        if count == 1:
-            lines.append(
-                f"note: {name} has one training picture: no other picture of its class exists, so "
-                "it is its own x^{p,r} and L_dist_r is 0 for it"
-            )
-        elif not count:
-            lines.append(f"note: {name} has no training picture: R cannot learn it")
-    if config.trains_recognizer and not len(fold.valid):
-        lines.append(
-            "note: there is no validation part: no accuracy while training, and the panel shows "
-            "test people"
         )
     return lines
 

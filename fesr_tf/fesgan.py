@@ -6,9 +6,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf import losses, replicas, signals
+from fesr_tf.batch import Batch, unpack
 from fesr_tf.codes import Draws, draw, expression_code
 from fesr_tf.config import Config
-from fesr_tf.frozen import FrozenPasses, Known
+from fesr_tf.frozen import FrozenPasses
 from fesr_tf.networks.code_critic import CodeCritic
 from fesr_tf.networks.decoder import Decoder
 from fesr_tf.networks.encoder import Encoder
@@ -17,14 +18,6 @@ from fesr_tf.networks.image_critic import ImageCritic
 from fesr_tf.optimizers import adam
 
 Scalars = dict[str, tf.Tensor]
-Batch = tuple[tf.Tensor, ...]
-"""(image, positive, label) of `fesr_tf.data`, and what is known of them beforehand, if anything."""
-
-
-def unpack(batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Known]:
-    """The members of a batch; nothing is known of one that has three."""
-    image, positive, label, *known = batch
-    return image, positive, label, known[0] if known else {}
 
 
 def minimise(
@@ -113,7 +106,7 @@ class FESGAN(keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 while t < P_pre. Returns every loss by name."""
-        image, _, label, known = unpack(batch)
+        image, _, label, known = unpack(batch, self.config)
         draws = self.draw(label)
         with tf.GradientTape() as tape:
             face_code = self.encode(image)  # line 3

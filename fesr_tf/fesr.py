@@ -6,9 +6,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf import losses, replicas, signals
+from fesr_tf.batch import Batch, unpack
 from fesr_tf.codes import Draws, expression_code
 from fesr_tf.config import Config
-from fesr_tf.fesgan import FESGAN, Batch, Scalars, minimise, running, unpack
+from fesr_tf.fesgan import FESGAN, Scalars, minimise, running
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.recognizer import Recognizer
 from fesr_tf.optimizers import adam
@@ -50,7 +51,7 @@ class FESR(keras.Model):
         """One iteration of Algorithm 1 from t = P_pre on. Returns every loss by name."""
         if self.config.synthetic == "none":
             return self.real_only_step(batch)
-        image, positive, label, known = unpack(batch)
+        image, positive, label, known = unpack(batch, self.config)
         gan, config, frozen = self.fesgan, self.config, self.fesgan.frozen
         draws = gan.draw(label)
         # The frozen trunk sees each picture once: F_id and R share its maps.
@@ -163,7 +164,7 @@ class FESR(keras.Model):
 
     def real_only_step(self, batch: Batch) -> Scalars:
         """BASELINE: L_cls,R^r (eq. 20) moves R."""
-        image, _, label, known = unpack(batch)
+        image, _, label, known = unpack(batch, self.config)
         draws = self.fesgan.draw(label)
         trunk = known["map"] if known else self.fesgan.frozen.trunk(image)
         with tf.GradientTape() as tape:

@@ -120,8 +120,10 @@ def main(argv: list[str] | None = None) -> int:
     trainable.refuse(fold, settings, source)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
+    notes = trainable.notes(fold, settings, source)
     if arguments.dry_run:
-        print(dry_run.report(model, fold, stages(settings), arguments.db, arguments.variant))
+        names = arguments.db, arguments.variant
+        print(dry_run.report(model, fold, stages(settings), *names, notes))
         return 0
     with runs.alone(folder):
         runs.start(folder, settings, info)
@@ -131,7 +133,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{len(fold.classes)} classes; run in {folder}",
             flush=True,
         )
-        for note in trainable.notes(fold, settings, source):
+        for note in notes:
             print(f"note: {note}", file=sys.stderr, flush=True)
         began = time.monotonic()
         finished = train(model, fold, folder)

@@ -48,7 +48,8 @@ def notes(fold: Fold, config: Config, source: Path) -> list[str]:
         )
     if not len(fold.valid) and config.trains_recognizer:
         said.append(
-            "no validation part: nothing chooses a best checkpoint, so the last one stands for it"
+            "no validation part: no accuracy while training, the panel shows test people, and the "
+            "last checkpoint stands for the best"
         )
     if config.channels == 1 and coloured:
         said.append(f"{coloured} faces are in colour and channels=1: they are used in gray")

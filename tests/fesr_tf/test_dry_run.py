@@ -6,11 +6,9 @@ import contextlib
 import io
 import re
 
-import numpy as np
 import pytest
 
 from fesr_tf import config, data, dry_run, fesr
-from fesr_tf.data import Faces, Fold
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.train import main, stages
 
@@ -89,20 +87,6 @@ def test_the_whole_time_is_the_first_step_and_the_rest_at_the_median():
     timing = dry_run.Timing("FESR", 101, 12.0, [0.5, 0.4, 9.0, 0.5, 0.6])
     assert timing.seconds_per_step == 0.5
     assert timing.whole == pytest.approx(12 + 100 * 0.5)
-
-
-def faces(labels: list[int]) -> Faces:
-    names = np.array([str(i) for i in range(len(labels))])
-    images = np.zeros((len(labels), 32, 32, 1), np.uint8)
-    return Faces(images, np.array(labels, np.int32), names, names, np.ones(len(labels), np.float32))
-
-
-def test_a_class_with_one_picture_or_none_is_pointed_out():
-    fold = Fold(faces([0, 0, 1]), faces([0]), faces([0]), ("anger", "fear", "joy"), "")
-    notes = dry_run._remarks(fold, config.resolve("demo"))
-    assert len(notes) == 2
-    assert notes[0].startswith("note: fear has one training picture") and "x^{p,r}" in notes[0]
-    assert notes[1].startswith("note: joy has no training picture")
 
 
 def test_a_variant_without_second_stage_or_generator_is_measured(demo_data):

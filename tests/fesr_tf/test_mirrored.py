@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fesr_tf import runs
+from fesr_tf.train import main
+
 SCRIPT = Path(__file__).with_name("mirrored_steps.py")
 
 
@@ -41,3 +44,15 @@ def test_two_devices_give_the_single_devices_weights(tmp_path):
     assert largest > 0
     for value, other in zip(moved, moved_by_two, strict=True):
         assert np.abs(value - other).max() <= 1e-3 * np.abs(value).max() + 1e-6 * largest
+
+
+def test_the_command_trains_saves_and_opens_a_mirrored_run(
+    demo_data, tiny_settings, opened_run, tmp_path
+):
+    """Without a GPU the strategy has one device: the run ends as the one without it."""
+    words = ["--db", "demo", "--data", str(demo_data), "--runs", str(tmp_path), *tiny_settings]
+    assert main([*words, "mirrored=true"]) == 0
+    mirrored = runs.open_run(tmp_path / "demo/FESR_JL/fold-00")
+    assert mirrored.step == opened_run.step == 4
+    for ours, single in zip(mirrored.fesr.weights, opened_run.fesr.weights, strict=True):
+        np.testing.assert_allclose(ours, single, rtol=1e-5, atol=1e-6)

@@ -43,9 +43,12 @@ def test_a_class_with_one_image_is_said_at_the_start(demo_images, tmp_path, caps
     assert lines == [
         "note: a single training image of fear: it has no other of its class, so it stands for its "
         "own positive and adds only the noise of dropout to L_dist^r",
-        "note: no validation part: nothing chooses a best checkpoint, so the last one stands for "
-        "it",
+        "note: no validation part: no accuracy while training, the panel shows test people, and "
+        "the last checkpoint stands for the best",
     ]
+    dry = ["--db", "images", "--data", str(data), *COLOUR, *short, "--dry-run"]
+    assert main(dry) == 0
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(1, "in colour and channels=1"), (3, None)])
