@@ -13,9 +13,9 @@ RUN/pictures/nearest.png. docs/synthesis.md is the protocol. The file holds
     networks     face network -> {in_loss, embedding_size,
                  verification: None or {threshold: {value, pairs, people, rate_on_them},
                      drawn, real: each {rate, auc, eer, same_accepted, different_refused}},
-                 memorisation: {threshold, new, unseen_people, known_people,
-                     nearest_people: {people, of, largest, largest_share},
-                     distances: name -> {n, mean, points: at 5, 25, 50, 75, 95 %}},
+                 memorisation: {real, redrawn: each {threshold, new, unseen_people, known_people,
+                         distances: name -> {n, mean, points: at 5, 25, 50, 75, 95 %}},
+                     nearest_people: {people, of, largest, largest_share}},
                  diversity: {mean_distance, intra_class_variance: each {new, train, test}},
                  kid: {scale, new_train, new_test, train_test, halves_of_train},
                  nearest: {keys, distance}: of each new identity the nearest training picture}
@@ -38,7 +38,8 @@ from fesr_tf import pictures, runs
 from fesr_tf.data import Fold
 from fesr_tf.evaluate import load_data, require_recognizer
 from fesr_tf.networks.face_networks import FETCHED, load_face_network
-from fesr_tf.synthesis.measuring import Judge, Network, measure, nearest_sheet
+from fesr_tf.synthesis.by_network import Network
+from fesr_tf.synthesis.measuring import Judge, measure
 from fesr_tf.synthesis.protocols import PROTOCOLS
 from fesr_tf.synthesis.table import table
 from pipelines import manifest as manifests
@@ -157,11 +158,9 @@ def measure_run(
     require_people(run, fold)
     judges = [open_judge(each, run, folder) for each in judge_folders]
     networks = judging_networks(run)
-    found, drawn = measure(run, fold, folder, networks, judges, count, seed)
+    found, sheet = measure(run, fold, folder, networks, judges, count, seed)
     independent = manifests.load(folder).subject_independent
-    info, by = run.info, networks[-1]
-    title = f"Nearest by {by.name}: {info.variant} on {info.database}, fold {info.fold}"
-    sheet = nearest_sheet(by, fold, drawn, title)
+    info = run.info
     return {
         "database": info.database,
         "variant": info.variant,

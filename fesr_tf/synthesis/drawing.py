@@ -5,19 +5,44 @@ Drawn faces go through uint8 before anything is measured: a PNG file holds nothi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
 from fesr_tf.callbacks import predict_logits
 from fesr_tf.codes import expression_code
-from fesr_tf.data import Faces
+from fesr_tf.data import Faces, Fold
 from fesr_tf.fesgan import FESGAN
 from fesr_tf.fesr import FESR
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.preprocessing import from_model, to_float
+from fesr_tf.synthesis import pairs
 from fesr_tf.synthesize import every_expression
 
 BATCH = 32
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the generator draws: `translated` uint8 (N,K,S,S,c) of the N test pictures,
+    `redrawn` uint8 (P,S,S,c) of the training peaks (x_rec), `new` uint8 (M,S,S,c) of as many z,
+    with the classes `new_labels` int (M,)."""
+
+    translated: np.ndarray
+    redrawn: np.ndarray
+    new: np.ndarray
+    new_labels: np.ndarray
+
+
+def draw(fesgan: FESGAN, fold: Fold, count: int, seed: int) -> Drawn:
+    """Everything that is drawn of a run, once: from the fold's pictures and from `count` z."""
+    peaks = fold.train.of(pairs.peaks(fold.train))
+    return Drawn(
+        translations(fesgan, fold.test.images),
+        reconstructions(fesgan, peaks.images, peaks.labels),
+        *new_identities(fesgan, count, seed),
+    )
 
 
 def translations(fesgan: FESGAN, images: np.ndarray) -> np.ndarray:
@@ -27,6 +52,16 @@ def translations(fesgan: FESGAN, images: np.ndarray) -> np.ndarray:
         every_expression(fesgan, fesgan.encode(to_float(images[begin : begin + BATCH])))
         for begin in range(0, len(images), BATCH)
     ]
+    return np.concatenate(parts)
+
+
+def reconstructions(fesgan: FESGAN, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """uint8 (N,S,S,c) and their classes -> x_rec (eq. 11, v = 1), as uint8 (N,S,S,c)."""
+    parts = []
+    for begin in range(0, len(images), BATCH):
+        some = slice(begin, begin + BATCH)
+        expression = expression_code(tf.constant(labels[some]), 1.0, fesgan.num_classes)
+        parts.append(from_model(fesgan.decode(fesgan.encode(to_float(images[some])), expression)))
     return np.concatenate(parts)
 
 

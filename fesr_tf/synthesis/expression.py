@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fesr_tf import metrics
-from fesr_tf.synthesis.figures import cluster_interval, figure
+from fesr_tf.synthesis.figures import figure, share_interval
 
 
 def accuracy(
@@ -27,10 +27,8 @@ def accuracy(
     counted = metrics.summary(labels, predictions, tuple(classes))
     right = np.asarray(labels) == np.asarray(predictions)
     people = len(np.unique(groups))
-    if people == len(labels):
-        interval = counted["interval"]
-    else:
-        interval = cluster_interval(lambda rows: right[rows].mean(), groups, seed)
+    alone = people == len(labels)
+    interval = counted["interval"] if alone else share_interval(right, groups, seed)
     return figure(
         counted["accuracy"],
         len(labels),

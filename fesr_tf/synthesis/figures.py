@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fesr_tf.metrics import wilson_interval
+
 Statistic = Callable[..., float]
 
 ROUNDS = 1000
@@ -57,6 +59,20 @@ def cluster_interval(
         values.append(statistic(np.concatenate([members[k] for k in chosen])))
     values = np.array(values)[np.isfinite(values)]
     return np.percentile(values, LEVELS).tolist() if len(values) else None
+
+
+def share_interval(right: np.ndarray, groups: np.ndarray, seed: int) -> list[float] | None:
+    """`cluster_interval` of the share of bool (N,) that is true.
+
+    Where all or none is, the bootstrap has no width; then Wilson's interval for as many answers as
+    there are people.
+    """
+    people = len(np.unique(groups))
+    if not len(right):
+        return None
+    if right.all() or not right.any():
+        return list(wilson_interval(people * int(right[0]), people))
+    return cluster_interval(lambda rows: right[rows].mean(), groups, seed)
 
 
 def half_sample_interval(

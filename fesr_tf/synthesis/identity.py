@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from fesr_tf.synthesis.figures import cluster_interval, figure
+from fesr_tf.synthesis.figures import cluster_interval, figure, share_interval
 
 
 def unit(embeddings: np.ndarray) -> np.ndarray:
@@ -88,35 +88,33 @@ def verify(
     """The figures `rate`, `auc` and `eer`, and the shares of pairs of one person accepted and of
     two people refused. `people` (P,) names the person of each pair's real picture."""
 
+    right, persons = (scores >= threshold) == same, len(np.unique(people))
+
     def interval(statistic) -> list[float] | None:
         return cluster_interval(lambda rows: statistic(scores[rows], same[rows]), people, seed)
 
-    def at_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-        return rate(scores, same, threshold)
-
-    count, persons = len(scores), len(np.unique(people))
-    found = {
-        name: figure(
-            statistic(scores, same),
-            count,
-            "pairs",
-            f"verification_{name}",
-            interval(statistic),
-            people=persons,
-        )
-        for name, statistic in (("rate", at_threshold), ("auc", auc), ("eer", eer))
-    }
-    for name, kind in (("same_accepted", same), ("different_refused", ~same)):
-        found[name] = figure(
+    def share(kind: np.ndarray) -> dict:
+        return figure(
             rate(scores[kind], same[kind], threshold),
             int(kind.sum()),
             "pairs",
             "verification_rate",
-            cluster_interval(
-                lambda rows, k=kind: rate(scores[k][rows], same[k][rows], threshold),
-                people[kind],
-                seed,
-            ),
+            share_interval(right[kind], people[kind], seed),
+            people=persons,
+        )
+
+    found = {
+        "rate": share(np.ones_like(same)),
+        "same_accepted": share(same),
+        "different_refused": share(~same),
+    }
+    for name, statistic in (("auc", auc), ("eer", eer)):
+        found[name] = figure(
+            statistic(scores, same),
+            len(scores),
+            "pairs",
+            f"verification_{name}",
+            interval(statistic),
             people=persons,
         )
     return found

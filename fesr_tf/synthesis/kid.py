@@ -1,7 +1,8 @@
 """KID: the squared maximum mean discrepancy of two sets of features (Binkowski et al., 2018).
 
-Their kernel and their unbiased estimator, on a face network's embeddings: Inception's weights
-are in no package registry, so these figures cannot stand beside published KIDs.
+Their kernel and their unbiased estimator, within a sample over pairs of different people, on a face
+network's embeddings. Inception's weights are in no package registry: these figures cannot stand
+beside published KIDs.
 """
 
 from __future__ import annotations
@@ -18,19 +19,24 @@ def kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first @ second.T / first.shape[1] + 1) ** 3
 
 
-def mmd2_of_kernels(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
-    """The unbiased estimate from kernel matrices (M,M), (N,N), (M,N): no row with itself, so that
-    it is 0 on average for equal distributions, and below 0 as often. nan for a sample of one."""
-    m, n = xy.shape
-    if m < 2 or n < 2:
+def mmd2_of_kernels(
+    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, apart: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """The unbiased estimate from kernel matrices (M,M), (N,N), (M,N): 0 on average for equal
+    distributions, and below 0 as often as above.
+
+    `apart`, bool (M,M) and (N,N), marks the pairs within a sample that are independent: no picture
+    with itself, and no two of one person, whose likeness would pass for a difference between the
+    samples. nan where a sample has no such pair.
+    """
+    if not apart[0].any() or not apart[1].any():
         return float("nan")
-    within = (xx.sum() - np.trace(xx)) / (m * (m - 1)) + (yy.sum() - np.trace(yy)) / (n * (n - 1))
-    return float(within - 2 * xy.mean())
+    return float(xx[apart[0]].mean() + yy[apart[1]].mean() - 2 * xy.mean())
 
 
-def mmd2(first: np.ndarray, second: np.ndarray) -> float:
-    """The unbiased estimate of MMD² between float (M,d) and (N,d)."""
-    return mmd2_of_kernels(kernel(first, first), kernel(second, second), kernel(first, second))
+def mmd2(first: Sample, second: Sample) -> float:
+    """The unbiased estimate of MMD² between two samples."""
+    return mmd2_of_kernels(*_matrices(first, second))
 
 
 @dataclass(frozen=True)
@@ -43,22 +49,21 @@ class Sample:
     def scaled(self, scale: float) -> Sample:
         return Sample(np.asarray(self.features, np.float64) / scale, self.groups)
 
+    def of(self, rows: np.ndarray) -> Sample:
+        return Sample(self.features[rows], self.groups[rows])
+
 
 def kid(first: Sample, second: Sample, seed: int) -> dict:
     """The figure of two samples, with an interval by half-samples of groups."""
-    xx, yy, xy = (
-        kernel(first.features, first.features),
-        kernel(second.features, second.features),
-        kernel(first.features, second.features),
-    )
+    xx, yy, xy, (one, two) = _matrices(first, second)
 
     def on(rows: np.ndarray, columns: np.ndarray) -> float:
-        return mmd2_of_kernels(
-            xx[np.ix_(rows, rows)], yy[np.ix_(columns, columns)], xy[np.ix_(rows, columns)]
-        )
+        within, beside = np.ix_(rows, rows), np.ix_(columns, columns)
+        apart = one[within], two[beside]
+        return mmd2_of_kernels(xx[within], yy[beside], xy[np.ix_(rows, columns)], apart)
 
     return figure(
-        mmd2_of_kernels(xx, yy, xy),
+        mmd2_of_kernels(xx, yy, xy, (one, two)),
         len(first.features) + len(second.features),
         "pictures",
         "kid",
@@ -76,7 +81,7 @@ def floor(sample: Sample, seed: int, rounds: int = 200) -> dict:
     values = []
     for _ in range(rounds if len(names) >= 4 else 0):
         half = np.isin(sample.groups, random.permutation(names)[: len(names) // 2])
-        values.append(mmd2(sample.features[half], sample.features[~half]))
+        values.append(mmd2(sample.of(half), sample.of(~half)))
     values = np.array(values)[np.isfinite(values)]
     return figure(
         values.mean() if len(values) else None,
@@ -104,3 +109,13 @@ def kids(new: Sample, train: Sample, test: Sample, seed: int) -> dict:
         "train_test": kid(train, test, seed),
         "halves_of_train": floor(train, seed),
     }
+
+
+def _matrices(first: Sample, second: Sample) -> tuple:
+    """What `mmd2_of_kernels` takes."""
+    return (
+        kernel(first.features, first.features),
+        kernel(second.features, second.features),
+        kernel(first.features, second.features),
+        tuple(each.groups[:, None] != each.groups for each in (first, second)),
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fesr_tf.metrics import wilson_interval
-from fesr_tf.synthesis.figures import cluster_interval, figure, half_sample_interval
+from fesr_tf.synthesis.figures import figure, half_sample_interval, share_interval
 from fesr_tf.synthesis.identity import unit
 
 QUANTILE = 0.05
@@ -52,13 +52,13 @@ def nearest(distance: np.ndarray, allowed: np.ndarray | None = None) -> Nearest:
     return Nearest(np.where(none, -1, row), np.where(none, np.nan, found))
 
 
-def real_nearest(people: People) -> tuple[Nearest, Nearest]:
-    """For each real picture the nearest one of another person, and the nearest one of the same
-    person with another expression."""
-    distance = distances(people.embeddings, people.embeddings)
-    one = people.subjects[:, None] == people.subjects
-    other_expression = people.labels[:, None] != people.labels
-    return nearest(distance, ~one), nearest(distance, one & other_expression)
+def nearest_by_person(known: People, train: People) -> tuple[Nearest, Nearest]:
+    """For each picture of a training person the nearest training picture of another person, and
+    the nearest one of its own person with another expression."""
+    distance = distances(known.embeddings, train.embeddings)
+    own = known.subjects[:, None] == train.subjects
+    other_expression = known.labels[:, None] != train.labels
+    return nearest(distance, ~own), nearest(distance, own & other_expression)
 
 
 def spread(values: np.ndarray) -> dict:
@@ -68,60 +68,76 @@ def spread(values: np.ndarray) -> dict:
     return {"n": len(kept), "mean": float(kept.mean()) if len(kept) else None, "points": points}
 
 
-def memorisation(new: People, train: People, test: People, seed: int) -> dict:
-    """Which share of drawn faces is somebody whom the generator learnt from.
+def known_share(new: Nearest, known: People, unseen: People, train: People, seed: int) -> dict:
+    """Which share of drawn faces shows somebody whom the generator learnt from.
 
     A face counts as known where its nearest training picture is nearer than all but `QUANTILE` of
-    the training people's pictures are to their nearest picture of another person. Beside the share
-    of drawn faces: that of unseen real people (the false alarms), and that of training pictures
-    by their own person's other expressions (what the measure finds of people who are known).
-    `nearest_row` lists each drawn face's nearest training picture.
+    the pictures `known`, of training people, are to the nearest training picture of another person.
+    Beside the share of drawn faces (`new`): that of pictures of unseen people (the false alarms),
+    and that of the pictures `known` by their own person's other expressions (what the measure finds
+    of known people).
     """
-    other, own = real_nearest(train)
+    other, own = nearest_by_person(known, train)
     threshold = float(np.nanquantile(other.distance, QUANTILE))
-    of_new = nearest(distances(new.embeddings, train.embeddings))
-    of_test = nearest(distances(test.embeddings, train.embeddings))
-    known = of_new.distance < threshold
-    own_known = own.distance[np.isfinite(own.distance)] < threshold
-    own_people = train.subjects[np.isfinite(own.distance)]
-    test_known = of_test.distance < threshold
 
-    def share(known: np.ndarray, people: np.ndarray) -> dict:
+    def share(distance: np.ndarray, people: np.ndarray, unit: str) -> dict:
+        kept = np.isfinite(distance)
+        below, groups = distance[kept] < threshold, people[kept]
+        alone = len(np.unique(groups)) == len(groups)
         return figure(
-            known.mean() if len(known) else None,
-            len(known),
-            "pictures",
+            below.mean() if len(below) else None,
+            len(below),
+            unit,
             "memorisation",
-            cluster_interval(lambda rows: known[rows].mean(), people, seed),
-            people=len(np.unique(people)),
+            wilson_interval(int(below.sum()), len(below))
+            if alone
+            else share_interval(below, groups, seed),
+            people=len(np.unique(groups)),
         )
 
-    names, counts = np.unique(train.subjects[of_new.row], return_counts=True)
+    of_unseen = nearest(distances(unseen.embeddings, train.embeddings))
     return {
         "threshold": threshold,
-        "new": figure(
-            known.mean(),
-            len(known),
-            "drawn identities",
-            "memorisation",
-            wilson_interval(int(known.sum()), len(known)),
-        ),
-        "unseen_people": share(test_known, test.subjects),
-        "known_people": share(own_known, own_people),
+        "new": share(new.distance, np.arange(len(new.distance)), "drawn identities"),
+        "unseen_people": share(of_unseen.distance, unseen.subjects, "pictures"),
+        "known_people": share(own.distance, known.subjects, "pictures"),
+        "distances": {
+            "new": spread(new.distance),
+            "unseen_people": spread(of_unseen.distance),
+            "known_to_others": spread(other.distance),
+            "known_to_themselves": spread(own.distance),
+        },
+    }
+
+
+def memorisation(
+    new: People,
+    train: People,
+    test: People,
+    redrawn_train: People,
+    redrawn_test: People,
+    seed: int,
+) -> dict:
+    """`known_share` of new identities, by two thresholds.
+
+    `real` takes it from the real training pictures. What a generator draws may be far from every
+    photograph for its blur alone; `redrawn` therefore takes it from training pictures that the
+    generator reconstructed (x_rec, eq. 11), which are as blurred. `nearest_row` lists each drawn
+    face's nearest training picture; `nearest_people` how many training people are among them.
+    """
+    found = nearest(distances(new.embeddings, train.embeddings))
+    names, counts = np.unique(train.subjects[found.row], return_counts=True)
+    return {
+        "real": known_share(found, train, test, train, seed),
+        "redrawn": known_share(found, redrawn_train, redrawn_test, train, seed),
         "nearest_people": {
             "people": len(names),
             "of": len(np.unique(train.subjects)),
             "largest_share": float(counts.max() / counts.sum()),
             "largest": str(names[counts.argmax()]),
         },
-        "distances": {
-            "new_to_train": spread(of_new.distance),
-            "test_to_train": spread(of_test.distance),
-            "train_to_other_person": spread(other.distance),
-            "train_to_same_person": spread(own.distance),
-        },
-        "nearest_row": of_new.row.tolist(),
-        "nearest_distance": [round(float(d), 6) for d in of_new.distance],
+        "nearest_row": found.row.tolist(),
+        "nearest_distance": [round(float(d), 6) for d in found.distance],
     }
 
 

@@ -13,10 +13,12 @@ PROTOCOLS = {
     "expression_accuracy": "share of faces in which a BASELINE recogniser sees the expression that "
     "was asked for, intensity 1",
     "memorisation": "share of faces nearer to a training picture than 95 % of training pictures "
-    "are to their nearest picture of another person, cosine distance",
+    "(real, or redrawn by the generator) are to the nearest picture of another person, cosine "
+    "distance",
     "diversity": "mean cosine distance of two pictures of different people",
     "intra_class_variance": "variance of embeddings of length 1 within a class, mean over classes",
-    "kid": "unbiased MMD² with the kernel (x.y/d + 1)³ on the face network's embeddings over the "
+    "kid": "unbiased MMD², within a sample over pairs of different people, with the kernel "
+    "(x.y/d + 1)³ on the face network's embeddings over the "
     "root mean square of the training people's; a small sample, not comparable with published KIDs",
     "kid_floor": "the same between two halves of the training people: mean and 95 % of divisions",
 }

@@ -53,13 +53,19 @@ def _networks(result: dict) -> Iterator[str]:
                 f"AUC {number(of['auc'], '.3f')}, EER {number(of['eer'], '.1%')}; "
                 f"{of['rate']['n']} pairs, {of['rate']['people']} people"
             )
-        memorised = found["memorisation"]
-        for key, about in (
-            ("new", "new identities that are a training person"),
-            ("unseen_people", "  the same of unseen real people"),
-            ("known_people", "  the same of the training people themselves"),
-        ):
-            yield f"  {about:<46} {number(memorised[key], '.1%')}; {memorised[key]['n']}"
+        for way, beside in (("real", ""), ("redrawn", ", among redrawn faces")):
+            memorised = found["memorisation"][way]
+            for key, about in (
+                ("new", f"new identities that are a training person{beside}"),
+                ("unseen_people", "  the same of unseen people"),
+                ("known_people", "  the same of the training people themselves"),
+            ):
+                yield f"  {about:<63} {number(memorised[key], '.1%')}; {memorised[key]['n']}"
+        near = found["memorisation"]["nearest_people"]
+        yield (
+            f"  nearest to some new identity: {near['people']} of {near['of']} training people; "
+            f"{near['largest']} to {near['largest_share']:.0%} of them"
+        )
         for key, about in (
             ("mean_distance", "distance between people"),
             ("intra_class_variance", "variance within a class"),
