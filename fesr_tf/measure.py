@@ -119,10 +119,10 @@ def judging_networks(run: runs.Run) -> list[Network]:
 def notes(run: runs.Run, found: dict, independent: bool) -> list[str]:
     """What a reader must know beside the figures."""
     said = []
-    if run.step < run.config.max_iterations and run.checkpoint == runs.LAST:
-        said.append(
-            f"the run is unfinished, at iteration {run.step} of {run.config.max_iterations}"
-        )
+    config = run.config
+    last = config.pretrain_iterations if config.stop_after_pretraining else config.max_iterations
+    if run.step < last and run.checkpoint == runs.LAST:
+        said.append(f"the run is unfinished, at iteration {run.step} of {last}")
     if absent := found["fidelity"]["classes_without_pairs"]:
         said.append(f"no pair of one person ends in {', '.join(absent)}: not in PSNR and SSIM")
     if lacking := found["fidelity"]["pictures_without_target"]:

@@ -113,17 +113,19 @@ def nearest_sheet(
     embedded: Embedded, fold: Fold, drawn: Drawn, title: str, rows: int = 5, columns: int = 3
 ) -> np.ndarray:
     """Drawn faces beside the nearest picture of each of the `columns` nearest training people:
-    uint8 (H,W,3). The `rows` nearest of all, then `rows` from the nearest to the farthest."""
+    uint8 (H,W,3). The `rows` nearest of all, then `rows` spread to the farthest."""
     train, count = fold.train, len(drawn.new)
     distance = novelty.distances(embedded.new, embedded.train)
     order = distance.min(1).argsort(kind="stable")
-    ranks = [*range(min(rows, count)), *np.linspace(0, count - 1, rows).round().astype(int)]
+    first = min(rows, count)
+    rest = np.linspace(first - 1, count - 1, rows + 1)[1:].round().astype(int)
+    ranks = sorted({*range(first), *rest.tolist()})
     sheet, labels = [], []
     for rank in ranks:
         i = order[rank]
         near = distance[i].argsort(kind="stable")
-        _, first = np.unique(train.subjects[near], return_index=True)
-        beside = near[np.sort(first)[:columns]]
+        _, places = np.unique(train.subjects[near], return_index=True)
+        beside = near[np.sort(places)[:columns]]
         sheet.append([drawn.new[i], *train.images[beside], *[None] * (columns - len(beside))])
         labels.append(
             f"{fold.classes[drawn.new_labels[i]]}, nearest {rank + 1} of {count}: "

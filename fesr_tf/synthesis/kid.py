@@ -23,7 +23,7 @@ def mmd2_of_kernels(
     xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, apart: tuple[np.ndarray, np.ndarray]
 ) -> float:
     """The unbiased estimate from kernel matrices (M,M), (N,N), (M,N): 0 on average for equal
-    distributions, and below 0 as often as above.
+    distributions, and so often below 0.
 
     `apart`, bool (M,M) and (N,N), marks the pairs within a sample that are independent: no picture
     with itself, and no two of one person, whose likeness would pass for a difference between the

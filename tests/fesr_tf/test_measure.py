@@ -226,3 +226,6 @@ def test_the_page_explains_every_protocol():
 def test_an_unfinished_run_says_so(opened_run, measured_run):
     longer = replace(opened_run, config=replace(opened_run.config, max_iterations=9))
     assert "at iteration 4 of 9" in measure.notes(longer, measured_run, True)[0]
+    alone = replace(longer.config, stop_after_pretraining=True, pretrain_iterations=4)
+    ended = replace(longer, config=alone)
+    assert not any("unfinished" in note for note in measure.notes(ended, measured_run, True))
