@@ -55,6 +55,8 @@ setup(
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
         "pillow>=10.1",
+        # PSNR and SSIM as the field computes them.
+        "scikit-image>=0.22",
         # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.
         "imageio-ffmpeg>=0.5",
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
