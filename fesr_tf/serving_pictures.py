@@ -32,8 +32,8 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 def read(image_bytes: tf.Tensor, size: int, channels: int) -> tf.Tensor:
     """PNG or JPEG files, string (B,) -> float32 [-1,1] (B,size,size,channels).
 
-    Fails with InvalidArgument where a picture cannot be read, is refused by its header, or where
-    there are more than `MAX_BATCH`; the message names the pictures by their place, from 0.
+    Fails with InvalidArgument where a picture cannot be read or is refused by its header, and the
+    message names it by its place, from 0; so it does for no pictures or more than `MAX_BATCH`.
     """
     shape = (size, size, channels)
     with tf.control_dependencies([refuse_batch(image_bytes)]):
@@ -48,10 +48,10 @@ def read(image_bytes: tf.Tensor, size: int, channels: int) -> tf.Tensor:
 
 
 def refuse_batch(rows: tf.Tensor) -> tf.Operation:
-    """Fails where a request has more than `MAX_BATCH` rows."""
+    """Fails where a request has no rows, which convolutions cannot take, or over `MAX_BATCH`."""
     count = tf.shape(rows)[0]
-    message = f"more than {MAX_BATCH} rows in one request; send fewer at a time"
-    return tf.debugging.Assert(count <= MAX_BATCH, [message])
+    said = [f"a request has 1 to {MAX_BATCH} rows, not ", tf.strings.as_string(count)]
+    return tf.debugging.Assert((count >= 1) & (count <= MAX_BATCH), [tf.strings.join(said)])
 
 
 def refuse(faults: tf.Tensor, noun: str) -> tf.Operation:
