@@ -182,7 +182,7 @@ def peak_mb(pid: int) -> float:
 
 
 def fuzz(folder: Path, count: int) -> tuple[dict[str, Counter], float, float]:
-    """Outcomes by kind, and the peak memory in MB: of whole pictures, and after `count` bad ones."""
+    """Outcomes by kind, and peak memory in MB: of whole pictures, and with `count` bad ones."""
     names = image_signatures(folder)
     outcomes = {kind.__name__: Counter() for kind in KINDS}
     session = CppSession(folder)

@@ -19,7 +19,7 @@ from fesr_tf.codes import expression_code
 from fesr_tf.cpp_session import CppSession, Refused, meta_graph
 from fesr_tf.preprocessing import from_model
 from fesr_tf.serving_pictures import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
-from fesr_tf.serving_requests import eager, example, inputs_of, picture
+from fesr_tf.serving_requests import difference, eager, example, inputs_of, picture
 
 SIGNATURES = {
     "serving_default",
@@ -229,3 +229,20 @@ def test_from_model_and_the_served_png_agree(session, opened_run):
     code = expression_code(tf.constant([0]), 1.0, len(opened_run.info.classes))
     drawn = from_model(opened_run.fesr.fesgan.decode(tf.constant(z), code)).astype(int)
     np.testing.assert_allclose(served, drawn[..., 0], atol=1)
+
+
+def test_the_difference_of_answers_is_seen():
+    floats = {"probabilities": np.array([[0.25, 0.75]], np.float32)}
+    moved = {"probabilities": np.array([[0.25, 0.751]], np.float32)}
+    assert difference(floats, floats) == 0
+    assert difference(floats, moved) == pytest.approx(1e-3, rel=1e-3)
+    assert difference({"label": np.array([b"a"], object)}, {"label": np.array([b"b"], object)}) > 1
+    assert difference(floats, {}) > 1
+    drawn = np.full((1, 8, 8, 1), 0.5, np.float32)  # 191.25 of 255
+    for level, off in ((191, 0.0), (192, 0.25), (181, 9.75)):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((8, 8), level, np.uint8)).save(buffer, "PNG")
+        found = difference(
+            {"image_bytes": np.array([buffer.getvalue()], object)}, {"image_bytes": drawn}
+        )
+        assert found == pytest.approx(off / 127.5)
