@@ -27,6 +27,10 @@ setup(
             "share/fesr_tf/configs/variants",
             [str(path) for path in Path("configs/variants").glob("*.yaml")],
         ),
+        (
+            "share/fesr_tf/configs/serving",
+            [str(path) for path in Path("configs/serving").iterdir()],
+        ),
     ],
     install_requires=[
         f"tensorflow==2.15.1; {PYTHON_311}",
@@ -68,6 +72,11 @@ setup(
         "gpu": [
             f"tensorflow[and-cuda]==2.15.1; {PYTHON_311}",
             f"tensorflow[and-cuda]>=2.20,<2.22; {PYTHON_312}",
+        ],
+        # TensorFlow Serving's own messages, which tests hold what an export writes to.
+        "serving": [
+            f"tensorflow-serving-api==2.15.1; {PYTHON_311}",
+            f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
         ],
         # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
         "bench": ["scikit-learn", "torch>=2.2"],

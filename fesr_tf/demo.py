@@ -126,9 +126,10 @@ def stages(plan: Plan) -> list[Stage]:
             0.3,
         ),
         Stage(
-            f"exports {JOINT}'s recogniser as a SavedModel",
-            [["-m", "fesr_tf.export", joint, "--output", str(plan.model)]],
-            0.4,
+            f"exports {JOINT}'s networks as a SavedModel, and proves it in the server's loader",
+            [["-m", "fesr_tf.export", "--run", joint, "--name", plan.model.name,
+              "--models", str(plan.model.parent)]],
+            0.6,
             done=plan.exported,
         ),
         Stage(

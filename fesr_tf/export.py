@@ -1,24 +1,28 @@
-"""`python -m fesr_tf.export RUN --output saved_models/NAME`: the recogniser as a SavedModel."""
+"""`python -m fesr_tf.export --run RUN --name NAME`: a run's networks as a SavedModel to serve."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from fesr_tf import pictures, runs, serving
+from fesr_tf import rollout, runs, serving, warmup
+from fesr_tf.contract import LABELS, TOLERANCE, breaches, signatures_of
+from fesr_tf.cpp_session import CppSession, meta_graph
 from fesr_tf.evaluate import require_recognizer
+from fesr_tf.serving_requests import difference, eager
 from pipelines.errors import BadUse, FailedWork, command
 from pipelines.files import folder_whole
 
 # TensorFlow Serving hands this folder of a SavedModel through untouched.
 EXTRA = "assets.extra"
-TOLERANCE = 1e-5
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def next_version(folder: Path) -> int:
@@ -40,19 +44,57 @@ def description(run: runs.Run) -> dict:
         "image_size": run.config.image_size,
         "channels": run.config.channels,
         "config": dataclasses.asdict(run.config),
+        "commit": commit(),
         "tensorflow": tf.__version__,
     }
+
+
+def commit() -> str | None:
+    """The commit of this code, with "+changes" where files differ from it; None without git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except OSError:
+        return None
+    if found.returncode:
+        return None
+    return found.stdout.strip() + ("+changes" if changed.returncode else "")
+
+
+def served(run: runs.Run) -> serving.Served:
+    """The signatures of those of a run's networks that have been trained.
+
+    BASELINE trains no generator, the FG variants no recogniser. Raises `BadUse` for a run whose
+    recogniser is still to be trained.
+    """
+    config = run.config
+    if config.trains_recognizer or not config.trains_fesgan:
+        require_recognizer(run)
+    return serving.Served(
+        run.info.classes,
+        config.image_size,
+        config.channels,
+        run.fesr.recognizer if config.trains_recognizer else None,
+        run.fesr.fesgan if config.trains_fesgan else None,
+    )
 
 
 def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
     """Writes `output/<version>/`, whole or not at all, and returns it.
 
-    Beside the model, `assets.extra/` holds labels.txt (a class a line, in the order of the
-    probabilities), config.yaml and model.json (`description`). The model is loaded again and
-    compared with R before the folder takes its name. Raises `BadUse` for a run without a
-    trained recogniser and for a version that exists, `FailedWork` where the copy differs.
+    `output` is `saved_models/NAME`. Beside the model, `assets.extra/` holds labels.txt (a class a
+    line, in the order of the probabilities), config.yaml, model.json (`description`) and warm-up
+    requests. Before the folder takes its name it must keep its contract (`contract.breaches`) and
+    answer the warm-up requests, in TensorFlow's C++ loader, as the networks in memory do.
+    Raises `BadUse` for a run with nothing trained, a name that no address can hold and a version
+    that exists, `FailedWork` where the copy differs.
     """
-    require_recognizer(run)
+    if not _NAME.fullmatch(output.name):
+        raise BadUse(
+            f"a model's name stands in addresses: letters, digits, '_', '-' and '.', not "
+            f"{output.name!r}"
+        )
     version = next_version(output) if version is None else version
     target = output / str(version)
     if target.exists():
@@ -60,34 +102,56 @@ def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
             f"{target} exists and a version never changes: leave out --version for the next one "
             f"({next_version(output)})"
         )
-    config = run.config
-    model = serving.ServedRecognizer(
-        run.fesr.recognizer, run.info.classes, config.image_size, config.channels
-    )
+    model, classes = served(run), run.info.classes
     with folder_whole(target) as folder:
         model.save(str(folder))
-        extra = folder / EXTRA
-        extra.mkdir()
-        (extra / "labels.txt").write_text("\n".join(run.info.classes) + "\n", encoding="utf-8")
-        config.save(extra / "config.yaml")
-        (extra / "model.json").write_text(json.dumps(description(run), indent=2) + "\n")
-        _compare(model, folder)
+        (folder / EXTRA).mkdir()
+        (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
+        run.config.save(folder / EXTRA / "config.yaml")
+        (folder / EXTRA / "model.json").write_text(json.dumps(description(run), indent=2) + "\n")
+        graph = meta_graph(folder)
+        warmup.write(folder, output.name, signatures_of(graph), classes)
+        found = breaches(graph)
+        if found:
+            raise FailedWork(f"the model breaks its contract: {'; '.join(found)}; nothing written")
+        _replay(run, folder)
     return target
 
 
-def _compare(model: serving.ServedRecognizer, folder: Path) -> None:
-    """Raises `FailedWork` unless the saved model answers as the one in memory."""
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 80, 3), np.uint8)
-    faces = tf.constant([pictures.png(picture) for picture in pixels])
-    expected = model.serve(faces)
-    loaded = tf.saved_model.load(str(folder))
-    answer = loaded.signatures["serving_default"](**{serving.INPUT: faces})
-    difference = np.abs(answer["probabilities"] - expected["probabilities"]).max()
-    if not difference <= TOLERANCE:
-        raise FailedWork(
-            f"the saved model's probabilities differ by {difference:.1e} from the recogniser's; "
-            "nothing was exported"
-        )
+def _replay(run: runs.Run, folder: Path) -> None:
+    """Raises `FailedWork` unless the C++ loader answers each warm-up request as the networks."""
+    expected = eager(run.fesr, run.info.classes)
+    with CppSession(folder) as session:
+        for _, name, inputs in warmup.read(folder):
+            apart = difference(session.run(name, inputs), expected[name](**inputs))
+            if not apart <= TOLERANCE:
+                raise FailedWork(
+                    f"{name} of the saved model differs by {apart:.1e} from the run's networks; "
+                    "nothing was exported"
+                )
+
+
+def first_label(models: Path, name: str, version: int) -> str:
+    """Has the first version of a model served as stable, and says what is served, or how to."""
+    labels = rollout.labels_of(models, name)
+    if not labels:
+        path = rollout.label(models, name, {rollout.STABLE: version})
+        return f"{path}: version {version} is stable"
+    stable = labels.get(rollout.STABLE, version)
+    return (
+        f"not served yet, version {stable} is stable: python -m fesr_tf.rollout --models {models} "
+        f"--name {name} --stable {stable} --canary {version}"
+    )
+
+
+def missing(run: runs.Run) -> str:
+    """Which signatures a run's export has not, and why; "" for the whole method's."""
+    variant = run.info.variant
+    if not run.config.trains_fesgan:
+        return f"{variant} trains no generator: no synthesize and no sample"
+    if not run.config.trains_recognizer:
+        return f"{variant} trains no recogniser: synthesize and sample alone"
+    return ""
 
 
 @command
@@ -95,22 +159,28 @@ def main(argv: list[str] | None = None) -> int:
     """Exports one run; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.export",
-        description="Writes a run's recogniser as a SavedModel that TensorFlow Serving loads.",
+        description="Writes a run's networks as a SavedModel that TensorFlow Serving loads.",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
-    parser.add_argument("--output", type=Path, required=True, help="saved_models/NAME")
+    parser.add_argument(
+        "--run", type=Path, required=True, metavar="RUN", help="runs/<db>/<variant>/fold-NN"
+    )
+    parser.add_argument("--name", required=True, help="the model's name, as clients call it")
     parser.add_argument("--version", type=int, help="a whole number [the highest + 1]")
+    parser.add_argument("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
     if options.version is not None and options.version < 1:
         raise BadUse(f"--version must be at least 1: {options.version}")
     run = runs.open_run(options.run, options.checkpoint)
-    target = export(run, options.output, options.version)
+    target = export(run, options.models / options.name, options.version)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"written: {target} ({size / 1e6:.1f} MB)")
-    print(f"  serving_default: {serving.INPUT} string (-1) -> {', '.join(serving.OUTPUTS)}")
+    print(f"  signatures: {', '.join(signatures_of(meta_graph(target)))}")
+    if missing(run):
+        print(f"  {missing(run)}")
     print(f"  classes: {', '.join(run.info.classes)}")
-    print(f"  look inside: saved_model_cli show --dir {target} --all")
+    print(f"  {first_label(options.models, options.name, int(target.name))}")
+    print(f"  look inside: python -m fesr_tf.contract {target}")
     return 0
 
 

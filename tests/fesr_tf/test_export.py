@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, evaluate, export, pictures
+from fesr_tf import config, contract, evaluate, export, pictures, rollout, train
 from pipelines.errors import FailedWork
 
 
@@ -36,28 +37,88 @@ def test_the_model_holds_labels_config_and_where_it_comes_from(exported_model, o
     about = json.loads((extra / "model.json").read_text())
     assert about["data_digest"] == opened_run.info.data_digest
     assert about["step"] == opened_run.step
+    assert about["commit"] == export.commit()
 
 
-def test_the_generator_stays_behind(exported_model, opened_run):
+def test_what_no_signature_reads_stays_behind(exported_model, opened_run):
     held = sum(v.numpy().size for v in tf.saved_model.load(str(exported_model)).weights)
-    recognizer = opened_run.fesr.recognizer
-    assert held <= sum(v.numpy().size for v in recognizer.variables)
-    assert held < 0.5 * sum(v.numpy().size for v in opened_run.fesr.variables)
+    gan, recognizer = opened_run.fesr.fesgan, opened_run.fesr.recognizer
+    trained = [*gan.generator_variables, *recognizer.trained_variables]
+    frozen = recognizer.face_network.variables
+    # Neither the critics nor the face network's layers above the trunk.
+    assert sum(v.numpy().size for v in trained) < held
+    assert held < sum(v.numpy().size for v in [*trained, *frozen])
 
 
 def test_versions_count_up_and_none_is_overwritten(tiny_run, opened_run, tmp_path, capfd):
     output = tmp_path / "fesr"
     (output / "notes").mkdir(parents=True)
-    assert export.main([str(tiny_run), "--output", str(output)]) == 0
+    words = ["--run", str(tiny_run), "--models", str(tmp_path), "--name", "fesr"]
+    assert export.main(words) == 0
+    assert rollout.labels_of(tmp_path, "fesr") == {"stable": 1}
     assert export.export(opened_run, output, version=7).name == "7"
     assert export.next_version(output) == 8
     before = (output / "1/saved_model.pb").read_bytes()
     capfd.readouterr()
-    assert export.main([str(tiny_run), "--output", str(output), "--version", "1"]) == 2
+    assert export.main([*words, "--version", "1"]) == 2
     assert "never changes" in capfd.readouterr().err
     assert (output / "1/saved_model.pb").read_bytes() == before
-    assert export.main([str(tiny_run), "--output", str(output), "--version", "0"]) == 2
+    assert export.main([*words, "--version", "0"]) == 2
     assert sorted(path.name for path in output.iterdir()) == ["1", "7", "notes"]
+
+
+@pytest.fixture(scope="module")
+def one_sided_runs(demo_data, tiny_settings, tmp_path_factory):
+    """Runs of BASELINE, without a generator, and of FG, without a recogniser."""
+    folder = tmp_path_factory.mktemp("runs")
+    for variant in ("BASELINE", "FG"):
+        words = ["--db", "demo", "--data", str(demo_data), "--runs", str(folder)]
+        assert train.main([*words, "--variant", variant, *tiny_settings]) == 0
+    return folder / "demo"
+
+
+@pytest.mark.parametrize(
+    ("variant", "said", "signatures"),
+    [
+        ("BASELINE", "no generator", ["serving_default", "classify", "embed", "predict_tensor"]),
+        ("FG", "no recogniser", ["sample", "sample_code", "synthesize", "synthesize_code"]),
+    ],
+)
+def test_half_a_method_is_exported_as_far_as_it_was_trained(
+    variant, said, signatures, one_sided_runs, tmp_path, capfd
+):
+    words = ["--models", str(tmp_path), "--name", "half"]
+    assert export.main(["--run", str(one_sided_runs / variant / "fold-00"), *words]) == 0
+    out = capfd.readouterr().out
+    assert f"  signatures: {', '.join(signatures)}\n" in out and said in out
+
+
+def test_the_first_version_is_served_and_the_next_waits(tmp_path):
+    for version in (1, 2):
+        (tmp_path / "fesr" / str(version)).mkdir(parents=True)
+        (tmp_path / "fesr" / str(version) / "saved_model.pb").touch()
+        said = export.first_label(tmp_path, "fesr", version)
+        assert rollout.labels_of(tmp_path, "fesr") == {"stable": 1}
+    assert said.startswith("not served yet") and "--name fesr --stable 1 --canary 2" in said
+
+
+def test_a_name_that_no_address_holds_is_refused(tiny_run, tmp_path, capfd):
+    words = ["--run", str(tiny_run), "--models", str(tmp_path)]
+    assert export.main([*words, "--name", "my model"]) == 2
+    assert "stands in addresses" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_contract_command_passes_a_sound_model_and_not_a_damaged_one(
+    exported_model, tiny_run, tmp_path, capfd
+):
+    assert contract.main([str(exported_model), "--run", str(tiny_run)]) == 0
+    out = capfd.readouterr().out
+    assert "contract: kept" in out and "largest difference" in out
+    damaged = shutil.copytree(exported_model, tmp_path / "1")
+    (damaged / "variables/variables.data-00000-of-00001").unlink()
+    assert contract.main([str(damaged), "--run", str(tiny_run)]) == 1
+    assert "C++ loader refuses" in capfd.readouterr().err
 
 
 def test_nothing_is_left_of_an_export_that_failed(opened_run, tmp_path, monkeypatch):

@@ -1,116 +1,248 @@
-"""The served function against the eager model, through TensorFlow's C++ loader."""
+"""What the signatures answer, through TensorFlow's C++ loader in a process without project code."""
 
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
-import textwrap
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras as keras
 from PIL import Image
+from tensorflow.core.protobuf import meta_graph_pb2
 
-from fesr_tf import preprocessing, serving
+from fesr_tf import contract, synthesize
+from fesr_tf.codes import expression_code
+from fesr_tf.cpp_session import CppSession, Refused, meta_graph
+from fesr_tf.preprocessing import from_model
+from fesr_tf.serving_pictures import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
+from fesr_tf.serving_requests import difference, eager, example, inputs_of, picture
 
-CLASSES = ("neutral", "happiness", "surprise")
-
-# Run in a fresh interpreter, outside the repository: no project code.
-CLIENT = """
-    import json, sys
-    import numpy as np, tensorflow as tf
-    model, batches = sys.argv[1], np.load(sys.argv[2], allow_pickle=False)
-    answers = {}
-    with tf.compat.v1.Session(graph=tf.Graph()) as session:
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], model)
-        signature = meta.signature_def["serving_default"]
-        for name in batches.files:
-            data = [bytes(row)[:-1] for row in batches[name]]
-            outputs = {k: v.name for k, v in signature.outputs.items()}
-            got = session.run(outputs, {signature.inputs["image_bytes"].name: data})
-            answers[name] = {
-                "probabilities": got["probabilities"].tolist(),
-                "label": [v.decode() for v in got["label"]],
-                "classes": [[v.decode() for v in row] for row in got["classes"]],
-            }
-        shapes = {k: [d.size for d in v.tensor_shape.dim] for k, v in signature.outputs.items()}
-        functions = session.graph.as_graph_def().library.function
-        ops = {n.op for f in functions for n in f.node_def}
-        ops |= {n.op for n in session.graph.as_graph_def().node}
-    assert not any(name.split(".")[0] in ("fesr_tf", "pipelines") for name in sys.modules)
-    print(json.dumps({"answers": answers, "shapes": shapes, "ops": sorted(ops)}))
-"""
-
-
-def picture(seed: int, form: str, channels: int) -> bytes:
-    array = np.random.default_rng(seed).integers(0, 256, (40, 36, 3), np.uint8)
-    buffer = io.BytesIO()
-    image = Image.fromarray(array) if channels == 3 else Image.fromarray(array[..., 0])
-    image.save(buffer, form)
-    return buffer.getvalue()
-
-
-BATCHES = {
-    f"{form}-{channels}-{count}": [picture(seed, form, channels) for seed in range(count)]
-    for form in ("PNG", "JPEG")
-    for channels in (1, 3)
-    for count in (1, 3)
+SIGNATURES = {
+    "serving_default",
+    "classify",
+    "predict_tensor",
+    "embed",
+    "synthesize",
+    "synthesize_code",
+    "sample",
+    "sample_code",
 }
 
 
 @pytest.fixture(scope="module")
-def recognizer():
-    keras.utils.set_random_seed(3)
-    model = keras.Sequential(
-        [
-            keras.layers.Conv2D(8, 3, 2, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dropout(0.5),
-            keras.layers.Dense(len(CLASSES)),
-        ]
-    )
-    model.build((None, 32, 32, 1))
-    return model
+def session(exported_model):
+    with CppSession(exported_model) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def served(recognizer, tmp_path_factory):
-    """What a process that knows only the SavedModel says about every batch."""
-    folder = tmp_path_factory.mktemp("served")
-    model = serving.ServedRecognizer(recognizer, CLASSES, image_size=32, channels=1)
-    model.save(str(folder / "model"))
-    # A final byte keeps numpy from dropping zeros at the end of the pictures.
-    arrays = {name: np.array([data + b"." for data in batch]) for name, batch in BATCHES.items()}
-    np.savez(folder / "batches.npz", **arrays)
-    command = [sys.executable, "-c", textwrap.dedent(CLIENT), "model", "batches.npz"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def graph(exported_model):
+    return meta_graph(exported_model)
 
 
-@pytest.mark.parametrize("name", BATCHES)
-def test_the_cpp_loader_answers_as_the_eager_model(name, served, recognizer):
-    images = tf.stack(
-        [
-            preprocessing.to_model(preprocessing.decode_image(data, 1), 32, 1)
-            for data in BATCHES[name]
-        ]
-    )
-    expected = tf.nn.softmax(recognizer(images, training=False)).numpy()
-    answer = served["answers"][name]
-    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
-    for label, row in zip(answer["label"], answer["probabilities"], strict=True):
-        assert row[CLASSES.index(label)] == max(row)
-    assert answer["classes"] == [list(CLASSES)] * len(expected)
+@pytest.fixture(scope="module")
+def rows(session, opened_run):
+    """Every signature × PNG and JPEG, gray and colour × batch 1, 3 and 32."""
+    classes = opened_run.info.classes
+    return contract.prove(session, classes, eager(opened_run.fesr, classes))
 
 
-def test_every_output_has_an_open_batch_dimension(served):
-    assert served["shapes"] == {"probabilities": [-1, 3], "label": [-1], "classes": [-1, 3]}
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_the_cpp_loader_answers_as_the_eager_networks(name, rows):
+    own = [row for row in rows if row.signature == name]
+    assert len(own) == (1 if name in ("predict_tensor", "sample", "sample_code") else 4)
+    assert all(len(row.differences) == 3 and max(row.differences) <= 1e-5 for row in own)
 
 
-def test_no_python_and_no_xla_inside(served):
-    assert {"DecodeImage", "Softmax"} <= set(served["ops"])
-    assert not [op for op in served["ops"] if "PyFunc" in op or op.startswith("Xla")]
+def test_the_process_that_answers_has_no_python_of_anybody(session):
+    names = {name.partition(".")[0] for name in session.modules}
+    assert not names & {"tensorflow", "keras", "tf_keras", "numpy", "fesr_tf", "pipelines"}
+
+
+def test_nothing_but_stock_operations_open_batches_and_three_types(graph):
+    assert contract.breaches(graph) == []
+    assert set(contract.signatures_of(graph)) == SIGNATURES
+
+
+def _python_call(graph):
+    graph.graph_def.node.add(name="x", op="EagerPyFunc")
+
+
+def _xla_mark(graph):
+    graph.graph_def.library.function[0].attr["_XlaMustCompile"].b = True
+
+
+def _half(graph):
+    graph.signature_def["embed"].outputs["embedding"].dtype = tf.float16.as_datatype_enum
+
+
+def _fixed_batch(graph):
+    graph.signature_def["embed"].inputs["image_bytes"].tensor_shape.dim[0].size = 1
+
+
+def _stranger(graph):
+    graph.graph_def.node.add(name="x", op="Addons>Resample")
+
+
+def _predict_form(graph):
+    graph.signature_def["classify"].method_name = "tensorflow/serving/predict"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_python_call, "calls Python"),
+        (_xla_mark, "asks for XLA"),
+        (_half, "embedding is float16"),
+        (_fixed_batch, "image_bytes has shape (1,)"),
+        (_stranger, "no operation of TensorFlow's own"),
+        (_predict_form, "form of the Classify API"),
+    ],
+)
+def test_a_breach_of_the_contract_is_named(spoil, said, graph):
+    spoilt = meta_graph_pb2.MetaGraphDef()
+    spoilt.CopyFrom(graph)
+    spoil(spoilt)
+    (found,) = contract.breaches(spoilt)
+    assert said in found
+
+
+def ask(session, name: str, pictures: list[bytes]):
+    return session.run(name, inputs_of(session.signatures[name], pictures, ["neutral"]))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def png(width: int, height: int, *more: bytes) -> bytes:
+    """A PNG whose header claims a size; `more` chunks, no pixels."""
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(more) + chunk(b"IEND", b"")
+
+
+TEXT = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))
+BAD = {
+    "is empty": b"",
+    "is neither PNG nor JPEG": b"GIF89a" + bytes(100),
+    "is damaged or cut short": picture(0)[:-200],
+    f"is 60000 x 60000 pixels, outside {MIN_SIDE} to {MAX_SIDE} a side": png(60000, 60000),
+    f"is 8 x 64 pixels, outside {MIN_SIDE} to {MAX_SIDE} a side": png(8, 64),
+    f"has more than {MAX_TEXTS} texts or profiles": png(64, 64, *[TEXT] * (MAX_TEXTS + 1)),
+    f"has more than {MAX_SCANS} scans": picture(0, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1),
+}
+
+
+@pytest.mark.parametrize("name", ["serving_default", "classify", "embed", "synthesize"])
+def test_a_bad_picture_fails_its_request_by_name_and_no_other(name, session):
+    good = picture(1)
+    with pytest.raises(Refused) as failure:
+        ask(session, name, [good, *BAD.values()])
+    said = str(failure.value)
+    assert f"{len(BAD)} of {len(BAD) + 1} refused: picture 1 is empty; picture 2 " in said
+    for place, reason in enumerate(BAD, 1):
+        assert f"picture {place} {reason}" in said
+    assert all(len(value) == 1 for value in ask(session, name, [good]).values())
+
+
+@pytest.mark.parametrize("name", ["serving_default", "predict_tensor", "sample", "sample_code"])
+@pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
+def test_a_request_of_no_rows_or_too_many_is_refused(name, count, session):
+    with pytest.raises(Refused, match=f"a request has 1 to {MAX_BATCH} rows, not {count}"):
+        ask(session, name, [b""] * count)
+
+
+def test_an_example_without_the_feature_is_an_empty_picture(session):
+    with pytest.raises(Refused, match="1 of 2 refused: picture 1 is empty"):
+        session.run("classify", {"inputs": np.array([example(picture(0)), b""], object)})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("sample", {"expression": [b"neutral", b"joy"]}, "row 1 asks for an expression that is"),
+        ("sample", {"intensity": [1.0, np.nan]}, "row 1 has intensity outside -1 to 1"),
+        ("sample_code", {"z": np.full((2, 64), 1.5)}, "row 0 has z outside -1 to 1; row 1 has z"),
+        ("synthesize_code", {"code": None}, "row 0 has code outside -1 to 1; row 1"),
+        ("predict_tensor", {"images": None}, "row 0 has images outside -1 to 1; row 1"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_row(name, changes, said, session):
+    inputs = inputs_of(session.signatures[name], [picture(0), picture(1)], ["neutral"])
+    for key, value in changes.items():
+        wrong = 200 * inputs[key] if value is None else value
+        inputs[key] = np.array(wrong, inputs[key].dtype)
+    with pytest.raises(Refused, match=said):
+        session.run(name, inputs)
+
+
+def pixels(files: np.ndarray) -> np.ndarray:
+    return np.stack([np.asarray(Image.open(io.BytesIO(file))) for file in files])
+
+
+def test_a_seed_draws_the_identity_that_synthesize_draws_in_any_batch(session, opened_run):
+    (row,) = synthesize.new_identity_rows(opened_run.fesr.fesgan, 1, seed=7)
+    classes = [name.encode() for name in opened_run.info.classes]
+    every = np.array(classes, object)
+    ones, seeds = np.ones(len(classes), np.float32), np.full(len(classes), 7, np.int64)
+    drawn = session.run("sample", {"expression": every, "intensity": ones, "seed": seeds})
+    served = pixels(drawn["image_bytes"]).astype(int)
+    np.testing.assert_allclose(served, np.stack(row).squeeze(-1).astype(int), atol=1)
+    alone = {"expression": every[-1:], "intensity": ones[:1], "seed": seeds[:1]}
+    last = pixels(session.run("sample", alone)["image_bytes"]).astype(int)
+    np.testing.assert_allclose(last[0], served[-1], atol=1)
+    other = session.run("sample", alone | {"seed": seeds[:1] + 1})["image_bytes"]
+    assert (pixels(other) != last).any()
+
+
+def test_full_intensity_is_the_expression_code_of_equation_2(session, opened_run):
+    faces = [picture(0), picture(1)]
+    classes = opened_run.info.classes
+    asked = {
+        "image_bytes": np.array(faces, object),
+        "expression": np.array([classes[2].encode(), classes[0].encode()], object),
+    }
+    by_name = session.run("synthesize", asked | {"intensity": np.ones(2, np.float32)})
+    code = expression_code(tf.constant([2, 0]), 1.0, len(classes)).numpy()
+    del asked["expression"]
+    by_code = session.run("synthesize_code", asked | {"code": code})
+    assert list(by_name["image_bytes"]) == list(by_code["image_bytes"])
+    weak = session.run("synthesize_code", asked | {"code": -np.abs(code)})
+    assert list(weak["image_bytes"]) != list(by_code["image_bytes"])
+
+
+def test_saved_model_cli_shows_the_signatures(exported_model):
+    tool = Path(sys.executable).parent / "saved_model_cli"
+    command = [str(tool), "show", "--dir", str(exported_model), "--tag_set", "serve"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(f'"{name}"' in shown for name in SIGNATURES)
+
+
+def test_from_model_and_the_served_png_agree(session, opened_run):
+    z = np.linspace(-1, 1, 64, dtype=np.float32)[np.newaxis]
+    inputs = {"expression": np.array([b"neutral"], object), "intensity": np.ones(1, np.float32)}
+    served = pixels(session.run("sample_code", inputs | {"z": z})["image_bytes"]).astype(int)
+    code = expression_code(tf.constant([0]), 1.0, len(opened_run.info.classes))
+    drawn = from_model(opened_run.fesr.fesgan.decode(tf.constant(z), code)).astype(int)
+    np.testing.assert_allclose(served, drawn[..., 0], atol=1)
+
+
+def test_the_difference_of_answers_is_seen():
+    floats = {"probabilities": np.array([[0.25, 0.75]], np.float32)}
+    moved = {"probabilities": np.array([[0.25, 0.751]], np.float32)}
+    assert difference(floats, floats) == 0
+    assert difference(floats, moved) == pytest.approx(1e-3, rel=1e-3)
+    assert difference({"label": np.array([b"a"], object)}, {"label": np.array([b"b"], object)}) > 1
+    assert difference(floats, {}) > 1
+    drawn = np.full((1, 8, 8, 1), 0.5, np.float32)  # 191.25 of 255
+    for level, off in ((191, 0.0), (192, 0.25), (181, 9.75)):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((8, 8), level, np.uint8)).save(buffer, "PNG")
+        found = difference(
+            {"image_bytes": np.array([buffer.getvalue()], object)}, {"image_bytes": drawn}
+        )
+        assert found == pytest.approx(off / 127.5)

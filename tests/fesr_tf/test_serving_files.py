@@ -1,0 +1,180 @@
+"""What lies beside a model for its server: warm-up requests, configuration, the health check."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+from google.protobuf import text_format
+
+from fesr_tf import rollout, serving_messages, warmup
+from fesr_tf.cpp_session import meta_graph
+from pipelines.errors import FailedWork
+
+CONFIG = Path(__file__).parents[2] / "configs/serving"
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A folder of two models with two versions each, as far as the rollout looks at them."""
+    for name in ("faces", "other"):
+        for version in (1, 2):
+            folder = tmp_path / name / str(version)
+            folder.mkdir(parents=True)
+            (folder / "saved_model.pb").touch()
+    return tmp_path
+
+
+def official(module: str):
+    return pytest.importorskip(f"tensorflow_serving.{module}", reason="needs the serving extra")
+
+
+def test_every_signature_is_warmed_up_at_each_batch_size(exported_model):
+    requests = list(warmup.read(exported_model))
+    names = {key for key in meta_graph(exported_model).signature_def if not key.startswith("__")}
+    sizes = {(key, len(next(iter(inputs.values())))) for _, key, inputs in requests}
+    assert sizes == {(name, size) for name in names for size in warmup.BATCHES}
+    assert {model for model, _, _ in requests} == {exported_model.parent.name}
+    assert len(requests) <= warmup.MAX_RECORDS
+
+
+def test_the_official_messages_read_the_warmup_requests(exported_model):
+    logs = official("apis.prediction_log_pb2")
+    records = tf.data.TFRecordDataset(str(exported_model / warmup.FILE))
+    for record, (_, key, inputs) in zip(records, warmup.read(exported_model), strict=True):
+        log = logs.PredictionLog.FromString(record.numpy())
+        if log.WhichOneof("log_type") == "classify_log":
+            request = log.classify_log.request
+            found = [each.SerializeToString() for each in request.input.example_list.examples]
+            assert key == "classify" and found == list(inputs["inputs"])
+        else:
+            request = log.predict_log.request
+            assert set(request.inputs) == set(inputs)
+            for name, value in inputs.items():
+                np.testing.assert_array_equal(tf.make_ndarray(request.inputs[name]), value)
+        assert request.model_spec.signature_name == key
+
+
+def test_our_messages_are_the_official_ones_in_part():
+    logs = official("apis.prediction_log_pb2").PredictionLog.DESCRIPTOR
+    config = official("config.model_server_config_pb2").ModelServerConfig.DESCRIPTOR
+    # TensorProto and Example: bytes here, the same on disk.
+    checked = set()
+
+    def compare(ours, theirs):
+        if ours.full_name in checked:
+            return
+        checked.add(ours.full_name)
+        for field in ours.fields:
+            other = theirs.fields_by_name[field.name]
+            assert (field.number, field.label) == (other.number, other.label), field.full_name
+            if field.type == field.TYPE_BYTES:
+                assert other.message_type.full_name in (
+                    "tensorflow.TensorProto",
+                    "tensorflow.Example",
+                )
+            else:
+                assert field.type == other.type, field.full_name
+            if field.message_type:
+                compare(field.message_type, other.message_type)
+
+    compare(serving_messages.prediction_log().DESCRIPTOR, logs)
+    compare(serving_messages.server_config().DESCRIPTOR, config)
+    assert len(checked) >= 13
+
+
+def test_a_canary_is_tried_then_rolled_back_and_others_stay(models, capfd):
+    words = ["--models", str(models), "--name", "faces"]
+    rollout.label(models, "other", {"stable": 2})
+    assert rollout.main([*words, "--stable", "1", "--canary", "2"]) == 0
+    assert "version 1: stable\n  version 2: canary" in capfd.readouterr().out
+    assert rollout.labels_of(models, "faces") == {"stable": 1, "canary": 2}
+    assert rollout.main([*words, "--stable", "2"]) == 0
+    assert rollout.main([*words, "--stable", "1"]) == 0
+    assert "version 2: not served" in capfd.readouterr().out
+    assert rollout.labels_of(models, "faces") == {"stable": 1}
+    assert rollout.labels_of(models, "other") == {"stable": 2}
+
+
+def test_the_official_message_reads_models_config(models):
+    path = rollout.label(models, "faces", {"stable": 1, "canary": 2})
+    message = official("config.model_server_config_pb2").ModelServerConfig()
+    (config,) = text_format.Parse(path.read_text(), message).model_config_list.config
+    assert (config.name, config.base_path) == ("faces", "/models/faces")
+    assert config.model_platform == "tensorflow"
+    assert list(config.model_version_policy.specific.versions) == [1, 2]
+    assert dict(config.version_labels) == {"stable": 1, "canary": 2}
+
+
+def test_a_version_that_is_not_there_is_no_label(models, capfd):
+    words = ["--models", str(models), "--name", "faces"]
+    assert rollout.main([*words, "--stable", "3"]) == 2
+    assert "no version 3 to be stable; it has: 1, 2" in capfd.readouterr().err
+    assert rollout.main([*words, "--canary", "2"]) == 2
+    assert not (models / rollout.FILE).exists()
+    assert rollout.main(["--models", str(models), "--name", "nobody"]) == 2
+
+
+def test_a_models_config_with_more_than_we_know_is_left_alone(models):
+    text = 'model_config_list { config { name: "faces" logging_config { } } }'
+    (models / rollout.FILE).write_text(text)
+    with pytest.raises(FailedWork, match="edit it by hand"):
+        rollout.label(models, "faces", {"stable": 1})
+    assert (models / rollout.FILE).read_text() == text
+
+
+def test_batching_ends_at_its_largest_batch():
+    text = (CONFIG / "batching.config").read_text()
+    sizes = [int(line.split(": ")[1]) for line in text.splitlines() if "sizes: " in line]
+    assert sizes == sorted(sizes) and f"max_batch_size {{ value: {sizes[-1]} }}" in text
+
+
+@pytest.mark.parametrize("service", ["cpu", "gpu"])
+def test_the_compose_file_names_files_that_are_there(service):
+    compose = yaml.safe_load((CONFIG / "docker-compose.yml").read_text())
+    server = compose["services"][service]
+    mounts = dict(each.removesuffix(":ro").rsplit(":", 1)[::-1] for each in server["volumes"])
+    assert (CONFIG / mounts["/models"]).resolve() == CONFIG.parents[1] / "saved_models"
+    assert (CONFIG / mounts["/config"]).resolve() == CONFIG
+    words = [*server["command"], *server["healthcheck"]["test"]]
+    named = [word.rpartition("=")[2] for word in words if "/config/" in word]
+    assert len(named) >= 2
+    assert all((CONFIG / name.removeprefix("/config/")).is_file() for name in named)
+    assert f"--model_config_file=/models/{rollout.FILE}" in words
+    assert all(port.startswith("127.0.0.1:") for port in server["ports"])
+
+
+@pytest.mark.parametrize(
+    ("state", "healthy"), [("AVAILABLE", True), ("LOADING", False), ("END", False)]
+)
+def test_the_health_check_looks_at_the_state(state, healthy):
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            body = f'{{\n "model_version_status": [\n  {{\n   "state": "{state}"\n  }}\n ]\n}}\n'
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    asked: list[str] = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = str(server.server_address[1])
+        command = ["bash", str(CONFIG / "health.sh"), "faces", "127.0.0.1", port]
+        assert (subprocess.run(command, timeout=20).returncode == 0) == healthy
+        server.shutdown()
+    assert asked == ["/v1/models/faces"]
+
+
+def test_the_health_check_fails_where_nobody_listens():
+    command = ["bash", str(CONFIG / "health.sh"), "faces", "127.0.0.1", "1"]
+    assert subprocess.run(command, capture_output=True, timeout=20).returncode == 1

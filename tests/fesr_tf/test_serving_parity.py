@@ -1,0 +1,48 @@
+"""A photograph means the same to training and to the server: same pixels, same probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fesr_tf import evaluate, predict, preprocessing
+from fesr_tf.cpp_session import CppSession
+from fesr_tf.data import Faces
+from pipelines import images
+from pipelines.alignment import FaceAligner
+
+COUNT = 5
+
+
+@pytest.fixture(scope="module")
+def faces(opened_run) -> Faces:
+    """Test faces as `pipelines.preprocess` stored and `fesr_tf.data` read them."""
+    return evaluate.load_data(opened_run).test.of(np.arange(COUNT))
+
+
+@pytest.fixture(scope="module")
+def chips(demo_images, faces) -> list[bytes]:
+    """The same faces as a client finds them in the photographs."""
+    aligner = FaceAligner()
+    photos = [predict.read_photo(demo_images / f"{key}.png") for key in faces.keys]
+    return [images.encode_png(aligner.find_all(photo)[0].chip) for photo in photos]
+
+
+def test_the_client_sends_the_pixels_that_training_saw(faces, chips, opened_run):
+    config = opened_run.config
+    for chip, image in zip(chips, faces.images, strict=True):
+        decoded = preprocessing.decode_image(chip, config.channels)
+        sized = preprocessing.to_size(decoded, config.image_size, config.channels)
+        np.testing.assert_array_equal(sized, image)
+
+
+def test_a_photograph_has_the_same_probabilities_evaluated_and_served(
+    faces, chips, opened_run, exported_model
+):
+    rows = evaluate.evaluate(opened_run, faces)["predictions"]
+    evaluated = np.array([row["probabilities"] for row in rows])
+    predicted, _, _ = predict.Model(exported_model).classify(chips)
+    np.testing.assert_allclose(predicted, evaluated, atol=1e-5)
+    with CppSession(exported_model) as session:
+        served = session.run("serving_default", {"image_bytes": np.array(chips, object)})
+    np.testing.assert_allclose(served["probabilities"], evaluated, atol=1e-5)
