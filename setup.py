@@ -8,6 +8,15 @@ from setuptools import find_packages, setup
 PYTHON_311 = 'python_version < "3.12"'
 PYTHON_312 = 'python_version >= "3.12"'
 
+# The official messages of TensorFlow Serving, in the release of each set's TensorFlow:
+# `pip check` is clean beside both.
+CLIENT = [
+    f"tensorflow-serving-api==2.15.1; {PYTHON_311}",
+    f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
+]
+# The demo page.
+APP = ["gradio>=6.0,<7"]
+
 setup(
     name="fesr-tf",
     version="0.1.0",
@@ -66,6 +75,8 @@ setup(
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
         "universal-pathlib>=0.3",
         "pyyaml",
+        # The client's REST half; Beam brings it, but nobody promised that.
+        "requests>=2.32",
         "tqdm",
     ],
     extras_require={
@@ -80,6 +91,8 @@ setup(
         ],
         # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
         "bench": ["scikit-learn", "torch>=2.2"],
-        "dev": ["pytest", "ruff", "scikit-learn"],
+        "client": CLIENT,
+        "app": APP,
+        "dev": ["pytest", "ruff", "scikit-learn", *CLIENT, *APP],
     },
 )

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fesr_tf.client.saved_model import version_folder
 from fesr_tf.contract import signatures_of
 from fesr_tf.cpp_session import CppSession, Refused, meta_graph
-from fesr_tf.predict import version_folder
 from fesr_tf.serving_requests import inputs_of, picture
 from pipelines.errors import FailedWork, command
 

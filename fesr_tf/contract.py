@@ -21,8 +21,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework import op_def_registry
 
 from fesr_tf import runs
+from fesr_tf.client.saved_model import version_folder
 from fesr_tf.cpp_session import CppSession, meta_graph
-from fesr_tf.predict import version_folder
 from fesr_tf.serving import CLASSIFY
 from fesr_tf.serving_requests import difference, eager, inputs_of, picture
 from pipelines.errors import FailedWork, command

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fesr_tf.client.saved_model import version_folder
 from fesr_tf.export import EXTRA
-from fesr_tf.predict import version_folder
 from fesr_tf.runs import run_folder
 from fesr_tf.stages import Stage, call, minutes, run_stages, shown_python
 from pipelines.errors import BadUse, FailedWork, command
@@ -141,7 +141,7 @@ def stages(plan: Plan) -> list[Stage]:
         ),
         Stage(
             "classifies that person's photograph with the exported model",
-            [["-m", "fesr_tf.predict", PHOTO, "--model", str(plan.model), "--output",
+            [["-m", "fesr_tf.client", PHOTO, "--model", str(plan.model), "--output",
               str(plan.folder("photograph"))]],
             0.2,
         ),
@@ -167,7 +167,7 @@ def summary(plan: Plan) -> str:
     lines += [
         "",
         f"model        {version_folder(plan.model)}",
-        f"             {python} -m fesr_tf.predict YOUR_PHOTO.jpg --model {plan.model}",
+        f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
         f"pictures     {joint / 'pictures'}: expressions.png, intensity.png, new_identities.png",
         f"photograph   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
         f"report       {plan.folder('report') / 'index.html'} (open it in a browser)",

@@ -120,11 +120,14 @@ def annotate(
     boxes: Sequence[Sequence[float]],
     probabilities: np.ndarray,
     classes: Sequence[str],
+    columns: int | None = None,
 ) -> np.ndarray:
     """A photograph, faces (left, top, right, bottom) and (N,K) probabilities -> uint8 (H,W,3).
 
     The copy (small photographs enlarged) carries numbered boxes with their labels; a panel at
-    its right shows every face's distribution as bars.
+    its right shows every face's distribution as bars. columns: so many columns of bars,
+    whatever is found, so that the pictures of a film have one size; a face for which there is
+    no room then has only its box.
     """
     photo = _pillow(image).convert("RGB")
     scale = max(1.0, 480 / min(photo.size))
@@ -133,7 +136,7 @@ def annotate(
     unit = max(14, min(photo.size) // 36)
     font, block = _font(unit), round(unit * (1.5 * len(classes) + 3))
     down = max(1, photo.height // block)
-    across = -(-len(boxes) // down) if len(boxes) else 0
+    across = columns if columns is not None else -(-len(boxes) // down)
     column = max((font.getlength(name) for name in classes), default=0) + 14 * unit
     height = max(photo.height, block if across else 0)
     canvas = Image.new("RGB", (photo.width + round(column) * across, height), PAPER)
@@ -144,6 +147,8 @@ def annotate(
         best = int(np.argmax(shares))
         text = f"{i + 1}  {classes[best]} {shares[best]:.0%}"
         _box(draw, [v * scale for v in box], text, colour, font, photo.size)
+        if i // down >= across:
+            continue
         origin = (photo.width + round(column) * (i // down) + unit, (i % down) * block + unit)
         _bars(draw, origin, text, shares, classes, colour, unit)
     return np.asarray(canvas)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +27,7 @@ MAX_FRAMES = 10_000
 """Six minutes at 25 frames a second; the longest clips of the databases last half a minute."""
 
 TIME_LIMIT = 300.0
-"""Seconds that ffmpeg may take over one film."""
+"""Seconds that ffmpeg may keep its reader waiting over one film."""
 
 MAX_BYTES = 2**32
 """What a film may weigh: a remote one is copied to this machine's disk first."""
@@ -34,23 +35,69 @@ MAX_BYTES = 2**32
 # Formats that carry films themselves. ffmpeg also knows lists that name other files and
 # addresses, which a stranger's folder must not be able to ask for.
 _FORMATS = "avi,mov,matroska,mpeg,mpegvideo,mpegts,asf"
+# Workers share the cores already, so each decodes with one thread.
+_QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-threads", "1")
+# A stream of pictures, each with its own size.
+_STREAM = (
+    # The first true video stream; a cover picture is none.
+    *("-map", "0:V:0"),
+    # As many frames as there are: none doubled or dropped to keep time.
+    *("-fps_mode", "passthrough"),
+    *("-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"),
+)
 
 
 class UnreadableFilm(FesrError):
     """A file that is no film, or one that is damaged, too large or too short; says which."""
 
 
-def frames(path: str | Path | UPath) -> Iterator[np.ndarray]:
+def frames(
+    path: str | Path | UPath, max_frames: int | None = None, time_limit: float | None = None
+) -> Iterator[np.ndarray]:
     """Every frame, uint8 (H,W,3) RGB and read-only, as a person would see it: turned where the
     film says that it lies on its side.
 
-    Raises `UnreadableFilm`, at the latest after the last frame, for a film that is damaged
-    anywhere, and beyond the limits on pixels, frames, bytes and time. Close the generator, or
-    exhaust it: until then ffmpeg runs.
+    max_frames, time_limit: other limits than `MAX_FRAMES` and `TIME_LIMIT`. Raises
+    `UnreadableFilm`, at the latest after the last frame, for a film that is damaged anywhere,
+    and beyond the limits on pixels, frames, bytes and time. Close the generator, or exhaust
+    it: until then ffmpeg runs.
     """
-    with _local(path) as film, tempfile.TemporaryFile() as log:
+    limit = MAX_FRAMES if max_frames is None else max_frames
+    seconds = TIME_LIMIT if time_limit is None else time_limit
+    with _local(path) as film:
+        # The first error ends it, where ffmpeg would go on and frames would be missing.
+        for count, frame in enumerate(_pictures(["-xerror", *_input(film)], seconds)):
+            if count >= limit:
+                raise UnreadableFilm(f"it has more frames than the limit of {limit:,}")
+            yield frame
+
+
+def rate(path: str | Path | UPath) -> float | None:
+    """Frames a second as the film's header says, None where it says nothing sensible. Raises
+    `UnreadableFilm` as `frames` does for what is no film."""
+    with _local(path) as film:
+        command = [_program(), "-nostdin", "-hide_banner", *_input(film)]
+        # Without an output ffmpeg says what it found and ends with an error.
+        done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, check=False)
+        found = re.search(rb"Video:.* (\d+(?:\.\d+)?) fps", done.stderr)
+        value = float(found[1]) if found else 0.0
+        return value if 0 < value <= 1000 else None
+
+
+def camera(device: str, seconds: float = 10.0) -> Iterator[np.ndarray]:
+    """The pictures of a Video4Linux device (`/dev/video0`) as they come, until the generator is
+    closed or the device ends. Raises `UnreadableFilm` where it gives none for `seconds`."""
+    source = ["-f", "v4l2", "-i", device]
+    return _pictures(source, seconds, a_frame=True)
+
+
+def _pictures(source: list[str], seconds: float, a_frame: bool = False) -> Iterator[np.ndarray]:
+    """The pictures that ffmpeg makes of `source`. It may keep its reader waiting for `seconds`
+    in all, or, with `a_frame`, for each picture; what the reader takes does not count."""
+    with tempfile.TemporaryFile() as log:
+        command = [_program(), *_QUIET, *source, *_STREAM]
         process = subprocess.Popen(
-            _command(film), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
         )
         late = threading.Event()
 
@@ -58,55 +105,54 @@ def frames(path: str | Path | UPath) -> Iterator[np.ndarray]:
             late.set()
             process.kill()
 
-        timer = threading.Timer(TIME_LIMIT, stop)
-        timer.daemon = True
-        count = 0
+        count, left = 0, seconds
         try:
-            timer.start()
-            while (frame := _portable_pixmap(process.stdout)) is not None:
+            while True:
+                timer, began = threading.Timer(left, stop), time.monotonic()
+                timer.daemon = True
+                timer.start()
+                try:
+                    frame = _portable_pixmap(process.stdout)
+                    if frame is None:
+                        status = process.wait()
+                finally:
+                    timer.cancel()
+                    timer.join()
+                if not a_frame:
+                    left -= time.monotonic() - began
+                    if left <= 0:
+                        stop()
+                if late.is_set() or frame is None:
+                    break
                 count += 1
-                if count > MAX_FRAMES:
-                    raise UnreadableFilm(f"it has more frames than the limit of {MAX_FRAMES:,}")
                 yield frame
-            status = process.wait()
         finally:
-            timer.cancel()
             process.kill()
             process.stdout.close()
             process.wait()
-            if timer.is_alive():
-                timer.join()
         if late.is_set():
-            raise UnreadableFilm(f"decoding took longer than {TIME_LIMIT:.0f} seconds")
+            raise UnreadableFilm(f"decoding took longer than {seconds:.0f} seconds")
         if status != 0 or count == 0:
             log.seek(0)
             raise UnreadableFilm(_reason(log.read(2**16).decode(errors="replace")))
 
 
-def _command(film: Path) -> list[str]:
-    """ffmpeg, decoding every frame once to a stream of pictures, each with its own size."""
+def _program() -> str:
     import imageio_ffmpeg
 
     try:
-        program = imageio_ffmpeg.get_ffmpeg_exe()
+        return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
         raise BadUse(f"films take ffmpeg: run `pip install imageio-ffmpeg` ({error})") from error
+
+
+def _input(film: Path) -> list[str]:
+    """What ffmpeg is told to read: this file, and nothing that the file names."""
     return [
-        program,
-        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"),
-        # The first error ends it, where ffmpeg would go on and frames would be missing.
-        "-xerror",
-        # Workers share the cores already.
-        *("-threads", "1"),
         *("-max_pixels", str(MAX_PIXELS)),
         *("-protocol_whitelist", "file", "-format_whitelist", _FORMATS),
         # With its scheme, a name that begins with a dash or holds a colon is still a name.
         *("-i", f"file:{film}"),
-        # The first true video stream; a cover picture is none.
-        *("-map", "0:V:0"),
-        # As many frames as there are: none doubled or dropped to keep time.
-        *("-fps_mode", "passthrough"),
-        *("-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"),
     ]
 
 

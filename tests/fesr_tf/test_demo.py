@@ -32,7 +32,7 @@ def test_the_stages_go_from_faces_to_report_on_the_same_fold(tmp_path):
         "fesr_tf.synthesize",
         "fesr_tf.export",
         "pipelines.demo_faces",
-        "fesr_tf.predict",
+        "fesr_tf.client",
         "fesr_tf.report",
     ]
     trained = [w for stage in stages for w in stage.commands if w[1] == "fesr_tf.train"]

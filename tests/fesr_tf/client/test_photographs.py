@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fesr_tf import predict
+from fesr_tf.client.__main__ import main
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def photo(demo_images, tmp_path):
 
 
 def run(capfd, *arguments):
-    code = predict.main([str(each) for each in arguments])
+    code = main([str(each) for each in arguments])
     out, err = capfd.readouterr()
     return code, out, err
 

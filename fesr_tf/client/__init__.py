@@ -1,0 +1,13 @@
+"""The client: every face of a photograph, a film or a camera, classified by an exported model.
+
+    from fesr_tf.client import Client
+    for face in Client("localhost:8500").faces("photo.jpg"):
+        print(face.label, face.probabilities)
+
+The same as a command: `python -m fesr_tf.client --help`.
+"""
+
+from fesr_tf.client.client import Client
+from fesr_tf.client.results import Answer, Face, Photograph
+
+__all__ = ["Answer", "Client", "Face", "Photograph"]

@@ -1,0 +1,38 @@
+"""What a client gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.errors import FesrError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one face: `label`, and `probabilities` of every class by name."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face found in a photograph: `box` (left, top, right, bottom) in its pixels, the
+    model's `label` and `probabilities`, and the aligned `chip` that was sent, as PNG."""
+
+    box: tuple[int, int, int, int]
+    label: str
+    probabilities: dict[str, float]
+    chip: bytes
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One picture of many. pixels: uint8 (H,W) or (H,W,3), None where it could not be read;
+    faces: from left to right, none where there are none; error: why there is no answer."""
+
+    pixels: np.ndarray | None
+    faces: tuple[Face, ...] = ()
+    error: FesrError | None = None

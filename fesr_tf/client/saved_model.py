@@ -1,0 +1,98 @@
+"""The model as a SavedModel on this machine, by TensorFlow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from fesr_tf.client.contract import CLASSIFY, CONTRACT, Signature, matches
+from fesr_tf.client.errors import refused, short
+from pipelines.errors import BadUse, FailedWork
+
+# TensorFlow's loader turns some of its errors into Python's own.
+LOADING_ERRORS = (
+    tf.errors.OpError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+)
+
+
+def version_folder(folder: Path, version: int | None = None) -> Path:
+    """`folder` if it is a SavedModel, else its `version`, the highest where that is None.
+    Raises `BadUse` for neither."""
+    if version is None and (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name.isdecimal() and (path / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        what = "has no saved_model.pb" if folder.exists() else "does not exist"
+        raise BadUse(f"{folder} is not an exported model: it {what}; see python -m fesr_tf.export")
+    if version is None:
+        return max(versions, key=lambda path: int(path.name))
+    for path in versions:
+        if int(path.name) == version:
+            return path
+    there = ", ".join(sorted((path.name for path in versions), key=int))
+    raise BadUse(f"{folder} has no version {version}, only {there}")
+
+
+class SavedModel:
+    """An exported model, loaded; a `Backend`.
+
+    `folder` is a version folder (`saved_models/x/1`) or the folder above. Raises `BadUse` if
+    it is no SavedModel, or one without the export's `serving_default`, `FailedWork` if it is
+    damaged.
+    """
+
+    def __init__(self, folder: str | Path, version: int | None = None) -> None:
+        self.folder = version_folder(Path(folder), version)
+        self.where = str(self.folder)
+        try:
+            # The variables belong to the loaded object: without it signatures would lose them.
+            self._loaded = tf.saved_model.load(str(self.folder))
+        except LOADING_ERRORS as error:
+            raise FailedWork(
+                f"the SavedModel {self.folder} is damaged: {short(error)}; export again"
+            ) from None
+        default = self.signatures().get(CLASSIFY)
+        if default is None or not matches(CLASSIFY, default):
+            expected = CONTRACT[CLASSIFY]
+            raise BadUse(
+                f"{self.folder} is a SavedModel, but not one that fesr_tf.export wrote: its "
+                f"serving_default must turn {', '.join(expected.inputs)} into "
+                f"{', '.join(sorted(expected.outputs))}"
+            )
+
+    def signatures(self) -> dict[str, Signature]:
+        """What the model has."""
+        return {
+            name: Signature(
+                frozenset(function.structured_input_signature[1]),
+                frozenset(function.structured_outputs),
+            )
+            for name, function in self._loaded.signatures.items()
+        }
+
+    def ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs one signature. Raises `Refused` where the model fails on what it is given."""
+        tensors = {
+            name: tf.constant(list(array), tf.string if array.dtype == object else array.dtype)
+            for name, array in inputs.items()
+        }
+        try:
+            answer = self._loaded.signatures[signature](**tensors)
+        except tf.errors.OpError as error:
+            raise refused(self.where, error.message) from None
+        return {name: tensor.numpy() for name, tensor in answer.items()}
+
+    def close(self) -> None:
+        """Nothing is held open."""
