@@ -62,7 +62,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Pictures:
-    """`Answers` with one entry a picture, sorted by fold and key; `right` is its mean over seeds."""
+    """`Answers` with one entry a picture, by fold and key; `right` is its mean over seeds."""
 
     right: np.ndarray  # float (P,) in [0, 1]
     folds: np.ndarray

@@ -8,331 +8,81 @@ have it in common. Results: `<runs>/<db>/crossval.json` and `.csv`, and the tabl
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
 from fesr_tf import config as configs
 from fesr_tf import crossval_results as results
-from fesr_tf import first_stage, jobs, runs
-from fesr_tf.checkpoints import ABOUT
-from fesr_tf.config import Config
-from fesr_tf.crossval_results import Unit
-from fesr_tf.jobs import DONE, SKIPPED, STOPPED, Command, Job, Outcome
+from fesr_tf import jobs, runs
+from fesr_tf.crossval_plan import Plan, evaluation_of, jobs_of
+from fesr_tf.crossval_record import Record
+from fesr_tf.jobs import SKIPPED, Job, Outcome
+from fesr_tf.watching.progress import LOGGED, MOVING, clock_time
 from pipelines import manifest as manifests
 from pipelines.errors import BadUse, FailedWork, command
-from pipelines.files import sha256_of, write_whole
-from pipelines.manifest import Manifest
 
 FIG_8 = ("BASELINE", "FESR_SL", "FESR_OneSt", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")
-FIRST = "FG"  # the variant that is stage 1 and nothing else
 INTERRUPTED = 130
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is cross-validated, and where it lies. Raises `BadUse` for what cannot be."""
-
-    database: str
-    data: Path
-    runs: Path
-    manifest: Manifest
-    variants: tuple[str, ...]
-    folds: tuple[int, ...]
-    seeds: tuple[int, ...]
-    checkpoint: str = runs.LAST
-    overrides: tuple[str, ...] = field(default=())
-
-    def __post_init__(self):
-        people = self.manifest.counts.get("by_subject", {})
-        if len(people) < 2 or self.manifest.folds < 2:
-            raise BadUse(
-                f"{self.data} holds {len(people)} people in {self.manifest.folds} folds: to test "
-                "on a person who was not trained on takes two or more of both"
-            )
-        if wrong := [fold for fold in self.folds if not 0 <= fold < self.manifest.folds]:
-            raise BadUse(f"{self.data} has folds 0 to {self.manifest.folds - 1}, not {wrong[0]}")
-        if any(text.partition("=")[0].strip() == "seed" for text in self.overrides):
-            raise BadUse("seed is not a setting here: give --seeds")
-        for variant in self.variants:
-            for seed in self.seeds:
-                if not self.settings(variant, seed).trains_recognizer:
-                    raise BadUse(f"{variant} trains FESGAN alone: there is no recogniser to test")
-
-    def units(self) -> list[Unit]:
-        """Everything there is to train, fold after fold."""
-        return [Unit(v, f, s) for s in self.seeds for f in self.folds for v in self.variants]
-
-    def home(self, seed: int) -> Path:
-        """The folder of all runs of a seed: that of the plain command for seed 0."""
-        return self.runs / f"seed-{seed}" if seed else self.runs
-
-    def folder(self, unit: Unit) -> Path:
-        return runs.run_folder(self.home(unit.seed), self.database, unit.variant, unit.fold)
-
-    @property
-    def output(self) -> Path:
-        """Where crossval.json lies."""
-        return self.runs / self.database
-
-    def given(self, variant: str, seed: int) -> list[str]:
-        """The settings of a variant's runs, without those that would make it another variant."""
-        own = configs.own_keys(variant) if variant in configs.names("variants") else ()
-        kept = [text for text in self.overrides if text.partition("=")[0].strip() not in own]
-        return [*kept, f"seed={seed}"]
-
-    def settings(self, variant: str, seed: int) -> Config:
-        return configs.resolve(self.database, variant, self.given(variant, seed))
-
-    def evaluation(self, unit: Unit) -> Path:
-        """The file with the answers of the chosen checkpoint: without a best one, the last's."""
-        folder = self.folder(unit)
-        best = self.checkpoint == runs.BEST and any((folder / runs.BEST).glob("step-*"))
-        return folder / ("evaluation-best.json" if best else "evaluation.json")
-
-
-def evaluation_of(plan: Plan, unit: Unit) -> dict | None:
-    """The evaluation of a run that is finished, of these settings and data; None where there is
-    anything left to do, or to refuse."""
-    folder = plan.folder(unit)
-    settings = plan.settings(unit.variant, unit.seed)
-    if not _complete(plan, unit, settings):
-        return None
-    path = plan.evaluation(unit)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        best = path.name != "evaluation.json"
-        place = folder / (runs.BEST if best else "checkpoints")
-        newest = max(_steps(place)) if best else settings.max_iterations
-        wanted = {"step": newest, "data_digest": plan.manifest.digest, "split": "test"}
-        asked = found["predictions"]
-        same = all(found[name] == value for name, value in wanted.items())
-        # Evaluated before pictures told their pose: again, it is a matter of seconds.
-        return found if same and all("yaw" in row for row in asked) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _steps(folder: Path) -> list[int]:
-    names = (path.name.removeprefix("step-") for path in folder.glob("step-*"))
-    return [int(name) for name in names if name.isdecimal()]
-
-
-def _complete(plan: Plan, unit: Unit, settings: Config) -> bool:
-    """Whether the run has come to its end, with these settings and data."""
-    folder = plan.folder(unit)
-    last = settings.max_iterations if settings.trains_recognizer else settings.pretrain_iterations
-    if last not in _steps(folder / "checkpoints") or not (folder / "run.json").exists():
-        return False
-    same = runs.read_info(folder).data_digest == plan.manifest.digest
-    return same and configs.load(folder / "config.yaml") == settings
-
-
-def jobs_of(plan: Plan) -> list[Job]:
-    """What is left to do, in order: for each fold stage 1 where two or more variants that have not
-    begun have it in common, then the variants."""
-    made: list[Job] = []
-    for seed in plan.seeds:
-        for fold in plan.folds:
-            units = [Unit(variant, fold, seed) for variant in plan.variants]
-            first = Unit(FIRST, fold, seed)
-            sharing = _sharing(plan, units, first)
-            before: str | None = None
-            if sharing and not _complete(plan, first, plan.settings(FIRST, seed)):
-                made.append(_job(plan, first))
-                before = str(first)
-            for unit in units:
-                if evaluation_of(plan, unit) is None:
-                    follows = unit in sharing
-                    made.append(
-                        _job(plan, unit, first if follows else None, before if follows else None)
-                    )
-    return made
-
-
-def _sharing(plan: Plan, units: Sequence[Unit], first: Unit) -> list[Unit]:
-    """Those that have not begun and whose stage 1 is FG's; none where only one would gain."""
-    try:
-        settings = plan.settings(FIRST, first.seed)
-    except BadUse:  # without a stage 1
-        return []
-    found = []
-    for unit in units:
-        own = plan.settings(unit.variant, unit.seed)
-        equal = first_stage.has_one(own) and not first_stage.differences(settings, own)
-        if equal and not _steps(plan.folder(unit) / "checkpoints"):
-            found.append(unit)
-    return found if len(found) > 1 or _complete(plan, first, settings) else []
-
-
-def _job(plan: Plan, unit: Unit, first: Unit | None = None, after: str | None = None) -> Job:
-    folder, settings = plan.folder(unit), plan.settings(unit.variant, unit.seed)
-    train = ["-m", "fesr_tf.train", "--db", plan.database, "--data", str(plan.data),
-             "--fold", str(unit.fold), "--variant", unit.variant,
-             "--runs", str(plan.home(unit.seed))]  # fmt: skip
-    if first:
-        train += ["--first-stage", str(plan.folder(first))]
-    train += plan.given(unit.variant, unit.seed)
-    commands = [Command(tuple(train), folder / "train.log")]
-    ends = settings.pretrain_iterations
-    if settings.trains_recognizer:
-        words = ["-m", "fesr_tf.evaluate", str(folder), "--data", str(plan.data),
-                 "--checkpoint", plan.checkpoint]  # fmt: skip
-        commands.append(Command(tuple(words), folder / "evaluate.log"))
-        ends = settings.max_iterations
-    begins = 0 if settings.trains_fesgan and not first else settings.pretrain_iterations
-    begins = max([begins, *_steps(folder / "checkpoints")])
-    return Job(str(unit), tuple(commands), min(begins, ends), ends, after)
-
-
-class Record:
-    """The seconds that each run has taken so far, over all starts of this command, in
-    crossval.json; and that file."""
-
-    def __init__(self, plan: Plan):
-        self.plan = plan
-        self.path = plan.output / "crossval.json"
-        self.seconds: dict[str, list[float | None]] = {}
-        self.status: dict[str, str] = {}
-        try:
-            before = json.loads(self.path.read_text(encoding="utf-8"))
-            same = before["format"] == results.FORMAT
-            for run in [*before["runs"], *before["first_stages"]] if same else []:
-                unit = Unit(run["variant"], run["fold"], run["seed"])
-                # What was learnt anew meanwhile has other settings, data or no checkpoint.
-                if run["config_digest"] and run["config_digest"] == self._digest(unit):
-                    self.seconds[str(unit)] = [run["train_seconds"], run.get("evaluate_seconds")]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # none yet, or not one of ours: it is written anew
-
-    def add(self, job: Job, outcome: Outcome) -> None:
-        """Notes how a job ended, and writes what there is now."""
-        self.status[job.name] = outcome.status
-        train, evaluate = self.seconds.get(job.name, [None, None])
-        train = round((train or 0.0) + outcome.seconds[0], 1)
-        if len(outcome.seconds) > 1:
-            evaluate = round(outcome.seconds[1], 1)
-        self.seconds[job.name] = [train, evaluate]
-        self.write()
-
-    def write(self) -> dict:
-        """Writes crossval.json and crossval.csv. Returns what the first holds."""
-        plan = self.plan
-        found = {unit: evaluation_of(plan, unit) for unit in plan.units()}
-        there = {unit: each for unit, each in found.items() if each is not None}
-        results.refuse_mixed({plan.folder(unit): each for unit, each in there.items()})
-        given = {
-            variant: results.answers({u: e for u, e in there.items() if u.variant == variant})
-            for variant in plan.variants
-        }
-        classes, folds = plan.manifest.classes, plan.manifest.folds
-        firsts = [Unit(FIRST, fold, seed) for seed in plan.seeds for fold in plan.folds]
-        result = {
-            "format": results.FORMAT,
-            "database": plan.database,
-            "data": str(plan.data),
-            "data_digest": plan.manifest.digest,
-            "classes": list(classes),
-            "folds": folds,
-            "variants": list(plan.variants),
-            "baseline": plan.variants[0],
-            "asked": {"folds": list(plan.folds), "seeds": list(plan.seeds)},
-            "checkpoint": plan.checkpoint,
-            "overrides": list(plan.overrides),
-            "runs": [self._entry(unit, each) for unit, each in found.items()],
-            "first_stages": [
-                self._first(unit) for unit in firsts if (plan.folder(unit) / "run.json").exists()
-            ],
-            "summaries": [
-                results.summary(variant, each, classes, folds, len(plan.seeds))
-                for variant, each in given.items()
-            ],
-            "comparisons": results.compare(plan.variants[0], given),
-        }
-        write_whole(self.path, results.as_json(result))
-        write_whole(self.path.with_suffix(".csv"), results.as_csv(result["runs"]))
-        return result
-
-    def _entry(self, unit: Unit, evaluation: dict | None) -> dict:
-        folder = self.plan.folder(unit)
-        status = self.status.get(str(unit), SKIPPED)
-        if evaluation:
-            status = DONE
-        elif status in (SKIPPED, DONE):
-            status = STOPPED if _steps(folder / "checkpoints") else SKIPPED
-        train, evaluate = self.seconds.get(str(unit), [None, None])
-        path = self.plan.evaluation(unit)
-        return results.entry(
-            unit,
-            status,
-            evaluation,
-            {
-                "first_stage": first_stage.taken_from(folder),
-                "config_digest": self._digest(unit),
-                "cores": self._about(unit).get("cores"),
-                "tensorflow": self._about(unit).get("tensorflow"),
-                "train_seconds": train,
-                "evaluate_seconds": evaluate,
-                "folder": self._relative(folder),
-                "evaluation": self._relative(path) if evaluation else None,
-            },
-        )
-
-    def _first(self, unit: Unit) -> dict:
-        settings = self.plan.settings(unit.variant, unit.seed)
-        complete = _complete(self.plan, unit, settings)
-        return {
-            **unit._asdict(),
-            "status": DONE if complete else self.status.get(str(unit), STOPPED),
-            "config_digest": self._digest(unit),
-            "train_seconds": self.seconds.get(str(unit), [None])[0],
-            "folder": self._relative(self.plan.folder(unit)),
-        }
-
-    def _digest(self, unit: Unit) -> str | None:
-        path = self.plan.folder(unit) / "config.yaml"
-        return sha256_of(path) if path.exists() else None
-
-    def _about(self, unit: Unit) -> dict:
-        """checkpoint.json of the run's newest checkpoint."""
-        place = self.plan.folder(unit) / "checkpoints"
-        steps = _steps(place)
-        try:
-            return json.loads((place / f"step-{max(steps):06d}" / ABOUT).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-
-    def _relative(self, path: Path) -> str:
-        return os.path.relpath(path, self.plan.output)
-
-
 class Line:
-    """One line over the whole: how many are done, which run, steps, rate and time left."""
+    """One line over the whole: jobs done, which run, steps, rate and time left. It moves on a
+    terminal, and is a new line now and then in a log file."""
 
-    def __init__(self, todo: Sequence[Job], done: int):
-        self.done, self.all = done, done + len(todo)
-        self.steps = 0
-        total = sum(job.ends - job.begins for job in todo)
-        shape = "{desc}, step {n} of {total}, {rate_fmt}, left {remaining}"
-        terminal = sys.stderr.isatty()
-        self.bar = tqdm(total=total, unit="step", bar_format=shape, smoothing=0.05,
-                        mininterval=1.0 if terminal else 30.0)  # fmt: skip
+    def __init__(
+        self,
+        todo: Sequence[Job],
+        done: int,
+        out: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.done, self.jobs = done, done + len(todo)
+        self.total = sum(job.ends - job.begins for job in todo)
+        self.out, self.clock = out, clock
+        self.began = clock()
+        self.shown = self.began - LOGGED
+        self.moving = tqdm(bar_format="{desc}", file=out) if out.isatty() else None
+
+    def text(self, state: jobs.State) -> str:
+        """'3 of 9 done | step 70 of 200 | 1.4 steps/s | left 1:33 | running FESR_JL fold 1'."""
+        seconds = self.clock() - self.began
+        parts = [
+            f"{self.done + state.ended} of {self.jobs} done",
+            f"step {state.steps} of {self.total}",
+        ]
+        if state.steps and seconds > 0:
+            rate = state.steps / seconds
+            parts += [
+                f"{rate:.2g} steps/s",
+                f"left {clock_time((self.total - state.steps) / rate)}",
+            ]
+        return " | ".join([*parts, f"running {', '.join(state.running) or 'nothing'}"])
 
     def show(self, state: jobs.State) -> None:
-        names = ", ".join(state.running) or "nothing"
-        said = f"{self.done + state.ended} of {self.all} done, running: {names}"
-        self.bar.set_description_str(said, refresh=False)
-        self.bar.update(state.steps - self.steps)
-        self.steps = state.steps
+        """Shows the state, if it is time to."""
+        now = self.clock()
+        if now - self.shown < (MOVING if self.moving is not None else LOGGED):
+            return
+        self.shown = now
+        text = self.text(state)
+        if self.moving is not None:
+            self.moving.set_description_str(text[: shutil.get_terminal_size().columns - 1])
+        else:
+            print(text, file=self.out, flush=True)
 
     def say(self, text: str) -> None:
         """A line of its own, which does not break the moving one."""
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(text, file=self.out)
+
+    def close(self) -> None:
+        if self.moving is not None:
+            self.moving.close()
 
 
 def cross_validate(plan: Plan, at_once: int) -> int:
@@ -343,7 +93,7 @@ def cross_validate(plan: Plan, at_once: int) -> int:
     todo = jobs_of(plan)
     record = Record(plan)
     ready = sum(evaluation_of(plan, unit) is not None for unit in plan.units())
-    line = Line(todo, ready)
+    line = Line(todo, ready, sys.stderr)
     failed: list[str] = []
 
     def ended(job: Job, outcome: Outcome) -> None:
@@ -358,7 +108,7 @@ def cross_validate(plan: Plan, at_once: int) -> int:
     try:
         outcomes, stopped = jobs.run(todo, at_once, line.show, ended) if todo else ({}, False)
     finally:
-        line.bar.close()
+        line.close()
     result = record.write()
     print(results.table(result))
     print(f"\nwritten: {record.path}, {record.path.with_suffix('.csv')}")
@@ -395,8 +145,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--db", required=True, help="database: a file in configs/ names its settings")
     made.add_argument("--data", type=Path, help="preprocessed folder (default: data/<db>)")
     made.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs [runs]")
-    made.add_argument("--variants", nargs="+", default=FIG_8, metavar="V",
-                      help="the first is what the others are compared with [those of Fig. 8]")  # fmt: skip
+    made.add_argument(
+        "--variants",
+        nargs="+",
+        default=FIG_8,
+        metavar="V",
+        help="the first is what the others are compared with [those of Fig. 8]",
+    )
     made.add_argument("--folds", default="all", help="all, or as in 0,1 [all]")
     made.add_argument("--seeds", default="0", help="as in 0,1,2 [0]")
     made.add_argument("--jobs", type=int, default=1, help="processes at once [1]")
