@@ -193,6 +193,9 @@ def main(argv: list[str] | None = None) -> int:
         checkpoint=options.checkpoint,
         overrides=overrides,
     )
+    for variant in variants:
+        if withheld := plan.withheld(variant):
+            print(f"note: not for {variant}, which it would make another: {', '.join(withheld)}")
     return cross_validate(plan, options.jobs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,12 +68,25 @@ class Plan:
 
     def given(self, variant: str, seed: int) -> list[str]:
         """The settings of a variant's runs, without those that would make it another variant."""
-        own = configs.own_keys(variant) if variant in configs.names("variants") else ()
-        kept = [text for text in self.overrides if text.partition("=")[0].strip() not in own]
+        kept = [text for text in self.overrides if text not in self.withheld(variant)]
         return [*kept, f"seed={seed}"]
 
+    def withheld(self, variant: str) -> list[str]:
+        """The overrides that do not hold for a variant, as what they set makes it what it is."""
+        own = configs.own_keys(variant) if variant in configs.names("variants") else ()
+        return [text for text in self.overrides if text.partition("=")[0].strip() in own]
+
     def settings(self, variant: str, seed: int) -> Config:
-        return configs.resolve(self.database, variant, self.given(variant, seed))
+        """The configuration of a variant's runs. Raises `BadUse` for one that cannot be."""
+        if (variant, seed) not in self._settings:
+            made = configs.resolve(self.database, variant, self.given(variant, seed))
+            self._settings[variant, seed] = made
+        return self._settings[variant, seed]
+
+    @functools.cached_property
+    def _settings(self) -> dict[tuple[str, int], Config]:
+        """What was read of them so far: it is asked for often, and files are slow."""
+        return {}
 
     def evaluation(self, unit: Unit) -> Path:
         """The file with the answers of the chosen checkpoint: without a best one, the last's."""

@@ -17,7 +17,7 @@ import pytest
 
 from fesr_tf import config, crossval, evaluate, jobs, runs
 from fesr_tf import crossval_results as results
-from fesr_tf.crossval_plan import Plan, jobs_of
+from fesr_tf.crossval_plan import Plan, evaluation_of, jobs_of
 from fesr_tf.crossval_results import Unit
 from fesr_tf.train import parser as train_parser
 from pipelines import manifest as manifests
@@ -80,6 +80,7 @@ def test_a_setting_of_all_runs_does_not_make_a_variant_another_one(plan):
     """`pretrain_iterations` of every run is not FESR_OneSt's, whose very point is that it is 0."""
     more = dataclasses.replace(plan, overrides=(*plan.overrides, "lambda6=0.5", "lambda2=7"))
     settings = {variant: more.settings(variant, 0) for variant in more.variants}
+    assert more.withheld("FESR_OneSt") == ["pretrain_iterations=2"]
     assert settings["FESR_OneSt"].pretrain_iterations == 0
     assert settings["FESR_JL"].pretrain_iterations == 2
     assert settings["FESR_JL-IL"].lambda6 == settings["FESR_Real"].lambda6 == 0
@@ -200,6 +201,22 @@ def test_an_evaluation_of_another_checkpoint_or_without_poses_is_done_again(plan
         del row["yaw"]
     path.write_text(json.dumps(found))
     assert [job.name for job in jobs_of(here)] == ["FESR_JL fold 0"]
+
+
+def test_the_best_by_validation_has_an_evaluation_of_its_own(plan, one_run):
+    """Where there is a best checkpoint: of its step. Where there is none the last one's counts."""
+    here = dataclasses.replace(plan, runs=one_run, variants=("FESR_JL",), folds=(0,))
+    best, unit = dataclasses.replace(here, checkpoint="best"), Unit("FESR_JL", 0, 0)
+    assert evaluation_of(best, unit)["checkpoint"] == "last"
+    folder = best.folder(unit)
+    shutil.copytree(folder / "checkpoints/step-000004", folder / "best/step-000003")
+    assert evaluation_of(best, unit) is None  # not evaluated yet
+    (job,) = jobs_of(best)
+    assert job.commands[1].words[-2:] == ("--checkpoint", "best")
+    found = evaluation_of(here, unit) | {"checkpoint": "best", "step": 3}
+    (folder / "evaluation-best.json").write_text(json.dumps(found))
+    assert evaluation_of(best, unit) == found
+    assert evaluation_of(here, unit)["checkpoint"] == "last"
 
 
 def made_up(fold: int, right: str, turn: float = 0.0) -> dict:
