@@ -206,7 +206,7 @@ def _row(result: dict, summary: dict, counted: str) -> list[str]:
 def _comparisons(result: dict, counted: str) -> str:
     pairs = result["comparisons"]
     rows = [["variant", "difference", "95 % interval", "p by fold", "lowest", "p by picture",
-             "only it : only baseline", counted]]  # fmt: skip
+             "only it : baseline", counted]]  # fmt: skip
     for each in pairs:
         done = len(each["folds"]) if counted == "folds" else each["runs"]
         of = result["folds"] * (1 if counted == "folds" else len(result["asked"]["seeds"]))
@@ -219,10 +219,11 @@ def _comparisons(result: dict, counted: str) -> str:
             _number(each["p_folds_lowest"], "{:.2g}"), _number(each["p_pictures_holm"], "{:.3g}"),
             odd or "-", f"{done} of {of}",
         ])  # fmt: skip
+    family = f"{len(pairs)} comparison{'s' if len(pairs) > 1 else ''}"
     return (
-        f"Against {result['baseline']}: points of pooled accuracy, the interval over people "
-        f"(bootstrap); p after Holm over {len(pairs)} comparison{'s' if len(pairs) > 1 else ''}; "
-        f"`lowest` is the least that p by fold can be before that\n{_aligned(rows)}"
+        f"Against {result['baseline']}: points of pooled accuracy, the interval over people;\n"
+        f"p after Holm over {family}; `lowest` is the least that p by fold can be before that\n"
+        f"{_aligned(rows)}"
     )
 
 
