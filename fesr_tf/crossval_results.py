@@ -3,14 +3,15 @@
 crossval.json holds
 
     format, database, data, data_digest, classes, folds (of the database), variants, baseline,
-    asked (folds and seeds), checkpoint ("last" or "best"), overrides, cores (of each job)
+    asked (folds and seeds), checkpoint ("last" or "best"), overrides
     runs: one entry a (variant, fold, seed), see `entry`
-    first_stages: the same few facts of the shared runs of stage 1: variant, fold, seed, folder,
-        status, train_seconds
+    first_stages: of the shared runs of stage 1: variant, fold, seed, status, config_digest,
+        train_seconds, folder
     summaries: one entry a variant, see `summary`
     comparisons: one entry a variant but the baseline, see `compare`
 
-Folders are relative to that of crossval.json. Each picture's answer stays in the evaluation.json
+Numbers that are keys ({fold: accuracy}) are texts in JSON. Folders are relative to that of
+crossval.json. Each picture's answer stays in the evaluation.json
 of its run (`evaluation` names the file).
 """
 
@@ -50,7 +51,14 @@ class Unit(NamedTuple):
 def entry(unit: Unit, status: str, evaluation: dict | None, more: Mapping[str, object]) -> dict:
     """A run of crossval.json: variant, fold, seed, status, then of its evaluation accuracy,
     correct, total, people, step, max_iterations, checkpoint (what was evaluated) and
-    data_digest, None where there is none; and `more` about the run."""
+    data_digest, None where there is none; and `more` about the run.
+
+    status: done, failed, stopped (there is a checkpoint, and more to do) or not run. `more` is
+    first_stage (the variant whose stage 1 it began from, or None), config_digest (SHA-256 of its
+    config.yaml), cores and tensorflow (as its newest checkpoint says), train_seconds (over all
+    starts by this command, without a shared stage 1) and evaluate_seconds, None for what was not
+    done by it, folder, evaluation.
+    """
     names = ("accuracy", "correct", "total", "people", "step", "max_iterations", "checkpoint",
              "data_digest")  # fmt: skip
     found = {name: (evaluation or {}).get(name) for name in names}
