@@ -152,6 +152,13 @@ class Checkpoints:
         if changed:
             keys = "; ".join(f"{key} was {old}, now {new}" for key, (old, new) in changed.items())
             raise BadUse(f"{path} does not fit: it was written with other settings ({keys})")
+        self.read(path)
+
+    def read(self, path: Path) -> None:
+        """Loads the weights, optimizers and step in `path`, whatever its settings are.
+
+        Raises `FailedWork` where it is damaged or of other networks.
+        """
         try:
             self.checkpoint.read(str(path / WEIGHTS)).assert_consumed()
         except DAMAGED as error:

@@ -154,6 +154,12 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     return _build(values)
 
 
+def own_keys(variant: str) -> frozenset[str]:
+    """The keys that make a variant what it is: those that its file sets."""
+    path = config_folder() / "variants" / f"{variant}.yaml"
+    return frozenset(_checked(_read(path), str(path)))
+
+
 def origins(config: Config, database: str, variant: str) -> dict[str, str]:
     """For each key of `config` where its value comes from: the last file that sets it, as in
     `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.

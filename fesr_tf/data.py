@@ -30,6 +30,7 @@ class Faces:
     subjects: np.ndarray  # str (N,)
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
+    yaw: np.ndarray | None = None  # float32 (N,), degrees; None where nobody asks
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,7 +41,8 @@ class Faces:
 
     def of(self, rows: np.ndarray) -> Faces:
         """The part that `rows` (mask or indices) selects."""
-        return Faces(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Faces(*(None if value is None else value[rows] for value in values))
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _read(folder: Path, manifest: Manifest, fold: int, config: Config) -> tuple[
         subjects=np.array(text[0], dtype=np.str_),
         keys=np.array(text[1], dtype=np.str_),
         intensity=np.array([row["intensity"] for row in rows], np.float32),
+        yaw=np.array([row["yaw"] for row in rows], np.float32),
     )
     return faces, np.array([row["splits"][fold] for row in rows], np.int64)
 

@@ -57,8 +57,8 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
     """R's answers on `faces`, in inference mode, ready for JSON.
 
     Everything of `metrics.summary`, what was evaluated (run, split, iteration, classes,
-    `people`), and under `predictions` each picture's key, subject, label, prediction (class
-    indices) and probabilities.
+    `people`), and under `predictions` each picture's key, subject, yaw (degrees; None where it is
+    not known), label, prediction (class indices) and probabilities.
     """
     logits = predict_logits(run.fesr, faces)
     probabilities = tf.nn.softmax(logits).numpy()
@@ -79,6 +79,7 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
             {
                 "key": str(faces.keys[i]),
                 "subject": str(faces.subjects[i]),
+                "yaw": None if faces.yaw is None else float(faces.yaw[i]),
                 "label": int(faces.labels[i]),
                 "prediction": int(predictions[i]),
                 "probabilities": [round(float(p), 6) for p in probabilities[i]],

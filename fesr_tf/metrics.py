@@ -23,9 +23,10 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: i
     return counts.reshape(num_classes, num_classes)
 
 
-def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion, both ends in [0,1]; (0, 1) where total is 0.
 
+    `correct` need not be whole: a picture may count as a share of several answers.
     It supposes `total` independent answers; pictures of one person are not quite that, so
     the true interval is somewhat wider.
     """

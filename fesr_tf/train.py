@@ -12,7 +12,18 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from fesr_tf import collapse, config, data, dry_run, fesr, guards, runs, trainable, watching
+from fesr_tf import (
+    collapse,
+    config,
+    data,
+    dry_run,
+    fesr,
+    first_stage,
+    guards,
+    runs,
+    trainable,
+    watching,
+)
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
@@ -34,8 +45,9 @@ def stages(settings: Config) -> list[tuple[str, int]]:
     return ends
 
 
-def train(model: FESR, fold: Fold, folder: Path) -> bool:
-    """Trains the run in `folder` to its end, from its last checkpoint if it has one.
+def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> bool:
+    """Trains the run in `folder` to its end, from its last checkpoint if it has one, else from
+    the end of the stage 1 of the run in `first`, if one is given (`first_stage.refuse` agreed).
 
     True when the run is complete, False when a signal stopped it (it is saved then). No other
     process may train in `folder` meanwhile: see `runs.alone`.
@@ -55,6 +67,9 @@ def train(model: FESR, fold: Fold, folder: Path) -> bool:
             print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
+    elif first:
+        step = first_stage.begin(model, first, checkpoints, folder)
+        print(f"stage 1 taken from {first}: beginning at step {step}", flush=True)
     ends = stages(settings)
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
     frozen = frozen_features(model.face_network, fold.train, settings) if unfinished else None
@@ -90,6 +105,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
     made.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
     made.add_argument(
+        "--first-stage",
+        type=Path,
+        metavar="RUN",
+        help="begin a new run where stage 1 of this run of another variant ended, if it is equal",
+    )
+    made.add_argument(
         "--dry-run",
         action="store_true",
         help="print settings, data, parameters, memory and time, and leave nothing behind",
@@ -118,6 +139,9 @@ def main(argv: list[str] | None = None) -> int:
         tf.config.experimental.enable_op_determinism()
     # What cannot be trained is refused before a run of it is begun.
     trainable.refuse(fold, settings, source)
+    begun = any(folder.glob("checkpoints/step-*"))
+    if arguments.first_stage and not begun:
+        first_stage.refuse(arguments.first_stage, settings, info)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
     notes = trainable.notes(fold, settings, source)
@@ -136,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         for note in notes:
             print(f"note: {note}", file=sys.stderr, flush=True)
         began = time.monotonic()
-        finished = train(model, fold, folder)
+        finished = train(model, fold, folder, arguments.first_stage)
     if not finished:
         step = int(model.fesgan.step.numpy())
         print(f"stopped and saved at step {step} in {folder}: run the same command again to go on")

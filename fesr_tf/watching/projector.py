@@ -86,7 +86,7 @@ def points(fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64) -> Po
     faces = Faces(
         *(
             np.concatenate([getattr(learnt, name), getattr(unseen, name)])
-            for name in Faces.__dataclass_fields__
+            for name in ("images", "labels", "subjects", "keys", "intensity")
         )
     )
     batches = [slice(i, i + batch_size) for i in range(0, len(faces), batch_size)]

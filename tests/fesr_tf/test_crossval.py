@@ -1,0 +1,328 @@
+"""Cross-validation: what is to be done, what is refused, what is written; once, the whole way."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fesr_tf import config, crossval, evaluate, jobs, runs
+from fesr_tf import crossval_results as results
+from fesr_tf.crossval_plan import Plan, evaluation_of, jobs_of
+from fesr_tf.crossval_results import Unit
+from fesr_tf.train import parser as train_parser
+from pipelines import manifest as manifests
+from pipelines.errors import BadUse
+
+
+@pytest.fixture
+def plan(demo_data, tiny_settings, tmp_path) -> Plan:
+    return Plan(
+        database="demo",
+        data=demo_data,
+        runs=tmp_path / "runs",
+        manifest=manifests.load(demo_data),
+        variants=crossval.FIG_8,
+        folds=(0, 1),
+        seeds=(0,),
+        overrides=tiny_settings,
+    )
+
+
+def words(source: Path, home: Path, *more: str) -> list[str]:
+    return ["--db", "demo", "--data", str(source), "--runs", str(home), *more]
+
+
+@pytest.fixture
+def one_run(tiny_run, tmp_path) -> Path:
+    """`tiny_run`, evaluated, in a folder of runs of its own: that folder."""
+    home = tmp_path / "one"
+    folder = runs.run_folder(home, "demo", "FESR_JL", 0)
+    shutil.copytree(tiny_run, folder)
+    assert evaluate.main([str(folder)]) == 0
+    return home
+
+
+# --- what is to be done
+
+
+def test_stage_1_comes_first_once_a_fold_and_those_that_share_it_follow(plan):
+    todo = jobs_of(plan)
+    assert len(todo) == 2 * (1 + 7)
+    shared = [job for job in todo if job.name.startswith("FG fold")]
+    assert [job.name for job in shared] == ["FG fold 0", "FG fold 1"]
+    for fold in (0, 1):
+        here = [job for job in todo if job.name.endswith(f"fold {fold}")]
+        assert here[0].name == f"FG fold {fold}" and len(here[0].commands) == 1
+        follow = {job.name.split()[0] for job in here if job.after == f"FG fold {fold}"}
+        assert follow == set(crossval.FIG_8) - {"BASELINE", "FESR_OneSt"}
+    # Two steps of stage 1, two of stage 2: stage 1 is counted in no other job but OneSt's own.
+    steps = {job.name.split()[0]: job.ends - job.begins for job in todo}
+    assert steps == {"FG": 2, **dict.fromkeys(crossval.FIG_8, 2), "FESR_OneSt": 4}
+
+
+def test_a_variant_that_would_share_with_none_trains_alone(plan):
+    todo = jobs_of(dataclasses.replace(plan, variants=("BASELINE", "FESR_JL")))
+    assert [job.name for job in todo[:2]] == ["BASELINE fold 0", "FESR_JL fold 0"]
+    assert all("--first-stage" not in job.commands[0].words for job in todo)
+
+
+def test_a_setting_of_all_runs_does_not_make_a_variant_another_one(plan):
+    """`pretrain_iterations` of every run is not FESR_OneSt's, whose very point is that it is 0."""
+    more = dataclasses.replace(plan, overrides=(*plan.overrides, "lambda6=0.5", "lambda2=7"))
+    settings = {variant: more.settings(variant, 0) for variant in more.variants}
+    assert more.withheld("FESR_OneSt") == ["pretrain_iterations=2"]
+    assert settings["FESR_OneSt"].pretrain_iterations == 0
+    assert settings["FESR_JL"].pretrain_iterations == 2
+    assert settings["FESR_JL-IL"].lambda6 == settings["FESR_Real"].lambda6 == 0
+    assert {each.lambda2 for each in settings.values()} == {7.0}
+    assert settings["FESR_OneSt"].lambda6 == settings["FESR_JL"].lambda6 == 0.5
+
+
+def test_seed_0_lies_where_the_plain_command_puts_it_and_others_beside(plan):
+    more = dataclasses.replace(plan, seeds=(0, 3), variants=("BASELINE",))
+    home = plan.runs
+    assert more.folder(Unit("BASELINE", 1, 0)) == home / "demo/BASELINE/fold-01"
+    assert more.folder(Unit("BASELINE", 1, 3)) == home / "seed-3/demo/BASELINE/fold-01"
+    train = jobs_of(more)[-1].commands[0].words
+    assert train[-1] == "seed=3" and str(home / "seed-3") in train
+    # What the command makes of it is that very folder, with that very seed.
+    options = train_parser().parse_args(train[2:])
+    folder = runs.run_folder(options.runs, options.db, options.variant, options.fold)
+    assert folder == more.folder(Unit("BASELINE", 1, 3))
+    assert config.resolve("demo", "BASELINE", options.overrides) == more.settings("BASELINE", 3)
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (["--variants", "FESR"], "no variant 'FESR'"),
+        (["--variants", "FG"], "FG trains FESGAN alone: there is no recogniser to test"),
+        (["--variants", "BASELINE", "BASELINE"], "names one twice"),
+        (["--folds", "0,2"], "has folds 0 to 1, not 2"),
+        (["--folds", "first"], "--folds 'first' is not a list of whole numbers"),
+        (["--seeds", "0,0"], "--seeds '0,0' names a number twice"),
+        (["--seeds", "-1"], "--seeds '-1' is not a list of whole numbers"),
+        (["--jobs", "0"], "--jobs must be at least 1, not 0"),
+        (["seed=2"], "seed is not a setting here: give --seeds"),
+        (["widht=1"], "did you mean 'width'"),
+        (["--db", "nothing"], "no database 'nothing'"),
+        (["--data", "nowhere"], "nowhere is not a folder"),
+    ],
+)
+def test_bad_use_is_one_sentence_and_nothing_is_begun(wrong, sentence, demo_data, tmp_path, capfd):
+    assert crossval.main(words(demo_data, tmp_path / "runs", *wrong)) == 2
+    assert sentence in capfd.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_person_cannot_be_cross_validated(plan):
+    counts = plan.manifest.counts | {"by_subject": {"anna": 12}}
+    alone = dataclasses.replace(plan.manifest, counts=counts)
+    with pytest.raises(BadUse, match="holds 1 people in 2 folds: to test on a person"):
+        dataclasses.replace(plan, manifest=alone)
+
+
+def test_runs_of_other_data_or_classes_are_not_compared_and_both_are_named(one_run):
+    first = one_run / "demo/FESR_JL/fold-00"
+    found = json.loads((first / "evaluation.json").read_text())
+    for change in ({"data_digest": "e" * 64}, {"classes": ["sad", "glad"]}):
+        with pytest.raises(BadUse, match=f"{first} and other cannot be compared") as told:
+            results.refuse_mixed({first: found, Path("other"): found | change})
+        assert next(iter(change)) in str(told.value)
+    results.refuse_mixed({first: found, Path("other"): found})
+
+
+def test_a_run_with_other_settings_is_refused_by_train_whose_sentence_is_passed_on(
+    one_run, demo_data, tiny_settings, capfd
+):
+    more = ["--variants", "FESR_JL", "--folds", "0", *tiny_settings, "lambda2=7"]
+    assert crossval.main(words(demo_data, one_run, *more)) == 1
+    error = capfd.readouterr().err
+    assert "holds a run with other settings (lambda2 was 100.0, now 7.0)" in error
+    assert "1 of 1 jobs failed (FESR_JL fold 0)" in error
+    written = json.loads((one_run / "demo/crossval.json").read_text())
+    assert [run["status"] for run in written["runs"]] == ["failed"]
+
+
+# --- what is written
+
+
+def test_what_is_finished_is_not_done_again_and_what_is_missing_is_said(
+    one_run, demo_data, tiny_settings, monkeypatch, capfd
+):
+    monkeypatch.setattr(jobs, "run", lambda *_: pytest.fail("nothing is left to do"))
+    more = ["--variants", "FESR_JL", "--folds", "0", *tiny_settings]
+    assert crossval.main(words(demo_data, one_run, *more)) == 0
+    out = capfd.readouterr().out
+    (row,) = [line for line in out.splitlines() if line.startswith("FESR_JL")]
+    assert "not run" in row and row.endswith("1 of 2")
+    assert "not every fold was run: a mean is over those that were" in out
+
+    evaluation = json.loads((one_run / "demo/FESR_JL/fold-00/evaluation.json").read_text())
+    written = json.loads((one_run / "demo/crossval.json").read_text())
+    (run,) = written["runs"]
+    assert (run["variant"], run["fold"], run["seed"], run["status"]) == ("FESR_JL", 0, 0, "done")
+    assert (run["step"], run["checkpoint"]) == (4, "last")
+    assert run["accuracy"] == evaluation["accuracy"]
+    assert run["data_digest"] == manifests.load(demo_data).digest
+    assert (one_run / "demo" / run["evaluation"]).is_file()
+    (summary,) = written["summaries"]
+    assert (summary["folds_run"], summary["folds"]) == (1, 2)
+    assert summary["pooled"]["pictures"] == evaluation["total"]
+    assert summary["confusion"] == evaluation["confusion"]
+    recalls = {each["class"]: each["recall"] for each in evaluation["per_class"]}
+    assert {name: each["accuracy"] for name, each in summary["per_class"].items()} == recalls
+    with (one_run / "demo/crossval.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert line["variant"] == "FESR_JL" and int(line["correct"]) == evaluation["correct"]
+
+
+def test_an_evaluation_of_another_checkpoint_or_without_poses_is_done_again(plan, one_run):
+    here = dataclasses.replace(plan, runs=one_run, variants=("FESR_JL",), folds=(0,))
+    assert jobs_of(here) == []
+    path = one_run / "demo/FESR_JL/fold-00/evaluation.json"
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps(found | {"step": 2}))
+    assert [job.name for job in jobs_of(here)] == ["FESR_JL fold 0"]
+    for row in found["predictions"]:
+        del row["yaw"]
+    path.write_text(json.dumps(found))
+    assert [job.name for job in jobs_of(here)] == ["FESR_JL fold 0"]
+
+
+def test_the_best_by_validation_has_an_evaluation_of_its_own(plan, one_run):
+    """Where there is a best checkpoint: of its step. Where there is none the last one's counts."""
+    here = dataclasses.replace(plan, runs=one_run, variants=("FESR_JL",), folds=(0,))
+    best, unit = dataclasses.replace(here, checkpoint="best"), Unit("FESR_JL", 0, 0)
+    assert evaluation_of(best, unit)["checkpoint"] == "last"
+    folder = best.folder(unit)
+    shutil.copytree(folder / "checkpoints/step-000004", folder / "best/step-000003")
+    assert evaluation_of(best, unit) is None  # not evaluated yet
+    (job,) = jobs_of(best)
+    assert job.commands[1].words[-2:] == ("--checkpoint", "best")
+    found = evaluation_of(here, unit) | {"checkpoint": "best", "step": 3}
+    (folder / "evaluation-best.json").write_text(json.dumps(found))
+    assert evaluation_of(best, unit) == found
+    assert evaluation_of(here, unit)["checkpoint"] == "last"
+
+
+def made_up(fold: int, right: str, turn: float = 0.0) -> dict:
+    """An evaluation of two people, two pictures each, of class 0; `right` as in "1101"."""
+    rows = [
+        {"key": f"{fold}/{i}", "subject": f"p{fold}{i // 2}", "yaw": turn * i, "label": 0,
+         "prediction": 1 - int(digit)}
+        for i, digit in enumerate(right)
+    ]  # fmt: skip
+    return {"predictions": rows}
+
+
+def test_the_table_by_hand():
+    """BASELINE 2 and 3 of 4, FESR_JL 4 of 4 in fold 0 and nothing of fold 1, of three folds."""
+    given = {
+        "BASELINE": results.answers(
+            {Unit("BASELINE", 0, 0): made_up(0, "1010"), Unit("BASELINE", 1, 0): made_up(1, "1110")}
+        ),
+        "FESR_JL": results.answers({Unit("FESR_JL", 0, 0): made_up(0, "1111")}),
+    }
+    told = {
+        "database": "demo",
+        "data_digest": "0123456789abcdef",
+        "checkpoint": "last",
+        "folds": 3,
+        "baseline": "BASELINE",
+        "asked": {"seeds": [0], "folds": [0, 1]},
+        "runs": [
+            {"variant": "BASELINE", "fold": 0, "status": "done"},
+            {"variant": "BASELINE", "fold": 1, "status": "done"},
+            {"variant": "FESR_JL", "fold": 0, "status": "done"},
+            {"variant": "FESR_JL", "fold": 1, "status": "failed"},
+        ],
+        "summaries": [
+            results.summary(name, each, ["a", "b"], 3, 1) for name, each in given.items()
+        ],
+        "comparisons": results.compare("BASELINE", given),
+    }
+    lines = [line.split() for line in results.table(told).splitlines()]
+    # sd of 50 and 75: 25 / sqrt(2) = 17.7. Wilson of 5 of 8: 30.6 to 86.3.
+    assert ["BASELINE", "50.0", "75.0", "not", "run", "62.5", "±", "17.7", "62.5", "of", "8",
+            "30.6", "to", "86.3", "2", "of", "3"] in lines  # fmt: skip
+    assert ["FESR_JL", "100.0", "failed", "not", "run", "100.0", "±", "-", "100.0", "of", "4",
+            "51.0", "to", "100.0", "1", "of", "3"] in lines  # fmt: skip
+    # On fold 0 alone: +50 for both people; 2 : 0 is p 0.5; one fold has no test.
+    assert ["FESR_JL", "+50.0", "+50.0", "to", "+50.0", "-", "-", "0.5", "2", ":", "0",
+            "1", "of", "3"] in lines  # fmt: skip
+
+
+def test_poses_are_told_where_there_are_several():
+    one = results.answers({Unit("V", 0, 0): made_up(0, "1010", turn=15.0)})
+    found = results.summary("V", one, ["a", "b"], 2, 1)
+    assert {yaw: each["accuracy"] for yaw, each in found["per_pose"].items()} == {
+        "0": 1.0, "15": 0.0, "30": 1.0, "45": 0.0}  # fmt: skip
+    frontal = results.answers({Unit("V", 0, 0): made_up(0, "1010")})
+    assert results.summary("V", frontal, ["a", "b"], 2, 1)["per_pose"] == {}
+
+
+def test_holm_is_over_the_family():
+    """Three variants, each 6 to 0 (p 1/32): times three, all of them."""
+    one = {name: results.answers({Unit(name, 0, 0): made_up(0, digits * 6)})
+           for name, digits in (("A", "0"), ("B", "1"), ("C", "1"), ("D", "1"))}  # fmt: skip
+    found = results.compare("A", one)
+    assert [each["p_pictures"] for each in found] == [pytest.approx(1 / 32)] * 3
+    assert [each["p_pictures_holm"] for each in found] == [pytest.approx(3 / 32)] * 3
+
+
+def test_the_line_tells_done_running_rate_and_time_left(tmp_path):
+    times = iter([0.0, 10.0])
+    todo = [jobs.Job("a", (), 0, 40), jobs.Job("b", (), 20, 40)]
+    with (tmp_path / "log").open("w") as out:
+        line = crossval.Line(todo, 3, out, clock=lambda: next(times))
+        told = line.text(jobs.State(1, ("b",), 50))
+    assert told == "4 of 5 done | step 50 of 60 | 5 steps/s | left 0:02 | running b"
+
+
+# --- the whole way
+
+
+@pytest.mark.slow
+def test_the_whole_way_stopped_in_between_and_gone_on(demo_data, tiny_settings, tmp_path):
+    home = tmp_path / "runs"
+    settings = [*tiny_settings, "pretrain_iterations=200", "max_iterations=202"]
+    variants = ["--variants", "BASELINE", "FESR_SL", "FESR_JL"]
+    command = [sys.executable, "-m", "fesr_tf.crossval", *words(demo_data, home)]
+    command += ["--jobs", "2", "--folds", "0", *variants, *settings]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    shared = runs.run_folder(home, "demo", "FG", 0)
+    while not any(shared.glob("checkpoints/step-*")) and process.poll() is None:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 130, output
+    assert "run the same command again to go on" in output
+    assert "stopped and saved at step" in (shared / "train.log").read_text()
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert "going on at step" in (shared / "train.log").read_text()
+    written = json.loads((home / "demo/crossval.json").read_text())
+    assert [run["status"] for run in written["runs"]] == ["done"] * 3
+    assert {run["variant"]: run["first_stage"] for run in written["runs"]} == {
+        "BASELINE": None, "FESR_SL": "FG", "FESR_JL": "FG"}  # fmt: skip
+    assert all(run["train_seconds"] > 0 for run in [*written["runs"], *written["first_stages"]])
+    for name in ("FESR_SL", "FESR_JL"):
+        log = (runs.run_folder(home, "demo", name, 0) / "train.log").read_text()
+        assert "beginning at step 200" in log
+    told = [line.split() for line in done.stdout.splitlines() if line.startswith("FESR_JL ")]
+    assert [line[-3:] for line in told] == [["1", "of", "2"]] * 2  # its summary, its comparison
