@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.frozen import Known
@@ -17,21 +18,21 @@ Batch = tuple[Any, ...]
 def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Known]:
     """The members of a batch; nothing is known of one that has three.
 
-    Looked at once, while the step is traced. Raises `BadUse` where the members are not float32
-    (B, S, S, c) twice and an integer (B,), S and c being the configuration's.
+    Looked at once, while the step is traced. Raises `BadUse` where the members are not floats
+    (B, S, S, c) twice, of Keras' own type, and integers (B,); S and c are the configuration's.
     """
     members = batch if isinstance(batch, tuple) else (batch,)
-    side, channels = config.image_size, config.channels
+    side, channels, floats = config.image_size, config.channels, keras.backend.floatx()
     fits = len(members) in (3, 4) and all(map(tf.is_tensor, members[:3]))
     if fits:
         image, positive, label = members[:3]
         fits = label.dtype.is_integer and label.shape.rank == 1
         for each in (image, positive):
-            fits &= each.dtype == tf.float32
+            fits &= each.dtype == floats
             fits &= each.shape[1:].is_compatible_with((side, side, channels))
     if not fits:
         raise BadUse(
-            f"a batch is (image, positive, label), float32 (B, {side}, {side}, {channels}) in "
+            f"a batch is (image, positive, label), {floats} (B, {side}, {side}, {channels}) in "
             f"[-1, 1] twice and integers (B,), and the dataset gives {_described(batch)}: see "
             "'In a notebook' in README.md"
         )
