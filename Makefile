@@ -7,6 +7,8 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV ?= .venv-$(VERSION)
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+# A file's tests stay together, as they share what was made for them.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo test test-all lint clean
 help:
@@ -16,10 +18,10 @@ demo: $(INSTALLED)
 	$(RUN) -m fesr_tf.demo
 
 test: $(INSTALLED)
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -m "not slow" $(SIDE_BY_SIDE)
 
 test-all: $(INSTALLED)
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q $(SIDE_BY_SIDE)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

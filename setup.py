@@ -93,6 +93,7 @@ setup(
         "bench": ["scikit-learn", "torch>=2.2"],
         "client": CLIENT,
         "app": APP,
-        "dev": ["pytest", "ruff", "scikit-learn", *CLIENT, *APP],
+        # xdist runs test files side by side, one a core.
+        "dev": ["pytest", "pytest-xdist", "ruff", "scikit-learn", *CLIENT, *APP],
     },
 )
