@@ -51,9 +51,10 @@ def intervals(bars: Sequence[Bar], title: str) -> str:
     for index, bar in enumerate(bars):
         middle = top + row * index + row / 2
         shapes.append(_text(left - 6, middle + 4, bar.label, "end"))
-        shapes.append(_text(WIDTH, middle + 4, bar.text, "end", bar.figure))
         if bar.value is None:
+            shapes.append(_text(left + 6, middle + 4, bar.text, "start", bar.figure))
             continue
+        shapes.append(_text(WIDTH, middle + 4, bar.text, "end", bar.figure))
         colour, end = COLOURS[index % len(COLOURS)], x(bar.value)
         if not zoomed:
             shapes.append(
@@ -79,7 +80,7 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float]]], order: Sequence[s
     """Lines over steps; `order` gives each name its colour and dashes. span: the ends of y where
     they are known, as of a share."""
     points = [point for line in lines.values() for point in line]
-    height, left, right, top, bottom = 200, 44, 8, 8, 22
+    height, left, right, top, bottom = 200, 54, 8, 8, 22
     first, last = min(p[0] for p in points), max(p[0] for p in points)
     lowest, highest = min(p[1] for p in points), max(p[1] for p in points)
     ticks = nice_ticks(*(span or (lowest, highest)))

@@ -101,7 +101,7 @@ def test_no_numeric_cell_holds_a_number_that_is_no_figure(made):
 def test_nothing_is_fetched_and_nothing_runs(made):
     text = (made.output / "index.html").read_text()
     assert not [r for r in made.page.references if not r.startswith(("#", "data:image/webp;"))]
-    assert not re.search(r"<script|<link|<iframe|@import|url\(|on\w+=\"", text)
+    assert not re.search(r"<script|<link|<iframe|@import|url\(|\son[a-z]+=", text)
     assert "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text
 
 
