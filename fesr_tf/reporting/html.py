@@ -25,7 +25,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.93re
 caption{text-align:left;color:var(--faint);font-size:.88rem;padding:.2rem 0}
 th,td{padding:.22rem .8rem .22rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 td.n,th.n{text-align:right}td.n{white-space:nowrap}th.n{vertical-align:bottom}td.c,th.c{text-align:center;min-width:2.4rem;padding:.22rem .35rem}
-.matrix th{font-weight:normal}
+tbody th{min-width:7.5rem}.matrix th{font-weight:normal;min-width:0}
 .i{color:var(--faint);white-space:nowrap}.none{color:var(--faint);font-style:italic}
 .warn ul{padding-left:1.1rem;margin:.4rem 0}.warn{border-left:4px solid #d98200;padding:.1rem 0 .1rem .7rem}
 .note{color:var(--faint);font-size:.92rem}

@@ -193,10 +193,10 @@ def test_the_papers_figures_are_shown_where_somebody_drew_them(evaluated, tmp_pa
     place = evaluated / "figures"
     place.mkdir()
     shutil.copy(evaluated / "pictures/confusion.png", place / "fig-4.png")
-    entry = {"file": "fig-4.png", "title": "Fig. 4", "caption": "Variants.", "command": "draw <it>"}
-    (place / "figures.json").write_text(json.dumps([entry]))
+    entry = {"file": "fig-4.png", "title": "Variants", "caption": "All.", "command": "draw <it>"}
+    (place / "figures.json").write_text(json.dumps([entry | {"figure": "4"}]))
     page = document.write(sources.read([evaluated]), {}).files["index.html"]
-    assert "<strong>Fig. 4</strong> Variants." in page and "<pre>draw &lt;it&gt;</pre>" in page
+    assert "<strong>Fig. 4: Variants</strong> All." in page and "<pre>draw &lt;it&gt;</pre>" in page
     assert "Not run: the paper&#x27;s Fig. 5, Fig. 6, Fig. 7, Fig. 9." in page
 
 

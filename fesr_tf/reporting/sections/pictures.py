@@ -27,9 +27,9 @@ def section(m: Material) -> Section:
     parts, found = [], []
     for folder in _places(m):
         for entry in _figures(folder):
-            found.append(entry["title"])
-            parts.append(m.pictures.figure(folder / "figures" / entry["file"], entry["title"],
-                                           entry.get("caption", "")))  # fmt: skip
+            found.append(title := _title(entry))
+            file, caption = folder / "figures" / entry["file"], entry.get("caption", "")
+            parts.append(m.pictures.figure(file, title, caption))
             if entry.get("command"):
                 parts.append(f"<pre>{escape(entry['command'])}</pre>")
     lacking = [name for name in FIGURES if not any(_is(name, title) for title in found)]
@@ -38,6 +38,14 @@ def section(m: Material) -> Section:
     for run in _one_a_variant(m):
         parts += list(_sheets(m, run))
     return Section(PICTURES, "Pictures", "".join(parts))
+
+
+def _title(entry: dict) -> str:
+    """'Fig. 4: …' where the entry says which of the paper's figures it is."""
+    name, title = str(entry.get("figure", "")), str(entry["title"])
+    known = name.isdecimal() and not title.startswith("Fig.")
+    frame = " (first frame)" if entry["file"].endswith(".gif") else ""
+    return (f"Fig. {name}: {title}" if known else title) + frame
 
 
 def _is(name: str, title: str) -> bool:

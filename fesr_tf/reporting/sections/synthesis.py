@@ -150,7 +150,10 @@ def _expression(m: Material, run: RunSource, document: Document) -> str:
         ])  # fmt: skip
     head = ["judge", "translated", "their real pictures", "new identities"]
     head += ["its people the generator knew", "translated people the generator knew", "chance"]
-    note = "A judge of the run's own fold is the one to quote; its people are nobody's here."
+    note = (
+        "Quote the judge of the run's own fold: it is asked about people from whom neither it nor "
+        "the generator learnt."
+    )
     return (
         heading("Is it the expression that was asked for?")
         + table(head, rows, range(1, len(head)), "Judged by a recogniser of real faces alone")
