@@ -103,7 +103,7 @@ def sentences(found: Mapping[tuple[str, str], Rate]) -> list[str]:
     said = []
     for attribute in dict.fromkeys(name for name, _ in found):
         here = {group: rate for (name, group), rate in found.items() if name == attribute}
-        small = [f"{g} ({_people(r.people)})" for g, r in here.items() if r.people < FEWEST]
+        small = [f"“{g}” ({_people(r.people)})" for g, r in here.items() if r.people < FEWEST]
         large = {group: rate for group, rate in here.items() if rate.people >= FEWEST}
         if small:
             said.append(

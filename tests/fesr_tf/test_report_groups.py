@@ -95,7 +95,7 @@ def test_a_small_group_is_named_and_not_compared():
         ("sex", "female"): rate(9, 0.9, (0.8, 1.0)),
         ("sex", "male"): rate(30, 0.1, (0.0, 0.2)),
     })  # fmt: skip
-    assert said.startswith("sex: too few people to say anything about female (9 people)")
+    assert said.startswith("sex: too few people to say anything about “female” (9 people)")
 
 
 def test_large_groups_are_told_apart_by_their_intervals_only():

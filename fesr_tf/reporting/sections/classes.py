@@ -61,7 +61,7 @@ def _groups(m: Material, document: Document, key: str, what: str) -> str:
         rows.append(row)
     head = [what, "pictures", *(f"{each['variant']}, %" for each in summaries)]
     caption = f"Accuracy by {what}, pooled over folds, with 95 % intervals (Wilson)"
-    return heading(f"By {what}") + table(head, rows, numbers=range(1, len(head)), name=caption)
+    return heading(f"By {what}") + table(head, rows, numbers=range(1, len(head)), caption=caption)
 
 
 def _matrix(m: Material, document: Document, path: tuple, name: str) -> str:
