@@ -136,6 +136,13 @@ def _about_runs(found: tuple[RunSource, ...]) -> Iterator[str]:
                 f"The runs differ in their {what} ({_listed(values)}): sums come out otherwise in "
                 "their last bits, so that such runs are compared as different draws."
             )
+    starts = [start for run in found if run.machine for start in run.machine.at("starts")]
+    commits = {start.get("commit") for start in starts} - {None}
+    if len(commits) > 1:
+        yield (
+            f"These runs were trained by {len(commits)} states of the code; which by which stands "
+            "under Timings and machine."
+        )
     for variant in dict.fromkeys(run.info.variant for run in found):
         first, *others = (run.config for run in found if run.info.variant == variant)
         keys = {key for other in others for key in configs.differences(first, other)} - {"seed"}

@@ -104,6 +104,26 @@ def test_a_database_of_one_person_is_said_to_be_one(read):
     assert "The database shows one person" in document.write(alone, {}).files["index.html"]
 
 
+def test_runs_of_other_settings_or_code_are_said_to_be(read):
+    run = read.runs[0]
+    starts = [start | {"commit": "a" * 40} for start in run.machine.at("starts")]
+    machine = dataclasses.replace(run.machine, data={"starts": starts})
+    fold = dataclasses.replace(run.info, fold=1)
+    settings = dataclasses.replace(run.config, lambda2=7.0, seed=3)
+    other = dataclasses.replace(
+        run, folder=run.folder / "other", info=fold, config=settings, machine=machine
+    )
+    changed = dataclasses.replace(other, machine=dataclasses.replace(machine, data={"starts": [
+        start | {"commit": "b" * 40} for start in starts
+    ]}))  # fmt: skip
+    one = dataclasses.replace(run, machine=machine)
+    said = list(material.warnings(dataclasses.replace(read, runs=(one, other))))
+    assert "Runs of FESR_JL differ in their settings: lambda2." in said
+    assert not [each for each in said if "states of the code" in each]
+    said = list(material.warnings(dataclasses.replace(read, runs=(one, changed))))
+    assert [each for each in said if each.startswith("These runs were trained by 2 states")]
+
+
 def test_data_that_are_gone_are_said_to_be(read, tmp_path):
     lost = dataclasses.replace(read, manifest=None, data=tmp_path / "gone")
     page = Page(document.write(lost, {}).files["index.html"])

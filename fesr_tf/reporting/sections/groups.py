@@ -48,10 +48,10 @@ def _silent(m: Material) -> str:
 def _lead(m: Material) -> str:
     if m.sources.database == "demo":
         return (
-            "Rendered people are drawn with a sex (a female or male shape), an age and a skin tone; "
-            "age and skin are cut into thirds of the renderer's range. These are parameters of a "
-            "renderer: a recogniser's errors on them say nothing of its errors on groups of real "
-            "people."
+            "Rendered people are drawn with a sex (a female or male shape), an age and a skin "
+            "tone; age and skin are cut into thirds of the renderer's range. These are parameters "
+            "of a renderer: a recogniser's errors on them say nothing of its errors on groups of "
+            "real people."
         )
     return "Groups are those of the table of people that was given."
 
