@@ -3,6 +3,7 @@
 runs/<db>/<variant>/fold-NN/
     config.yaml     the resolved configuration
     run.json        database, variant, fold, data folder and digest, classes
+    machine.json    processor, cores, memory, GPUs, TensorFlow and commit of each start of training
     checkpoints/    networks, optimizers, iteration: the last ones (`fesr_tf.checkpoints`)
     best/           the same, where R was best on the validation part
     events/         TensorBoard

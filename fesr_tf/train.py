@@ -20,6 +20,7 @@ from fesr_tf import (
     fesr,
     first_stage,
     guards,
+    machine,
     runs,
     trainable,
     watching,
@@ -72,6 +73,8 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
         print(f"stage 1 taken from {first}: beginning at step {step}", flush=True)
     ends = stages(settings)
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
+    if unfinished:
+        machine.note_start(folder, int(model.fesgan.step.numpy()))
     frozen = frozen_features(model.face_network, fold.train, settings) if unfinished else None
     stop = guards.StopOnSignal()
     with watching.watch(model, fold, folder, ends, begun) as watch:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import Counter
 
-from pipelines import contact_sheet, examples, inventory, side_files
+from pipelines import contact_sheet, examples, inventory, people, side_files
 from pipelines.databases import Database
 from pipelines.errors import FailedWork
 from pipelines.files import Location, write_whole
@@ -72,6 +72,8 @@ def finish(
     )
     manifest, made = side_files.describe(manifest, columns)
     title = f"{database.name}: {len(columns)} faces aligned, {len(rejects)} rejected"
+    if database.people:
+        made[people.NAME] = people.table(database.people).encode()
     made[contact_sheet.NAME] = contact_sheet.draw(chosen, shown, title)
     shown_rejects = contact_sheet.choose_rejects(rejects)
     if shown_rejects:

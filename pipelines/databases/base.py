@@ -100,7 +100,8 @@ class Database:
     """A read database. channels: 1 or 3, what it is trained with unless told otherwise;
     folds: its customary number; findings: counts found beside the published ones; notes:
     what is odd, in sentences; rejects: what the reader itself could not take, with reasons;
-    root: what sources are named from."""
+    people: what is known of each subject, for error rates by group; root: what sources are named
+    from."""
 
     name: str
     classes: tuple[str, ...]
@@ -111,6 +112,7 @@ class Database:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def source(self, sample: Sample) -> str:
         """Where a sample came from, without this machine's folders."""

@@ -21,11 +21,14 @@ CLASSES = (
 )
 TABLE = "faces.csv"
 TRAINED_FRAMES = 3
+ABOUT = ("sex", "age", "skin")
+"""What the renderer says of a person: F or M, 0 (about 20) to 1 (about 70), 0 (light) to 5."""
 _LAYOUT = f"a folder written by `python -m pipelines.demo_faces`, with its {TABLE}"
 
 
 def read(path: Path, choices: Choices) -> Database:
-    """`<class>/<subject>_<frame>.png` and `faces.csv` (path, label, subject, frame, …).
+    """`<class>/<subject>_<frame>.png` and `faces.csv` (path, label, subject, frame, …); its
+    columns sex, age and skin, if they are there, become `Database.people`.
 
     As with the recorded databases, the last three frames of a sequence train and its last
     one is tested; of a neutral sequence, which has no onset, every frame trains.
@@ -60,4 +63,6 @@ def read(path: Path, choices: Choices) -> Database:
                     yaw=row.number("yaw"),
                 )
             )
-    return Database("demo", CLASSES, samples, channels=3, root=root)
+    known = {row["subject"]: {name: row[name] for name in ABOUT if row[name]} for row in rows}
+    people = {subject: about for subject, about in known.items() if about}
+    return Database("demo", CLASSES, samples, channels=3, root=root, people=people)

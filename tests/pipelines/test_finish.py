@@ -37,6 +37,7 @@ def test_every_side_file_is_listed_with_its_digest(lossy):
         "contact_sheet.png",
         "folds.json",
         "index.html",
+        "people.csv",
         "rejected_sheet.png",
         "schema.pbtxt",
         "statistics.pb",

@@ -1,0 +1,1 @@
+"""The results report: `sources` reads, `sections` write, `book` keeps every figure shown."""
