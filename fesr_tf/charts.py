@@ -58,11 +58,12 @@ class _Sheet:
         self.draw.rectangle([each * SCALE for each in corners], fill, outline, SCALE)
 
     def circle(self, x: float, y: float, radius: float, fill=None, outline=None) -> None:
-        self.draw.circle((x * SCALE, y * SCALE), radius * SCALE, fill, outline, SCALE)
+        corners = [(each + by) * SCALE for by in (-radius, radius) for each in (x, y)]
+        self.draw.ellipse(corners, fill, outline, SCALE)
 
     def triangle(self, x: float, y: float, radius: float, colour) -> None:
-        """A hollow one: a white triangle inside a coloured one."""
-        for size, fill in ((radius, colour), (radius - 1.6, PAPER)):
+        """A hollow one: white inside a colour inside a thin dark edge."""
+        for size, fill in ((radius, INK), (radius - 1, colour), (radius - 3.6, PAPER)):
             corners = [
                 (x, y - size),
                 (x - 0.87 * size, y + size / 2),
@@ -160,13 +161,14 @@ def legend(
     return sheet.picture()
 
 
-def stacked(sheets: Sequence[np.ndarray], title: str = "") -> np.ndarray:
-    """uint8 (H,W,3) pictures below each other, at the left, under a title."""
-    head = 40 if title else 0
-    width = max([*(sheet.shape[1] for sheet in sheets), _width(title, TITLE) + 20 if title else 0])
+def stacked(sheets: Sequence[np.ndarray], title: str = "", size: int = TITLE) -> np.ndarray:
+    """uint8 (H,W,3) pictures below each other, at the left, under a title of `size` pixels."""
+    head = 2 * size + 4 if title else 0
+    width = max([*(sheet.shape[1] for sheet in sheets), _width(title, size) + 20 if title else 0])
     canvas = Image.new("RGB", (width, head + sum(len(sheet) for sheet in sheets)), PAPER)
     if title:
-        ImageDraw.Draw(canvas).text((10, 10), title, INK, ImageFont.load_default(TITLE))
+        font = ImageFont.load_default(size)
+        ImageDraw.Draw(canvas).text((10, head // 2), title, INK, font, anchor="lm")
     y = head
     for sheet in sheets:
         canvas.paste(Image.fromarray(sheet), (0, y))
@@ -187,7 +189,7 @@ def beside(sheets: Sequence[np.ndarray]) -> np.ndarray:
 
 def _mark(sheet: _Sheet, x: float, y: float, drawn: bool, colour) -> None:
     if drawn:
-        sheet.triangle(x, y, 6, colour)
+        sheet.triangle(x, y, 7.5, colour)
     else:
         sheet.circle(x, y, 4, colour, INK)
 

@@ -152,7 +152,8 @@ def main(argv: list[str] | None = None) -> int:
     words += ["--output", str(options.output), "--people", str(options.people)]
     words += ["--data", str(options.data)] if options.data else []
     save(options.output, made, [*words, "--seed", str(options.seed)])
-    print("\n".join(missing))
+    for each in missing:
+        print(each)
     for each in made:
         print(f"written: {options.output / each.file}")
     print(f"written: {options.output / LIST}")

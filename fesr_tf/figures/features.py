@@ -25,8 +25,9 @@ DEFINITION = (
     "anything in it, so the figures below a panel are of the features themselves. L_dist_rf: mean "
     "Euclidean distance of a real and a drawn face of one class, over all such pairs (the "
     "expectation of eq. 16 on faces not trained on). Ratio: L_dist_rf divided by the mean distance "
-    "of two real faces of one class and different people; 1 where drawn faces lie among the real "
-    "ones, larger where they lie apart. In brackets a 95 % interval over people (bootstrap). "
+    "of two real faces of one class and different people; about 1 where drawn faces lie among the "
+    "real ones, larger where they lie apart, smaller where they lie in the middle of them. In "
+    "brackets a 95 % interval over people (bootstrap). "
     "Nearest of own kind: the share of faces whose nearest other face, of any class, is of the "
     "same kind; 50 % where the kinds are mixed, 100 % where they are apart."
 )
@@ -129,6 +130,7 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
     sheet = charts.stacked(
         [*rows, charts.legend(classes, ("real", "drawn"), 5, width)],
         f"Fig. 9: {title}, {where(shown[0])}",
+        charts.TITLE * charts.SHRUNK,
     )
     count = int((shown[0].points.origins != DRAWN).sum())
     caption = sentences(

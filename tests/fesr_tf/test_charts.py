@@ -86,4 +86,4 @@ def test_stacked_and_beside_keep_every_pixel():
     aside = charts.beside([first, second])
     assert aside.shape == (7, 13, 3)
     np.testing.assert_array_equal(aside[:, 9:], second)
-    assert charts.stacked([first], "a title").shape[0] == 45
+    assert charts.stacked([first], "a title").shape[0] == 5 + 2 * charts.TITLE + 4

@@ -65,9 +65,7 @@ def bars_of(folder, monkeypatch) -> list:
 def test_bars_stand_in_the_papers_order_with_their_folds_and_intervals(home, monkeypatch):
     bars = bars_of(home, monkeypatch)
     assert [bar.name for bar in bars] == list(accuracies.ORDER)
-    found = json.loads((home / "demo/FESR_JL/fold-00/evaluation.json").read_text()
-                       if (home / "demo").exists()
-                       else (home / "FESR_JL/fold-00/evaluation.json").read_text())  # fmt: skip
+    found = json.loads((home / "FESR_JL/fold-00/evaluation.json").read_text())
     bar = bars[accuracies.ORDER.index("FESR_JL")]
     assert bar.value == pytest.approx(found["accuracy"])
     assert bar.interval == pytest.approx(found["interval"])
