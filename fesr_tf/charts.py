@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fesr_tf.pictures import ACCENT, FAINT, INK, PAPER
+from fesr_tf.pictures import FAINT, INK, PAPER
 
 # Okabe and Ito (2008): told apart with the common kinds of colour blindness, and printed.
 PALETTE = (
@@ -25,6 +25,7 @@ PALETTE = (
     (0, 0, 0),
     (240, 228, 66),
 )
+BAR = (143, 178, 222)  # light enough for the line of its interval
 SCALE, SHRUNK = 4, 2
 TEXT, SMALL, TITLE = 14, 12, 18
 
@@ -101,7 +102,7 @@ def bars(
         if bar.value is None:
             sheet.text(x, bottom - 14, "not run")
             continue
-        sheet.box(x - 30, y(bar.value), x + 30, bottom, fill=ACCENT)
+        sheet.box(x - 30, y(bar.value), x + 30, bottom, fill=BAR)
         for j, dot in enumerate(bar.dots):
             across = x + 40 * ((j + 0.5) / len(bar.dots) - 0.5)
             sheet.circle(across, y(dot), 3.5, PAPER, INK)

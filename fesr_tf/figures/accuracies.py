@@ -75,7 +75,9 @@ def _missing(found: dict, chosen: list[dict]) -> str:
     for each in chosen:
         here = {int(fold) for fold in each["fold_accuracies"]}
         absent = [str(fold) for fold in range(found["folds"]) if fold not in here]
-        if absent:
+        if not here:
+            said.append(f"{each['variant']} not run")
+        elif absent:
             said.append(f"{each['variant']} without fold{'s' * (len(absent) > 1)} "
                         f"{', '.join(absent)}")  # fmt: skip
         elif each["runs"] < each["of_runs"]:

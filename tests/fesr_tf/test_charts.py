@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fesr_tf import charts
-from fesr_tf.charts import PALETTE, Bar
-from fesr_tf.pictures import ACCENT
+from fesr_tf.charts import BAR, PALETTE, Bar
 
 
 def inked(sheet: np.ndarray, colour) -> np.ndarray:
@@ -21,11 +20,11 @@ def edges_are_blank(sheet: np.ndarray) -> bool:
 def test_bars_are_as_high_as_their_values():
     bars = [Bar(f"V{i}", value, None, (), "") for i, value in enumerate((0.25, 0.5, 1.0))]
     sheet = charts.bars(bars, "title")
-    columns = np.flatnonzero(inked(sheet, ACCENT).any(0))
+    columns = np.flatnonzero(inked(sheet, BAR).any(0))
     groups = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
     assert len(groups) == 3
     # 600 pixels stand for 100 %.
-    heights = [inked(sheet, ACCENT)[:, group[len(group) // 4]].sum() for group in groups]
+    heights = [inked(sheet, BAR)[:, group[len(group) // 4]].sum() for group in groups]
     assert heights == pytest.approx([150, 300, 600], abs=3)
     assert edges_are_blank(sheet)
 
@@ -34,7 +33,7 @@ def test_a_bar_that_was_not_run_has_no_ink_and_keeps_its_place():
     whole = charts.bars(
         [Bar("A", 0.5, (0.4, 0.6), (0.5,), "x"), Bar("B", None, None, (), "y")], "t"
     )
-    colour = inked(whole, ACCENT)
+    colour = inked(whole, BAR)
     assert colour[:, : whole.shape[1] // 2 + 56].any() and not colour[:, -216:].any()
 
 

@@ -77,7 +77,7 @@ def test_bars_stand_in_the_papers_order_with_their_folds_and_intervals(home, mon
 def test_a_missing_fold_is_in_the_caption(home):
     (picture,) = accuracies.figure_8(read([home]))
     assert "FESR_JL without fold 1" in picture.caption
-    assert "BASELINE without folds 0, 1" in picture.caption
+    assert "BASELINE not run" in picture.caption
     assert "Wilson" in picture.caption and picture.runs == (str(home),)
 
 
