@@ -154,6 +154,10 @@ def main(argv: list[str] | None = None) -> int:
     save(options.output, made, [*words, "--seed", str(options.seed)])
     for each in missing:
         print(each)
+    shown = {folder for each in made for folder in each.runs}
+    for each in sources.runs.values():
+        if str(each.folder) not in shown:
+            print(f"note: {each.folder}, a run of {each.info.variant}, is in none of them")
     for each in made:
         print(f"written: {options.output / each.file}")
     print(f"written: {options.output / LIST}")

@@ -51,7 +51,7 @@ def figure_4(drawn: Mapping[str, Drawn]) -> list[Picture]:
     for i, (subject, label) in enumerate(zip(people.subjects, people.labels, strict=True)):
         # The input stands once, beside the first row.
         rows = [[each.rows[i][0] if each is first else None, *each.rows[i][2:]] for each in shown]
-        title = f"{subject}, shown with {classes[label]}"
+        title = f"{subject}, input: {classes[label]}"
         names = list(drawn)
         blocks.append(pictures.grid(rows, ["input", *classes], names, title, cell_of(first)))
     missing = [name for name in FIG_4 if name not in drawn]

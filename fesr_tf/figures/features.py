@@ -48,7 +48,7 @@ class Gap:
         if self.interval:
             ratio += " [{:.2f}, {:.2f}]".format(*self.interval)
         return [
-            f"L_dist_rf {self.distance:.3g}   ratio {ratio}",
+            f"L_dist_rf {self.distance:.3g}, ratio {ratio}",
             f"nearest of own kind {self.own_kind:.0%}",
         ]
 
@@ -118,12 +118,15 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
     shown = [drawn[name] for name in FIG_9]
     classes = shown[0].source.info.classes
     label = one_class(shown[0].points, classes)
+    gaps = [gap(each.points, seed) for each in shown]
     upper, lower = [], []
-    for i, each in enumerate(shown):
-        upper.append(_panel(each.points, f"({'ab'[i]}) {each.variant}, all classes", seed))
-        if (shown[0].points.labels == label).sum() > 2:
-            some = of_class(each.points, label)
-            lower.append(_panel(some, f"({'cd'[i]}) {each.variant}, {classes[label]}", seed))
+    for i, (each, found) in enumerate(zip(shown, gaps, strict=True)):
+        title = f"({'ab'[i]}) {each.variant}, all classes"
+        upper.append(_panel(each.points, title, found, seed))
+        some = of_class(each.points, label)
+        if len(some.labels) > 2:
+            title = f"({'cd'[i]}) {each.variant}, {classes[label]}"
+            lower.append(_panel(some, title, gap(some, seed), seed))
     rows = [charts.beside(panels) for panels in (upper, lower) if panels]
     width = rows[0].shape[1] / charts.SHRUNK
     title = "Features of real and drawn faces"
@@ -135,6 +138,9 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
     count = int((shown[0].points.origins != DRAWN).sum())
     caption = sentences(
         f"{where(shown[0])}: {count} test faces, {' and '.join(each.state for each in shown)}.",
+        "All classes: "
+        + "; ".join(f"{e.variant} {', '.join(g.lines())}" for e, g in zip(shown, gaps, strict=True))
+        + ".",
         DEFINITION,
         "Colours repeat." if len(classes) > len(charts.PALETTE) else "",
         other_settings([each.source for each in shown]),
@@ -142,11 +148,6 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
     return [Picture("fig-9.png", "9", title, caption, folders(shown), pictures.png(sheet))]
 
 
-def _panel(points: Points, title: str, seed: int) -> np.ndarray:
-    return charts.points(
-        embedding(points.features, seed),
-        points.labels,
-        points.origins == DRAWN,
-        title,
-        gap(points, seed).lines(),
-    )
+def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:
+    places = embedding(points.features, seed)
+    return charts.points(places, points.labels, points.origins == DRAWN, title, found.lines())

@@ -13,6 +13,7 @@ from fesr_tf.config import Config
 from pipelines.errors import BadUse, FailedWork
 
 CROSSVAL = "crossval.json"
+SUMMARY = {"variant", "runs", "of_runs", "people", "fold_accuracies", "pooled"}
 NEEDED = ("database", "data_digest", "classes", "folds", "asked", "checkpoint", "summaries")
 # What says how a run was carried out, not what was learnt.
 CARRIED_OUT = {"frozen_cache", "frozen_cache_limit_gib", "steps_per_execution", "keep_checkpoints",
@@ -86,7 +87,10 @@ def read_crossval(path: Path) -> dict:
             raise ValueError(f"format {found['format']}")
         if missing := [name for name in NEEDED if name not in found]:
             raise KeyError(missing[0])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for each in found["summaries"]:
+            if missing := sorted(SUMMARY - each.keys()):
+                raise KeyError(missing[0])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FailedWork(
             f"{path} cannot be used ({error!r}): run fesr_tf.crossval again, which only counts "
             "anew what is finished"

@@ -69,7 +69,7 @@ def test_distance_ratio_and_neighbours_by_hand():
     # 0 and 2 have the drawn 1 nearest, 1 and 3 a real one; 100 and 104 each other, 110 and 112
     # each other: 4 of 8.
     assert found.own_kind == 0.5
-    assert found.lines()[0].startswith("L_dist_rf 5.25   ratio 1.75")
+    assert found.lines()[0].startswith("L_dist_rf 5.25, ratio 1.75")
 
 
 def test_two_faces_of_one_person_are_no_pair_of_the_class():
@@ -139,4 +139,6 @@ def test_the_figure_tells_its_figures_and_their_definition(drawn):
         f"{len(drawn['FESR_JL'].points.labels) // 2} test",
     ):
         assert word in picture.caption
+    for name, each in drawn.items():
+        assert f"{name} {', '.join(features.gap(each.points, 0).lines())}" in picture.caption
     assert picture.content == features.figure_9(drawn, 0)[0].content
