@@ -70,6 +70,8 @@ setup(
         "pillow>=10.1",
         # PSNR and SSIM as the field computes them.
         "scikit-image>=0.22",
+        # t-SNE of Fig. 9.
+        "scikit-learn>=1.4",
         # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.
         "imageio-ffmpeg>=0.5",
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
@@ -90,10 +92,10 @@ setup(
             f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
         ],
         # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
-        "bench": ["scikit-learn", "torch>=2.2"],
+        "bench": ["torch>=2.2"],
         "client": CLIENT,
         "app": APP,
         # xdist runs test files side by side, one a core.
-        "dev": ["pytest", "pytest-xdist", "ruff", "scikit-learn", *CLIENT, *APP],
+        "dev": ["pytest", "pytest-xdist", "ruff", *CLIENT, *APP],
     },
 )

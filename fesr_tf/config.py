@@ -90,6 +90,11 @@ class Config:
         """False for the FG variants, which end with the pre-training of FESGAN."""
         return not self.stop_after_pretraining
 
+    @property
+    def last_iteration(self) -> int:
+        """The iteration that a finished run is at."""
+        return self.max_iterations if self.trains_recognizer else self.pretrain_iterations
+
     def save(self, path: Path) -> None:
         """Writes the configuration as YAML, whole or not at all."""
         write_whole(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False))

@@ -125,7 +125,7 @@ def steps_in(folder: Path) -> list[int]:
 def complete(plan: Plan, unit: Unit, settings: Config) -> bool:
     """Whether the run has come to its end, with these settings and data."""
     folder = plan.folder(unit)
-    last = settings.max_iterations if settings.trains_recognizer else settings.pretrain_iterations
+    last = settings.last_iteration
     if last not in steps_in(folder / "checkpoints") or not (folder / "run.json").exists():
         return False
     same = runs.read_info(folder).data_digest == plan.manifest.digest

@@ -119,8 +119,7 @@ def judging_networks(run: runs.Run) -> list[Network]:
 def notes(run: runs.Run, found: dict, independent: bool) -> list[str]:
     """What a reader must know beside the figures."""
     said = []
-    config = run.config
-    last = config.pretrain_iterations if config.stop_after_pretraining else config.max_iterations
+    last = run.config.last_iteration
     if run.step < last and run.checkpoint == runs.LAST:
         said.append(f"the run is unfinished, at iteration {run.step} of {last}")
     if absent := found["fidelity"]["classes_without_pairs"]:

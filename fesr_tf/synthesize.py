@@ -19,6 +19,9 @@ from fesr_tf.preprocessing import from_model
 from pipelines.errors import BadUse, command
 from pipelines.files import write_whole
 
+# Fig. 6's axis; the paper shows every other of these.
+LEVELS = np.linspace(-1, 1, 9)
+
 
 def choose_people(faces: Faces, count: int, seed: int) -> np.ndarray:
     """Rows of up to `count` pictures, one a person, of as many classes as there are people.
@@ -71,11 +74,24 @@ def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> list
     return [list(row) for row in drawn.reshape(classes, steps, *drawn.shape[1:])]
 
 
+def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
+    """z ~ U(-1,1), float32 (count,n): the same for every run with codes of that size."""
+    return tf.random.stateless_uniform((count, fesgan.config.code_size), (seed, 0), -1.0, 1.0)
+
+
 def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> list[list[np.ndarray]]:
     """`count` people who do not exist, z ~ U(-1,1) (eq. 13): a row each, a column a class."""
-    size = fesgan.config.code_size
-    codes = tf.random.stateless_uniform((count, size), (seed, 0), -1.0, 1.0)
-    return [list(row) for row in every_expression(fesgan, codes)]
+    return [list(row) for row in every_expression(fesgan, prior_codes(fesgan, count, seed))]
+
+
+def between(fesgan: FESGAN, start: tf.Tensor, end: tf.Tensor, label: int, steps: int) -> np.ndarray:
+    """From one face code (n,) to another in a straight line: uint8 (steps,S,S,c).
+
+    G_dec([(1 - t) start + t end, u(label)]) for t from 0 to 1, at intensity 1 throughout.
+    """
+    t = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+    expression = expression_code(tf.fill([steps], label), 1.0, fesgan.num_classes)
+    return from_model(fesgan.decode((1.0 - t) * start + t * end, expression))
 
 
 def expression_sheet(
@@ -112,15 +128,14 @@ def sheets(run: runs.Run, faces: Faces, people: int, seed: int) -> dict[str, np.
     fesgan, classes = run.fesr.fesgan, run.info.classes
     name = f"{run.info.variant} on {run.info.database}, fold {run.info.fold}, step {run.step}"
     chosen = faces.of(choose_people(faces, people, seed))
-    levels = np.linspace(-1, 1, 9)
-    sweep = intensity_rows(fesgan, chosen.floats()[0], levels)
+    sweep = intensity_rows(fesgan, chosen.floats()[0], LEVELS)
     return {
         "expressions.png": expression_sheet(
             fesgan, chosen, classes, f"Expressions of test people: {name}"
         ),
         "intensity.png": pictures.grid(
             sweep,
-            [f"{level:+.2f}" for level in levels],
+            [f"{level:+.2f}" for level in LEVELS],
             classes,
             f"Intensity, {chosen.subjects[0]}: {name}",
         ),

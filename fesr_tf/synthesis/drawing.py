@@ -18,7 +18,7 @@ from fesr_tf.fesr import FESR
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.preprocessing import from_model, to_float
 from fesr_tf.synthesis import pairs
-from fesr_tf.synthesize import every_expression
+from fesr_tf.synthesize import every_expression, prior_codes
 
 BATCH = 32
 
@@ -70,7 +70,7 @@ def new_identities(fesgan: FESGAN, count: int, seed: int) -> tuple[np.ndarray, n
 
     A z ~ U(-1,1) each, classes in turn, v = 1.
     """
-    codes = tf.random.stateless_uniform((count, fesgan.config.code_size), (seed, 0), -1.0, 1.0)
+    codes = prior_codes(fesgan, count, seed)
     labels = np.arange(count, dtype=np.int32) % fesgan.num_classes
     expression = expression_code(tf.constant(labels), 1.0, fesgan.num_classes)
     parts = [

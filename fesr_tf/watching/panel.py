@@ -11,7 +11,7 @@ import tensorflow as tf
 from fesr_tf import pictures
 from fesr_tf.data import Faces
 from fesr_tf.fesr import FESR
-from fesr_tf.synthesize import intensity_rows, training_sheet
+from fesr_tf.synthesize import LEVELS, intensity_rows, training_sheet
 from fesr_tf.watching.cadence import EverySteps
 from pipelines.files import write_whole
 
@@ -24,7 +24,6 @@ INTENSITY = (
     "Fig. 6: the class's entry of the expression code takes the level above the column, every "
     "other entry is -1."
 )
-LEVELS = np.linspace(-1, 1, 9)
 
 
 class Panel(EverySteps):

@@ -67,13 +67,16 @@ def some(faces: Faces, count: int) -> Faces:
     return faces.of(np.sort(np.random.default_rng(0).permutation(len(faces))[:count]))
 
 
-def points(fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64) -> Points:
+def points(
+    fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64, seed: int | None = None
+) -> Points:
     """R_ext's features of real faces and, where the run draws any, of a synthetic one for each.
 
     As in training, synthetic faces have the class of the real ones (in FESR_Real, any class),
-    and the same codes z and intensities at every call.
+    and the same codes z and intensities at every call: those of `seed`, else of the run's own.
     """
     recognizer = fesr.recognizer
+    seed = fesr.config.seed if seed is None else seed
     pictures_, features, labels, answers = [], [], [], []
 
     def look(images: np.ndarray, label: np.ndarray, faces_: tf.Tensor) -> None:
@@ -95,7 +98,7 @@ def points(fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64) -> Po
     origins, people = [LEARNT] * len(learnt) + [UNSEEN] * len(unseen), list(faces.subjects)
     if fesr.config.trains_fesgan:
         for number, rows in enumerate(batches):
-            drawn, label = _synthetic(fesr, faces.floats(rows), faces.labels[rows], number)
+            drawn, label = _synthetic(fesr, faces.floats(rows), faces.labels[rows], number, seed)
             look(from_model(drawn), label, drawn)
         origins += [DRAWN] * len(faces)
         own = fesr.config.synthetic == "encoder"
@@ -111,12 +114,12 @@ def points(fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64) -> Po
 
 
 def _synthetic(
-    fesr: FESR, image: tf.Tensor, label: np.ndarray, number: int
+    fesr: FESR, image: tf.Tensor, label: np.ndarray, number: int, seed: int
 ) -> tuple[tf.Tensor, np.ndarray]:
-    """x^{p,f} and its labels for one batch, from draws that belong to `number` alone."""
+    """x^{p,f} and its labels for one batch, from draws that belong to `seed` and `number`."""
     gan, config = fesr.fesgan, fesr.config
     draws = codes.draw(
-        tf.constant(label), fesr.num_classes, config.code_size, config.seed, tf.constant(number)
+        tf.constant(label), fesr.num_classes, config.code_size, seed, tf.constant(number)
     )
     code = draws.prior_code
     if config.synthetic == "encoder":

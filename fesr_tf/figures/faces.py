@@ -1,0 +1,145 @@
+"""Figures 4 to 7: what generators draw, side by side, of the same people and codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fesr_tf import charts, pictures
+from fesr_tf.figures.drawn import Drawn
+from fesr_tf.figures.picture import Picture, cell_of, enlarged, folders, sentences, where
+from fesr_tf.figures.sources import Source, Sources, other_settings, require_comparable
+from fesr_tf.synthesize import LEVELS
+
+FIG_4 = ("FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz", "FG")
+FIG_7 = ("FG", "FG-Dz")
+# Whose generator stands for FESGAN: stage 1 alone, else one that went on with R.
+FESGAN = ("FG", "FESR_JL", "FESR_JL-RDBP", "FESR_JL-IL", "FESR_SL", "FESR_OneSt", "FESR_Real")
+
+
+def sources_4(sources: Sources) -> list[Source] | str:
+    there = [sources.runs[name] for name in FIG_4 if name in sources.runs]
+    if len(there) < 2:
+        only = f"there is {there[0].info.variant} alone" if there else "there is none"
+        return f"it compares two or more of {', '.join(FIG_4)}, and {only}"
+    require_comparable("Fig. 4", there)
+    return there
+
+
+def sources_7(sources: Sources) -> list[Source] | str:
+    missing = [name for name in FIG_7 if name not in sources.runs]
+    if missing:
+        return f"it needs a run of {' and one of '.join(missing)}"
+    there = [sources.runs[name] for name in FIG_7]
+    require_comparable("Fig. 7", there)
+    return there
+
+
+def sources_fesgan(sources: Sources) -> list[Source] | str:
+    """The one run whose generator is shown where the paper shows FESGAN's."""
+    there = [sources.runs[name] for name in FESGAN if name in sources.runs]
+    return there[:1] or f"it needs a run of FG (or of {' or '.join(FESGAN[1:])})"
+
+
+def figure_4(drawn: Mapping[str, Drawn]) -> list[Picture]:
+    """For each person a block: a row a variant, a column an expression."""
+    shown = list(drawn.values())
+    first = shown[0]
+    classes, people = first.source.info.classes, first.people
+    blocks = []
+    for i, (subject, label) in enumerate(zip(people.subjects, people.labels, strict=True)):
+        # The input stands once, beside the first row.
+        rows = [[each.rows[i][0] if each is first else None, *each.rows[i][2:]] for each in shown]
+        title = f"{subject}, input: {classes[label]}"
+        names = list(drawn)
+        blocks.append(pictures.grid(rows, ["input", *classes], names, title, cell_of(first)))
+    missing = [name for name in FIG_4 if name not in drawn]
+    caption = sentences(
+        f"Test people of {where(first)}: the input x, then "
+        "G_dec([g(x), u(y')]) with every expression at intensity 1, a row a variant: "
+        f"{', '.join(each.state for each in shown)}.",
+        f"Without {', '.join(missing)}: no run was given." if missing else "",
+        "The paper's ExprGAN is another method and is not part of this project.",
+        other_settings([each.source for each in shown]),
+        enlarged(first),
+    )
+    title = "Expressions by variants of FESGAN"
+    sheet = charts.stacked(blocks, f"Fig. 4: {title}, {where(first)}")
+    return [_picture("fig-4", "4", title, caption, shown, sheet)]
+
+
+def figure_5(drawn: Mapping[str, Drawn]) -> list[Picture]:
+    """A row a person: input, reconstruction, every expression."""
+    (only,) = drawn.values()
+    classes, people = only.source.info.classes, only.people
+    title = "Expressions of test people"
+    names = [f"{s}, {classes[k]}" for s, k in zip(people.subjects, people.labels, strict=True)]
+    columns = ["input", "reconstruction", *classes]
+    headed = f"Fig. 5: {title}, {only.variant}, {where(only)}"
+    sheet = pictures.grid(only.rows, columns, names, headed, cell_of(only))
+    caption = sentences(
+        f"{_about(only)}, of test people: the input x, its reconstruction "
+        "(eq. 11), and the same face code with every expression at intensity 1 (eq. 3). Left of "
+        "each row: person and expression of the input.",
+        "The paper shows three databases; here is one.",
+        enlarged(only),
+    )
+    return [_picture("fig-5", "5", title, caption, [only], sheet)]
+
+
+def figure_6(drawn: Mapping[str, Drawn]) -> list[Picture]:
+    """One person: a row an expression, the input, then the intensities from -1 to 1."""
+    (only,) = drawn.values()
+    classes, image = only.source.info.classes, only.people.images[0]
+    title = "Intensity of each expression"
+    rows = [[image if k == 0 else None, *row] for k, row in enumerate(only.sweep)]
+    columns = ["input", *(f"{level:+.2f}" for level in LEVELS)]
+    headed = f"Fig. 6: {title}, {only.people.subjects[0]}, {only.variant}, {where(only)}"
+    sheet = pictures.grid(rows, columns, classes, headed, cell_of(only))
+    moved = [np.abs(row[-1].astype(np.float64) - row[0]).mean() for row in only.sweep]
+    caption = sentences(
+        f"{_about(only)}: one test person. The entry of the row's class in the expression code "
+        "goes from -1 (weak) to 1 (strong), all others stay at -1; the paper shows five of these "
+        "nine levels. At -1 all rows are the same picture.",
+        "Mean change of a pixel from the weakest to the strongest, of 255 levels of gray: "
+        + ", ".join(f"{name} {each:.1f}" for name, each in zip(classes, moved, strict=True))
+        + ".",
+        enlarged(only),
+    )
+    return [_picture("fig-6", "6", title, caption, [only], sheet)]
+
+
+def figure_7(drawn: Mapping[str, Drawn]) -> list[Picture]:
+    """For each of a few test people and codes z three rows: real, FG, FG-Dz."""
+    shown = list(drawn.values())
+    first = shown[0]
+    rows, names = [], []
+    for i, subject in enumerate(first.people.subjects):
+        rows += [first.real[i], *(each.new[i] for each in shown)]
+        names += [f"real, {subject}", *(f"{each.variant}, z {i + 1}" for each in shown)]
+    title = "Real faces, and faces drawn from the prior"
+    caption = sentences(
+        f"Test people of {where(first)} as photographed, and below each a person who does not "
+        "exist: G_dec([z, u(y)]) with z from U(-1, 1) (eq. 13), intensity 1, by "
+        f"{' and by '.join(each.state for each in shown)}, of the same z. A gap: no test picture "
+        "of that person and expression. Real and drawn rows have nothing in common but the "
+        "expression.",
+        other_settings([each.source for each in shown]),
+        enlarged(first),
+    )
+    sheet = pictures.grid(
+        rows, first.source.info.classes, names, f"Fig. 7: {title}, {where(first)}", cell_of(first)
+    )
+    return [_picture("fig-7", "7", title, caption, shown, sheet)]
+
+
+def _about(drawn: Drawn) -> str:
+    return f"Drawn by {drawn.state}, {where(drawn)}"
+
+
+def _picture(
+    stem: str, figure: str, title: str, caption: str, shown: Sequence[Drawn], sheet: np.ndarray
+) -> Picture:
+    content = pictures.png(sheet)
+    return Picture(f"{stem}.png", figure, title, caption, folders(shown), content)

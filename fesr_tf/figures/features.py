@@ -1,0 +1,153 @@
+"""Fig. 9: R_ext's features of real and drawn faces, with and without the intra-class loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from sklearn.manifold import TSNE
+
+from fesr_tf import charts, pictures
+from fesr_tf.figures.drawn import Drawn
+from fesr_tf.figures.picture import Picture, folders, sentences, where
+from fesr_tf.figures.sources import Source, Sources, other_settings, require_comparable
+from fesr_tf.synthesis.figures import cluster_interval
+from fesr_tf.watching.projector import DRAWN, Points
+
+FIG_9 = ("FESR_JL-IL", "FESR_JL")
+THE_PAPERS = "anger"  # panels (c) and (d)
+DEFINITION = (
+    "R_ext (inference, before dropout) of test faces (discs) and of as many drawn ones of the same "
+    "classes (triangles; z and intensities drawn as in training, the same for both). Each panel is "
+    "its own t-SNE (exact, started from the principal components): only neighbourhoods mean "
+    "anything in it, so the figures below a panel are of the features themselves. L_dist_rf: mean "
+    "Euclidean distance of a real and a drawn face of one class, over all such pairs (the "
+    "expectation of eq. 16 on faces not trained on). Ratio: L_dist_rf divided by the mean distance "
+    "of two real faces of one class and different people; about 1 where drawn faces lie among the "
+    "real ones, larger where they lie apart, smaller where they lie in the middle of them. In "
+    "brackets a 95 % interval over people (bootstrap). "
+    "Nearest of own kind: the share of faces whose nearest other face, of any class, is of the "
+    "same kind; 50 % where the kinds are mixed, 100 % where they are apart."
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far drawn faces lie from real ones, in the features; None where it cannot be told."""
+
+    distance: float  # L_dist_rf
+    ratio: float | None
+    interval: list[float] | None  # of the ratio, over people
+    own_kind: float  # share in [0, 1]
+
+    def lines(self) -> list[str]:
+        """What stands below a panel."""
+        ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
+        if self.interval:
+            ratio += " [{:.2f}, {:.2f}]".format(*self.interval)
+        return [
+            f"L_dist_rf {self.distance:.3g}, ratio {ratio}",
+            f"nearest of own kind {self.own_kind:.0%}",
+        ]
+
+
+def sources_9(sources: Sources) -> list[Source] | str:
+    missing = [name for name in FIG_9 if name not in sources.runs]
+    if missing:
+        return f"it needs a run of {' and one of '.join(missing)}"
+    there = [sources.runs[name] for name in FIG_9]
+    require_comparable("Fig. 9", there)
+    return there
+
+
+def embedding(features: np.ndarray, seed: int) -> np.ndarray:
+    """t-SNE of float (N,F) in the plane, float32 (N,2): the same for the same seed."""
+    # A third of the points at most, the usual 30 where there are enough.
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    # The approximate method adds up over threads in any order, and t-SNE makes rounding grow.
+    plane = TSNE(2, perplexity=perplexity, init="pca", method="exact", random_state=seed)
+    return plane.fit_transform(np.asarray(features, np.float64))
+
+
+def gap(points: Points, seed: int) -> Gap:
+    """Distances of real and drawn faces; drawn face i belongs to real face i (its class)."""
+    drawn = points.origins == DRAWN
+    real, made = points.features[~drawn], points.features[drawn]
+    labels, people = points.labels[~drawn], points.people[~drawn]
+    across, within = cdist(real, made), cdist(real, real)
+    same = labels[:, None] == labels[None]
+    others = same & (people[:, None] != people[None])
+
+    def ratio(rows: np.ndarray) -> float:
+        square = np.ix_(rows, rows)
+        if not others[square].any():
+            return np.nan
+        return across[square][same[square]].mean() / within[square][others[square]].mean()
+
+    everything = cdist(points.features, points.features)
+    np.fill_diagonal(everything, np.inf)
+    found = ratio(np.arange(len(real)))
+    finite = bool(np.isfinite(found))
+    return Gap(
+        distance=float(across[same].mean()),
+        ratio=float(found) if finite else None,
+        interval=cluster_interval(ratio, people, seed) if finite else None,
+        own_kind=float((drawn[everything.argmin(1)] == drawn).mean()),
+    )
+
+
+def of_class(points: Points, label: int) -> Points:
+    """The points of one class."""
+    chosen = points.labels == label
+    return Points(*(getattr(points, name)[chosen] for name in Points.__dataclass_fields__))
+
+
+def one_class(points: Points, classes: Sequence[str]) -> int:
+    """The class of panels (c) and (d): the paper's where two test faces show it, else that of
+    most faces."""
+    counts = np.bincount(points.labels[points.origins != DRAWN], minlength=len(classes))
+    if THE_PAPERS in classes and counts[classes.index(THE_PAPERS)] > 1:
+        return classes.index(THE_PAPERS)
+    return int(counts.argmax())
+
+
+def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
+    """Four panels: all classes above, one class below; without and with the intra-class loss."""
+    shown = [drawn[name] for name in FIG_9]
+    classes = shown[0].source.info.classes
+    label = one_class(shown[0].points, classes)
+    gaps = [gap(each.points, seed) for each in shown]
+    upper, lower = [], []
+    for i, (each, found) in enumerate(zip(shown, gaps, strict=True)):
+        title = f"({'ab'[i]}) {each.variant}, all classes"
+        upper.append(_panel(each.points, title, found, seed))
+        some = of_class(each.points, label)
+        if len(some.labels) > 2:
+            title = f"({'cd'[i]}) {each.variant}, {classes[label]}"
+            lower.append(_panel(some, title, gap(some, seed), seed))
+    rows = [charts.beside(panels) for panels in (upper, lower) if panels]
+    width = rows[0].shape[1] / charts.SHRUNK
+    title = "Features of real and drawn faces"
+    sheet = charts.stacked(
+        [*rows, charts.legend(classes, ("real", "drawn"), 5, width)],
+        f"Fig. 9: {title}, {where(shown[0])}",
+        charts.TITLE * charts.SHRUNK,
+    )
+    count = int((shown[0].points.origins != DRAWN).sum())
+    caption = sentences(
+        f"{where(shown[0])}: {count} test faces, {' and '.join(each.state for each in shown)}.",
+        "All classes: "
+        + "; ".join(f"{e.variant} {', '.join(g.lines())}" for e, g in zip(shown, gaps, strict=True))
+        + ".",
+        DEFINITION,
+        "Colours repeat." if len(classes) > len(charts.PALETTE) else "",
+        other_settings([each.source for each in shown]),
+    )
+    return [Picture("fig-9.png", "9", title, caption, folders(shown), pictures.png(sheet))]
+
+
+def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:
+    places = embedding(points.features, seed)
+    return charts.points(places, points.labels, points.origins == DRAWN, title, found.lines())
