@@ -112,7 +112,7 @@ def deepface(faces: np.ndarray, scratch: Path) -> tuple[Any, dict[str, Way], int
     def predict(request: list[np.ndarray]) -> None:
         client.predict(request)
 
-    said = versions("deepface", "tensorflow", "keras")
+    said = versions("deepface", "tensorflow", "tf-keras")
     ready = f"{said}; its network with {'its own' if trained else 'random'} weights"
     ways = {
         "analyze": Way(lambda places: _one_or_list(pictures, places), analyze),
