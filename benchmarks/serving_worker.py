@@ -22,6 +22,7 @@ from benchmarks.serving_models import CHIPS, PHOTOS
 from benchmarks.serving_peers import Way, answer
 from benchmarks.ways import TimedAligner
 from fesr_tf.client import Client
+from fesr_tf.client.saved_model import version_folder
 from fesr_tf.serving_pictures import MAX_BATCH
 from pipelines import images
 
@@ -62,7 +63,7 @@ def prepare(asked: dict[str, str]) -> tuple[Any, dict[str, Way], int]:
         "classify": Way(lambda places: [encoded[i] for i in places], classify),
     }
     if "model" in asked:
-        loaded = tf.saved_model.load(asked["model"])
+        loaded = tf.saved_model.load(str(version_folder(Path(asked["model"]))))
         spec = loaded.signatures["predict_tensor"].structured_input_signature[1]["images"]
         _, size, _, channels = spec.shape
         pixels = preprocessing.to_model(tf.constant(chips), size, channels).numpy()
