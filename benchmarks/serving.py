@@ -74,8 +74,9 @@ def own_ways(name: str, folder: Path, limits: dict[str, str], stack: ExitStack) 
     for title, question in through.items():
         words = [*python, "benchmarks.serving_worker", json.dumps(question)]
         worker = stack.enter_context(Asked(f"{name}, {title}", words, limits))
-        kinds = ["photos", "classify", *(["pixels"] if "model" in question else [])]
-        names = {"pixels": f"{name}, pixels in, model alone"}
+        kinds = ["photos", "classify", *(["bytes", "pixels"] if "model" in question else [])]
+        names = {"bytes": f"{name}, PNG in, model alone",
+                 "pixels": f"{name}, pixels in, model alone"}  # fmt: skip
         ways += [(Timed(names.get(kind, f"{name}, {title}")), worker, kind) for kind in kinds]
     return ways
 

@@ -5,7 +5,8 @@
 
 photos    photographs (decoded) through `Client.each`: every face found, aligned and classified
 classify  aligned faces, PNG files, through `Client.classify`
-pixels    the signature `predict_tensor` on arrays, without the client (a folder's model only)
+bytes     the signature `serving_default` on the same files, without the client
+pixels    the signature `predict_tensor` on arrays; both of a folder's model only
 """
 
 from __future__ import annotations
@@ -68,10 +69,15 @@ def prepare(asked: dict[str, str]) -> tuple[Any, dict[str, Way], int]:
         _, size, _, channels = spec.shape
         pixels = preprocessing.to_model(tf.constant(chips), size, channels).numpy()
 
+        def read(request: list[bytes]) -> None:
+            answered = loaded.signatures["serving_default"](image_bytes=tf.constant(request))
+            answered["probabilities"].numpy()
+
         def predict(request: np.ndarray) -> None:
             answered = loaded.signatures["predict_tensor"](images=tf.constant(request))
             answered["probabilities"].numpy()
 
+        ways["bytes"] = Way(lambda places: [encoded[i] for i in places], read)
         ways["pixels"] = Way(lambda places: pixels[places], predict)
     return f"tensorflow {tf.__version__}", ways, len(photos)
 

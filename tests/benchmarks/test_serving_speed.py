@@ -105,12 +105,12 @@ def test_the_peers_file_stands_alone():
         assert peer.answer() == 0
 
 
-def test_the_worker_times_photographs_faces_and_pixels(faces, exported_model):
+def test_the_worker_times_each_way(faces, exported_model):
     question = json.dumps({"faces": str(faces), "model": str(exported_model)})
     words = [PYTHON, "-m", "benchmarks.serving_worker", question]
     with Asked("worker", words, thread_limits(1)) as worker:
         assert worker.answer().startswith("tensorflow ")
-        for kind in ("photos", "classify", "pixels"):
+        for kind in ("photos", "classify", "bytes", "pixels"):
             rows = worker.ask({"way": kind, "batch": 2, "seconds": 0.0})
             assert len(rows) == 1 and rows[0][0] > 0
             if kind == "photos":
