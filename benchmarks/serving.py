@@ -49,7 +49,7 @@ multiply-adds layer by layer, so 5 times, just; fer 1, a smaller network quantiz
 ours; full size 25 for 1,841 M multiply-adds, so half as fast as DeepFace. Of a photograph of
 640 x 480, 25 to find its faces and 3 to align one: the demo's network is a tenth of the whole.
 First request without warm-up 0.3 s, after it as any other. Memory: flat, for all is released"""
-QUICK = {"rounds": 3, "seconds": 0.2, "reloads": 60, "trials": 1}
+QUICK = {"batch": "1,8", "rounds": 3, "seconds": 0.2, "reloads": 60, "trials": 1}
 PEERS = {
     "deepface": {"analyze": "DeepFace.analyze", "predict": "DeepFace's model alone"},
     "fer": {"detect_emotions": "fer (TFLite, its default)", "keras": "fer (Keras)"},
@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--reloads", type=int, default=200)
     made.add_argument("--trials", type=int, default=3, help="first requests [3]")
     made.add_argument("--threads", type=int, default=os.cpu_count())
-    made.add_argument("--quick", action="store_true", help="3 rounds of 0.2 s, 60 reloads")
+    made.add_argument("--quick", action="store_true", help="batch 1,8; 3 rounds of 0.2 s; 60 reloads")
     return made
 
 
