@@ -184,7 +184,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--reloads", type=int, default=200)
     made.add_argument("--trials", type=int, default=3, help="first requests [3]")
     made.add_argument("--threads", type=int, default=os.cpu_count())
-    made.add_argument("--quick", action="store_true", help="batch 1,8; 3 rounds of 0.2 s; 60 reloads")
+    made.add_argument("--quick", action="store_true", help="batches 1, 8; 3 rounds; 60 reloads")
     return made
 
 
