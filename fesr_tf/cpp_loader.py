@@ -48,7 +48,18 @@ class Session:
         self._session = tf.TF_LoadSessionFromSavedModel(
             options, None, folder.encode(), tags, 1, self._graph, None, self._status
         )
+        tf.TF_DeleteSessionOptions(options)
         self._check()
+
+    def close(self) -> None:
+        """Releases the model and all that it held; the session is of no more use."""
+        tf = self._tf
+        tf.TF_CloseSession(self._session, self._status)
+        self._check()
+        tf.TF_DeleteSession(self._session, self._status)
+        self._check()
+        tf.TF_DeleteGraph(self._graph)
+        tf.TF_DeleteStatus(self._status)
 
     def run(self, feeds: list, fetches: list[str]) -> list:
         """The values of `fetches`. Raises `LoaderError` where the run fails."""
@@ -118,13 +129,18 @@ def _declared(tf: ctypes.CDLL) -> ctypes.CDLL:
         ("TF_GetCode", number, (_Pointer,)),
         ("TF_Message", text, (_Pointer,)),
         ("TF_NewSessionOptions", _Pointer, ()),
+        ("TF_DeleteStatus", None, (_Pointer,)),
         ("TF_SetConfig", None, (_Pointer, text, size, _Pointer)),
+        ("TF_DeleteSessionOptions", None, (_Pointer,)),
         ("TF_NewGraph", _Pointer, ()),
+        ("TF_DeleteGraph", None, (_Pointer,)),
         (
             "TF_LoadSessionFromSavedModel",
             _Pointer,
             (_Pointer, _Pointer, text, _Pointer, number, _Pointer, _Pointer, _Pointer),
         ),
+        ("TF_CloseSession", None, (_Pointer, _Pointer)),
+        ("TF_DeleteSession", None, (_Pointer, _Pointer)),
         ("TF_GraphOperationByName", _Pointer, (_Pointer, text)),
         ("TF_AllocateTensor", _Pointer, (number, _Pointer, number, size)),
         ("TF_DeleteTensor", None, (_Pointer,)),

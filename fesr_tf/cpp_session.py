@@ -19,6 +19,9 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from fesr_tf import cpp_loader
 from pipelines.errors import FailedWork
 
+# As the server has it: without XLA.
+FLAGS = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
 
 class Refused(FailedWork):
     """What the model answered to a request that it does not accept."""
@@ -34,20 +37,16 @@ class CppSession:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.signatures = dict(meta_graph(folder).signature_def)
-        # As the server has it: without XLA.
-        flags = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        config = tf.compat.v1.ConfigProto()
-        config.graph_options.optimizer_options.global_jit_level = -1
         self._process = subprocess.Popen(
-            [sys.executable, "-I", cpp_loader.__file__, _library(), str(folder)],
+            [sys.executable, "-I", cpp_loader.__file__, library(), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | flags,
+            env=os.environ | FLAGS,
             text=True,
         )
         self.pid = self._process.pid
-        answer = self._ask({"config": base64.b64encode(config.SerializeToString()).decode()})
+        answer = self._ask({"config": base64.b64encode(session_config()).decode()})
         self.modules = answer.get("modules", [])
         if "error" in answer:
             raise FailedWork(f"TensorFlow's C++ loader refuses {folder}: {answer['error']}")
@@ -100,7 +99,14 @@ def meta_graph(folder: Path) -> meta_graph_pb2.MetaGraphDef:
         raise FailedWork(f"{folder} is no SavedModel to serve ({error})") from None
 
 
-def _library() -> str:
+def session_config() -> bytes:
+    """A session's configuration, serialized: XLA off."""
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.optimizer_options.global_jit_level = -1
+    return config.SerializeToString()
+
+
+def library() -> str:
     """TensorFlow's C++ library, as the wheel has it on Linux and macOS."""
     package = Path(importlib.util.find_spec("tensorflow").origin).parent
     found = sorted(package.glob("libtensorflow_cc.*"))
