@@ -146,7 +146,7 @@ def _data(result: Result) -> str:
     except FesrError:
         manifest = None
     known = manifest and manifest.digest == info.data_digest
-    if known and 0 <= info.fold < manifest.folds:
+    if known and info.fold in range(manifest.folds):
         counts = manifest.counts
         facts += [[name, str(counts[name])] for name in ("read", "aligned", "rejected")]
         facts.append(["people", str(len(counts["by_subject"]))])
