@@ -101,16 +101,21 @@ class Plan:
             info = runs.read_info(folder)
             about = version_folder(self.model) / EXTRA / "model.json"
             model = json.loads(about.read_text(encoding="utf-8"))
-            there = folder / "checkpoints" / f"step-{max(steps_in(folder / 'checkpoints')):06d}"
             same = all(
                 model[key] == getattr(info, key)
                 for key in ("database", "variant", "fold", "data_digest")
             )
             settings = dataclasses.asdict(configs.load(folder / "config.yaml"))
-            newer = about.stat().st_mtime > there.stat().st_mtime
-            return same and newer and model["config"] == settings
+            return same and after_training(about, folder) and model["config"] == settings
         except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
             return False
+
+
+def after_training(made: Path, folder: Path) -> bool:
+    """Whether the file is there and newer than the last checkpoint of the run in `folder`."""
+    places = [folder / "checkpoints" / f"step-{n:06d}" for n in steps_in(folder / "checkpoints")]
+    there = made.exists() and places
+    return bool(there) and made.stat().st_mtime > max(each.stat().st_mtime for each in places)
 
 
 def kept(variant: str, overrides: Sequence[str]) -> list[str]:
@@ -216,6 +221,9 @@ def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
             "saw, and of everybody",
             [["-m", "fesr_tf.synthesize", str(folder)] for folder in draws],
             0.5,
+            done=lambda: all(
+                after_training(each / "pictures" / "new_identities.png", each) for each in draws
+            ),
         )
     ]
     if min(known.people(known.part(fold, role)) for role in (TRAIN, TEST)) > 1:
@@ -223,7 +231,14 @@ def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
         words = ["-m", "fesr_tf.measure", str(tested)]
         for variant in judges:
             words += ["--judge", str(plan.run(variant, fold))]
-        made.append(Stage(f"measures the faces that fold {fold} drew", [words], 1.0))
+        made.append(
+            Stage(
+                f"measures the faces that fold {fold} drew",
+                [words],
+                1.0,
+                done=lambda: after_training(tested / "synthesis.json", tested),
+            )
+        )
     return made
 
 

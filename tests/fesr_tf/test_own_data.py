@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -265,6 +266,19 @@ def test_the_photograph_is_one_that_was_not_rejected(prepared):
             "picture": "", "splits": [3, 1, 1]}  # fmt: skip
     path.write_text(json.dumps(json.loads(path.read_text()) | {"rejects": [lost]}))
     assert plan.photo(database) == str(plan.source / "a" / "p1_1.png")
+
+
+def test_what_was_drawn_before_the_last_checkpoint_is_drawn_again(tmp_path):
+    made = tmp_path / "synthesis.json"
+    assert not plans.after_training(made, tmp_path)
+    made.write_text("")
+    assert not plans.after_training(made, tmp_path)
+    for step, moment in (("step-000002", 10), ("step-000004", 20)):
+        (tmp_path / "checkpoints" / step).mkdir(parents=True)
+        os.utime(tmp_path / "checkpoints" / step, (moment, moment))
+    assert plans.after_training(made, tmp_path)
+    os.utime(made, (15, 15))
+    assert not plans.after_training(made, tmp_path)
 
 
 def test_time_is_steps_times_what_a_step_takes():
