@@ -37,6 +37,10 @@ setup(
             [str(path) for path in Path("configs/variants").glob("*.yaml")],
         ),
         (
+            "share/fesr_tf/configs/sizes",
+            [str(path) for path in Path("configs/sizes").glob("*.yaml")],
+        ),
+        (
             "share/fesr_tf/configs/serving",
             [str(path) for path in Path("configs/serving").iterdir()],
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import json
 import math
 import site
 import sys
@@ -159,10 +160,26 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     return _build(values)
 
 
+def size(name: str) -> list[str]:
+    """The settings of `configs/sizes/<name>.yaml` as overrides. Raises `BadUse` where there is no
+    such size."""
+    if name not in names("sizes"):
+        raise BadUse(f"no size {name!r}; there are: {', '.join(names('sizes'))}")
+    path = config_folder() / "sizes" / f"{name}.yaml"
+    values = _checked(_read(path), str(path)).items()
+    return [f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in values]
+
+
 def own_keys(variant: str) -> frozenset[str]:
     """The keys that make a variant what it is: those that its file sets."""
     path = config_folder() / "variants" / f"{variant}.yaml"
     return frozenset(_checked(_read(path), str(path)))
+
+
+def withheld(variant: str, overrides: Iterable[str]) -> list[str]:
+    """The overrides that cannot hold for a variant: what they set makes it what it is."""
+    own = own_keys(variant) if variant in names("variants") else ()
+    return [text for text in overrides if text.partition("=")[0].strip() in own]
 
 
 def origins(config: Config, database: str, variant: str) -> dict[str, str]:

@@ -73,8 +73,7 @@ class Plan:
 
     def withheld(self, variant: str) -> list[str]:
         """The overrides that do not hold for a variant, as what they set makes it what it is."""
-        own = configs.own_keys(variant) if variant in configs.names("variants") else ()
-        return [text for text in self.overrides if text.partition("=")[0].strip() in own]
+        return configs.withheld(variant, self.overrides)
 
     def settings(self, variant: str, seed: int) -> Config:
         """The configuration of a variant's runs. Raises `BadUse` for one that cannot be."""

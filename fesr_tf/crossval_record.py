@@ -12,7 +12,36 @@ from fesr_tf.checkpoints import ABOUT
 from fesr_tf.crossval_plan import FIRST, Plan, complete, evaluation_of, steps_in
 from fesr_tf.crossval_results import Unit
 from fesr_tf.jobs import DONE, SKIPPED, STOPPED, Job, Outcome
+from fesr_tf.runs import Run
 from pipelines.files import sha256_of, write_whole
+
+NAME = "crossval.json"
+
+
+def summary_of(run: Run) -> dict | None:
+    """What the crossval.json beside a run found of the run's variant, with its settings, on its
+    data; None where there is none. accuracy, interval, right and pictures (pooled), people,
+    folds_run, folds: as `crossval_results.summary` says."""
+    path = run.folder.parent.parent / NAME
+    info, digest = run.info, sha256_of(run.folder / "config.yaml")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = found["format"] == results.FORMAT and found["data_digest"] == info.data_digest
+        done = [
+            each["config_digest"] == digest
+            for each in found["runs"]
+            if (each["variant"], each["seed"], each["status"])
+            == (info.variant, run.config.seed, DONE)
+        ]
+        if not (same and found["checkpoint"] == run.checkpoint and done and all(done)):
+            return None
+        (summary,) = (each for each in found["summaries"] if each["variant"] == info.variant)
+        return {
+            **summary["pooled"],
+            **{name: summary[name] for name in ("people", "folds_run", "folds")},
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class Record:
@@ -21,7 +50,7 @@ class Record:
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self.path = plan.output / "crossval.json"
+        self.path = plan.output / NAME
         self.seconds: dict[str, list[float | None]] = {}
         self.status: dict[str, str] = {}
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,10 @@ from pipelines.manifest import verify as verify_manifest
 
 if TYPE_CHECKING:
     from fesr_tf.frozen import FrozenFeatures
+
+ALL = "all"
+"""The fold that holds nobody out."""
+FoldNumber = Literal["all"] | int
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Faces:
 
 @dataclass(frozen=True)
 class Fold:
-    """The three parts of one fold. `valid` is empty when the data were cut without one."""
+    """The three parts of one fold. `valid` is empty when the data were cut without one; in the
+    fold `ALL`, so is `test`."""
 
     train: Faces
     valid: Faces
@@ -56,16 +61,23 @@ class Fold:
     digest: str
 
 
-def load_fold(folder: str | Path, fold: int, config: Config) -> Fold:
+def fold_number(text: str) -> FoldNumber:
+    """'all' or a number as a fold. Raises ValueError for anything else."""
+    return ALL if text == ALL else int(text)
+
+
+def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
     """Reads fold `fold` of a preprocessed database, at the config's size and channels.
 
+    In the fold `ALL` everybody trains: every picture that some fold trains on, and every one that
+    each fold tests or validates on. What the database keeps for tests alone stays out.
     Counts and digests of all shards are verified first: a TFRecord file that was cut at a
     record boundary reads short without any error. Raises `BadUse` for a folder or fold that
     does not exist, `FailedWork` for damaged shards and for a subject on both sides of a split.
     """
     folder = Path(folder)
     manifest = load_manifest(folder)
-    if not 0 <= fold < manifest.folds:
+    if fold != ALL and not 0 <= fold < manifest.folds:
         raise BadUse(f"{folder} has folds 0 to {manifest.folds - 1}, not {fold}")
     verify_manifest(folder, manifest)
     faces, splits = _read(folder, manifest, fold, config)
@@ -78,13 +90,23 @@ def load_fold(folder: str | Path, fold: int, config: Config) -> Fold:
     )
     if manifest.subject_independent:
         _refuse_shared_subjects(parts, folder, fold)
-    for name in ("train", "test"):
+    for name in ("train",) if fold == ALL else ("train", "test"):
         if not len(getattr(parts, name)):
             raise FailedWork(f"fold {fold} of {folder} has no {name} images")
     return parts
 
 
-def _read(folder: Path, manifest: Manifest, fold: int, config: Config) -> tuple[Faces, np.ndarray]:
+def role(splits: np.ndarray, fold: FoldNumber) -> int:
+    """What a record with these roles, one a fold, int (K,), is in fold `fold`: a split code."""
+    if fold != ALL:
+        return int(splits[fold])
+    trains = examples.TRAIN in splits or examples.UNUSED not in splits
+    return examples.TRAIN if trains else examples.UNUSED
+
+
+def _read(
+    folder: Path, manifest: Manifest, fold: FoldNumber, config: Config
+) -> tuple[Faces, np.ndarray]:
     """All images that fold `fold` uses, in key order, and their split codes."""
     features = examples.features(manifest.folds)
 
@@ -95,7 +117,7 @@ def _read(folder: Path, manifest: Manifest, fold: int, config: Config) -> tuple[
 
     paths = [str(folder / shard.path) for shard in manifest.shards]
     records = tf.data.TFRecordDataset(paths).map(parse, tf.data.AUTOTUNE)
-    rows = [row for row in records.as_numpy_iterator() if row["splits"][fold] > 0]
+    rows = [row for row in records.as_numpy_iterator() if role(row["splits"], fold) > 0]
     rows.sort(key=lambda row: row["key"])
     shape = (0, config.image_size, config.image_size, config.channels)
     text = [[row[name].decode() for row in rows] for name in ("subject", "key")]
@@ -107,10 +129,10 @@ def _read(folder: Path, manifest: Manifest, fold: int, config: Config) -> tuple[
         intensity=np.array([row["intensity"] for row in rows], np.float32),
         yaw=np.array([row["yaw"] for row in rows], np.float32),
     )
-    return faces, np.array([row["splits"][fold] for row in rows], np.int64)
+    return faces, np.array([role(row["splits"], fold) for row in rows], np.int64)
 
 
-def _refuse_shared_subjects(parts: Fold, folder: Path, fold: int) -> None:
+def _refuse_shared_subjects(parts: Fold, folder: Path, fold: FoldNumber) -> None:
     names = ("train", "valid", "test")
     for first, second in (names[:2], names[1:], names[::2]):
         shared = set(getattr(parts, first).subjects) & set(getattr(parts, second).subjects)

@@ -143,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
+    runs.require_held_out(runs.read_info(options.run), options.run)
     run = runs.open_run(options.run, options.checkpoint)
     require_recognizer(run)
     faces = getattr(load_data(run, options.data), options.split)

@@ -15,6 +15,8 @@ import tensorflow as tf
 from fesr_tf import rollout, runs, serving, warmup
 from fesr_tf.contract import LABELS, TOLERANCE, breaches, signatures_of
 from fesr_tf.cpp_session import CppSession, meta_graph
+from fesr_tf.crossval_record import summary_of
+from fesr_tf.data import ALL
 from fesr_tf.evaluate import require_recognizer
 from fesr_tf.serving_requests import difference, eager
 from pipelines.errors import BadUse, FailedWork, command
@@ -22,7 +24,19 @@ from pipelines.files import folder_whole
 
 # TensorFlow Serving hands this folder of a SavedModel through untouched.
 EXTRA = "assets.extra"
+EVERYBODY = (
+    "nobody: it was trained on everybody, and its accuracy is that of the cross-validation of "
+    "the same settings and data, which held people out"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def check_name(name: str) -> None:
+    """Raises `BadUse` for a name that a model cannot have."""
+    if not _NAME.fullmatch(name):
+        raise BadUse(
+            f"a model's name stands in addresses: letters, digits, '_', '-' and '.', not {name!r}"
+        )
 
 
 def next_version(folder: Path) -> int:
@@ -32,12 +46,19 @@ def next_version(folder: Path) -> int:
 
 
 def description(run: runs.Run) -> dict:
-    """What the model is, for whoever finds it without its run; ready for JSON."""
+    """What the model is, for whoever finds it without its run; ready for JSON.
+
+    held_out: on whom its accuracy can be measured, in words. cross_validation: of a model that
+    everybody trained, what `crossval_record.summary_of` knows; None of others.
+    """
+    everybody = run.info.fold == ALL
     return {
         "classes": list(run.info.classes),
         "database": run.info.database,
         "variant": run.info.variant,
         "fold": run.info.fold,
+        "held_out": EVERYBODY if everybody else "the test and validation people of its fold",
+        "cross_validation": summary_of(run) if everybody else None,
         "data_digest": run.info.data_digest,
         "step": run.step,
         "checkpoint": run.checkpoint,
@@ -90,11 +111,7 @@ def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
     Raises `BadUse` for a run with nothing trained, a name that no address can hold and a version
     that exists, `FailedWork` where the copy differs.
     """
-    if not _NAME.fullmatch(output.name):
-        raise BadUse(
-            f"a model's name stands in addresses: letters, digits, '_', '-' and '.', not "
-            f"{output.name!r}"
-        )
+    check_name(output.name)
     version = next_version(output) if version is None else version
     target = output / str(version)
     if target.exists():

@@ -76,6 +76,7 @@ def open_judge(folder: Path, run: runs.Run, data: Path | None) -> Judge:
 
     Raises `BadUse` where it is another variant, or of other data, classes or pictures.
     """
+    runs.require_held_out(runs.read_info(folder), folder)
     judge = runs.open_run(folder)
     where = f"--judge {folder}"
     if judge.config.trains_fesgan:
@@ -152,6 +153,7 @@ def measure_run(
     """All of synthesis.json, and file name -> PNG of the pictures. Raises `BadUse` for what
     cannot be measured."""
     require_generator(run)
+    runs.require_held_out(run.info, run.folder)
     folder = Path(data or run.info.data)
     fold = load_data(run, data)
     require_people(run, fold)

@@ -9,6 +9,8 @@ runs/<db>/<variant>/fold-NN/
     events/         TensorBoard
     pictures/       sample grids, confusion matrix
     evaluation.json
+
+`fold-all` is a run that holds nobody out: it trains on every person and is tested by none.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.config import Config
+from fesr_tf.data import ALL, FoldNumber
 from fesr_tf.fesr import FESR, build
 from pipelines.errors import BadUse, FailedWork
 from pipelines.files import write_whole
@@ -42,7 +45,7 @@ class RunInfo:
 
     database: str
     variant: str
-    fold: int
+    fold: FoldNumber
     data: str
     data_digest: str
     classes: tuple[str, ...]
@@ -63,9 +66,18 @@ class Run:
     checkpoint: str = LAST
 
 
-def run_folder(runs: str | Path, database: str, variant: str, fold: int) -> Path:
-    """Where a run lives: `<runs>/<database>/<variant>/fold-NN`."""
-    return Path(runs) / database / variant / f"fold-{fold:02d}"
+def run_folder(runs: str | Path, database: str, variant: str, fold: FoldNumber) -> Path:
+    """Where a run lives: `<runs>/<database>/<variant>/fold-NN`, or `fold-all`."""
+    return Path(runs) / database / variant / (f"fold-{ALL}" if fold == ALL else f"fold-{fold:02d}")
+
+
+def require_held_out(info: RunInfo, folder: Path) -> None:
+    """Raises `BadUse` for a run that has no people to be tested on."""
+    if info.fold == ALL:
+        raise BadUse(
+            f"{folder} was trained on everybody: nobody was held out, so nobody is left to test it "
+            "on; its accuracy is that of the cross-validation (python -m fesr_tf.crossval)"
+        )
 
 
 @contextlib.contextmanager

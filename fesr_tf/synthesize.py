@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fesr_tf import pictures, runs
 from fesr_tf.codes import expression_code
-from fesr_tf.data import Faces
+from fesr_tf.data import ALL, Faces
 from fesr_tf.evaluate import load_data
 from fesr_tf.fesgan import FESGAN
 from fesr_tf.preprocessing import from_model
@@ -124,14 +124,16 @@ def _identity_labels(count: int) -> list[str]:
 
 
 def sheets(run: runs.Run, faces: Faces, people: int, seed: int) -> dict[str, np.ndarray]:
-    """File name -> picture (uint8 (H,W,3)), drawn from test faces of the run's fold."""
+    """File name -> picture (uint8 (H,W,3)), drawn from test faces of the run's fold, or where
+    nobody was held out from training faces, which the title says."""
     fesgan, classes = run.fesr.fesgan, run.info.classes
+    part = "training" if run.info.fold == ALL else "test"
     name = f"{run.info.variant} on {run.info.database}, fold {run.info.fold}, step {run.step}"
     chosen = faces.of(choose_people(faces, people, seed))
     sweep = intensity_rows(fesgan, chosen.floats()[0], LEVELS)
     return {
         "expressions.png": expression_sheet(
-            fesgan, chosen, classes, f"Expressions of test people: {name}"
+            fesgan, chosen, classes, f"Expressions of {part} people: {name}"
         ),
         "intensity.png": pictures.grid(
             sweep,
@@ -169,7 +171,8 @@ def main(argv: list[str] | None = None) -> int:
             f"{run.folder} is a run of {run.info.variant}, which trains no generator: "
             "there is nothing to draw"
         )
-    faces = load_data(run, options.data).test
+    fold = load_data(run, options.data)
+    faces = fold.train if run.info.fold == ALL else fold.test
     output = options.output or run.folder / "pictures"
     for name, sheet in sheets(run, faces, options.people, options.seed).items():
         write_whole(output / name, pictures.png(sheet))

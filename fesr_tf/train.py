@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.train --db NAME [--fold K] [--variant V] [key=value ...]`
+"""`python -m fesr_tf.train --db NAME [--fold K|all] [--variant V] [key=value ...]`
 
 Trains one fold of one variant, both stages of Algorithm 1, and goes on where it stopped.
 """
@@ -104,7 +104,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m fesr_tf.train", description=__doc__)
     made.add_argument("--db", required=True, help="database: a file in configs/ names its settings")
     made.add_argument("--data", help="preprocessed folder (default: data/<db>)")
-    made.add_argument("--fold", type=int, default=0, help="fold to test on, from 0 (default: 0)")
+    made.add_argument(
+        "--fold",
+        type=data.fold_number,
+        default=0,
+        metavar="K|all",
+        help="fold to test on, from 0; all: hold nobody out (default: 0)",
+    )
     made.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
     made.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
     made.add_argument(

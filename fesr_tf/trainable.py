@@ -46,7 +46,12 @@ def notes(fold: Fold, config: Config, source: Path) -> list[str]:
             f"a single training image of {alone}: it has no other of its class, so it stands "
             "for its own positive and adds only the noise of dropout to L_dist^r"
         )
-    if not len(fold.valid) and config.trains_recognizer:
+    if not len(fold.test):
+        said.append(
+            "everybody trains and nobody is held out: no accuracy while training or after, and the "
+            "panel shows training people"
+        )
+    elif not len(fold.valid) and config.trains_recognizer:
         said.append(
             "no validation part: no accuracy while training, the panel shows test people, and the "
             "last checkpoint stands for the best"

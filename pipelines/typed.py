@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
 def typed(kind: type[T], value: Any, name: str = "it") -> T:
-    """`value`, as `json.loads` gave it, as a `kind`: a dataclass, a tuple, `X | None`, a
+    """`value`, as `json.loads` gave it, as a `kind`: a dataclass, a tuple, `X | Y | None`, a
     `Literal`, or a plain type.
 
     Raises `TypeError` naming the field that is missing, unknown or of another type.
@@ -21,10 +22,14 @@ def typed(kind: type[T], value: Any, name: str = "it") -> T:
             raise TypeError(f"{name} is not a {kind.__name__}: {value!r:.80}")
         return kind(**{key: typed(hints[key], each, key) for key, each in value.items()})
     origin, arguments = get_origin(kind) or kind, get_args(kind)
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         if value is None and NoneType in arguments:
             return None
-        return typed(next(each for each in arguments if each is not NoneType), value, name)
+        *others, last = (each for each in arguments if each is not NoneType)
+        for each in others:
+            with contextlib.suppress(TypeError):
+                return typed(each, value, name)
+        return typed(last, value, name)
     if origin is Literal and value in arguments:
         return value
     if origin is tuple and type(value) is list:

@@ -83,8 +83,9 @@ def _recorders(
 
 
 def unseen(fold: Fold) -> Faces:
-    """People to draw: the validation part, or where there is none the test part."""
-    return fold.valid if len(fold.valid) else fold.test
+    """People to draw: the validation part, or where there is none the test part; where nobody is
+    held out, those of training."""
+    return next(part for part in (fold.valid, fold.test, fold.train) if len(part))
 
 
 class EndOfRun(keras.callbacks.Callback):

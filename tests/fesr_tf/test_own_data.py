@@ -1,0 +1,376 @@
+"""One's own faces: what is refused before anything is done, the plan's commands, the last words;
+once, the whole way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fesr_tf import config, own_data, own_data_ending, pace, train
+from fesr_tf import own_data_plan as plans
+from fesr_tf.census import Census
+from fesr_tf.crossval import parser as crossval_parser
+from fesr_tf.crossval import split_overrides
+from pipelines import manifest as manifests
+from pipelines.errors import BadUse
+from pipelines.examples import TEST, TRAIN
+from pipelines.preprocess import main as preprocess
+
+
+def faces(folder: Path, names: dict[str, list[str]]) -> Path:
+    """`<class>/<name>.png`: noise of 140 × 140 pixels, in which nobody would find a face."""
+    random = np.random.default_rng(0)
+    for label, stems in names.items():
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for stem in stems:
+            noise = random.integers(0, 255, (140, 140), np.uint8)
+            Image.fromarray(noise).save(folder / label / f"{stem}.png")
+    return folder
+
+
+@pytest.fixture
+def mine(tmp_path) -> Path:
+    people = [f"p{index}_1" for index in range(3)]
+    return faces(tmp_path / "faces", {"a": people, "b": people})
+
+
+def planned(*words: str | Path):
+    options = own_data.parser().parse_intermixed_args([str(word) for word in words])
+    return own_data.planned(options)
+
+
+def known(*homes: int, folds: int = 2) -> Census:
+    """A person for each of `homes`, the fold that tests them, with a picture in each class."""
+    return Census(
+        classes=("a", "b"),
+        labels=np.array([0, 1] * len(homes)),
+        subjects=np.repeat([f"p{index}" for index in range(len(homes))], 2),
+        splits=np.repeat(
+            [[TEST if home == f else TRAIN for f in range(folds)] for home in homes], 2, axis=0
+        ),
+    )
+
+
+# --- what is refused, in one sentence, before there is an output
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ({}, "is empty; give a folder with <class>/<subject>"),
+        ({"a": []}, "has no class folder with pictures in it"),
+        ({"a": ["p_1", "q_1"]}, "holds only the class 'a'"),
+        ({"a": ["IMG_1"], "b": ["IMG_2"]}, "shows one person (IMG)"),
+    ],
+)
+def test_a_folder_that_cannot_do(names, sentence, tmp_path, capfd):
+    (tmp_path / "faces").mkdir()
+    source = faces(tmp_path / "faces", names)
+    assert own_data.main([str(source), "--output", str(tmp_path / "mine")]) == 2
+    error = capfd.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--folds", "1"], "--folds 1"),
+        (["--jobs", "0"], "--jobs must be at least 1"),
+        (["--name", "my faces"], "stands in addresses"),
+        (["--variants", "FG"], "FG trains FESGAN alone"),
+        (["--variants", "FESR"], "no variant 'FESR'"),
+        (["seed=3"], "seed is not a setting here"),
+        (["widht=1"], "did you mean 'width'"),
+        (["--output", "faces"], "holds the pictures"),
+    ],
+)
+def test_a_request_that_cannot_be(words, sentence, mine, monkeypatch, capfd):
+    monkeypatch.chdir(mine.parent)
+    assert own_data.main(["faces", *words]) == 2
+    error = capfd.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert [path.name for path in mine.parent.iterdir()] == ["faces"]
+
+
+def test_a_place_that_is_not_there(tmp_path, capfd):
+    assert own_data.main([str(tmp_path / "none"), "--output", str(tmp_path / "mine")]) == 2
+    assert "does not exist; give a folder" in capfd.readouterr().err
+
+
+def test_no_face_in_any_picture(mine, tmp_path, capfd):
+    assert own_data.main([str(mine), "--output", str(tmp_path / "mine")]) == 1
+    error = capfd.readouterr().err
+    assert "none of the 6 images" in error and "no face found" in error
+    assert not (tmp_path / "mine/data").exists()
+
+
+def test_who_is_left_after_rejects_is_looked_at_again(tmp_path, capfd):
+    source = faces(tmp_path / "faces", {"a": ["p_1", "q_1"], "b": ["p_2", "q_2"]})
+    for path in source.glob("*/q_*"):
+        path.write_bytes(b"no picture")
+    words = [str(source), "--output", str(tmp_path / "mine"), "--prealigned"]
+    assert own_data.main(words) == 2
+    said = capfd.readouterr()
+    assert "2 rejected" in said.out
+    assert "data shows one person (p)" in said.err
+
+
+# --- folds, settings, batches
+
+
+def test_folds_are_lowered_to_the_people_with_a_note(mine):
+    plan, _, notes = planned(mine)
+    assert plan.folds == 3
+    assert notes == ["5 folds of 3 people cannot each test somebody: 3 folds instead"]
+    plan, _, notes = planned(mine, "--folds", "2")
+    assert plan.folds == 2 and notes == []
+
+
+def table(mine: Path, *folds: int) -> Path:
+    path = mine.parent / "list.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "subject", "fold"])
+        for label in ("a", "b"):
+            for index, fold in enumerate(folds):
+                writer.writerow([f"faces/{label}/p{index}_1.png", label, f"p{index}", fold])
+    return path
+
+
+def test_folds_of_a_csv_are_kept(mine):
+    path = table(mine, 0, 1, 1)
+    plan, database, _ = planned(path, "--output", mine.parent / "mine")
+    assert plan.folds is None and len(database.samples) == 6
+    assert "--folds" not in plans.first_stages(plan)[0].commands[0]
+    with pytest.raises(BadUse, match="fold column names 2 folds"):
+        planned(path, "--output", mine.parent / "mine", "--folds", "3")
+
+
+def test_a_setting_of_ones_own_beats_the_sizes(mine):
+    plan, _, _ = planned(mine, "--output", "x", "width=0.5", "--jobs", "2")
+    settings = plan.settings("FESR_JL")
+    assert (settings.width, settings.image_size) == (0.5, 64)
+    assert len({text.partition("=")[0] for text in plan.overrides}) == len(plan.overrides)
+    paper, _, _ = planned(mine, "--size", "paper")
+    assert paper.settings("FESR_JL") == config.resolve("images", "FESR_JL")
+
+
+def test_the_small_size_is_the_demos_in_colour():
+    small, demo = config.resolve("images", overrides=config.size("small")), config.resolve("demo")
+    assert set(config.differences(small, demo)) == {"channels"}
+
+
+def test_a_batch_fits_the_smallest_training_part(mine):
+    plan, _, _ = planned(mine)
+    settings, notes = own_data.fitting(plan, known(0, 1, 1))
+    assert settings[-1] == "batch_size=2"
+    assert notes == ["the smallest training part has 2 pictures: batch_size=2 instead of 16"]
+    plan, _, _ = planned(mine, "batch_size=8")
+    assert own_data.fitting(plan, known(0, 1, 1)) == (list(plan.overrides), [])
+    plan, _, _ = planned(mine, "batch_size=2")
+    assert own_data.fitting(plan, known(0, 1, 1))[1] == []
+
+
+# --- an output is of one set of pictures
+
+
+def test_an_output_of_other_pictures_or_settings_is_refused(mine, tmp_path):
+    words = (mine, "--output", tmp_path / "mine")
+    plan, database, _ = planned(*words)
+    plan.settle(database)
+    plan.settle(planned(*words)[1])
+    before = (tmp_path / "mine/own_data.json").read_bytes()
+    other, _, _ = planned(*words, "width=0.5", "--folds", "2")
+    with pytest.raises(BadUse, match="begun with other folds and settings"):
+        other.settle(database)
+    faces(mine, {"a": ["p9_1"]})
+    with pytest.raises(BadUse, match="begun with other pictures"):
+        plan.settle(planned(*words)[1])
+    assert (tmp_path / "mine/own_data.json").read_bytes() == before
+
+
+def test_a_damaged_claim_is_one_sentence(mine, tmp_path, capfd):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/own_data.json").write_text("{")
+    assert own_data.main([str(mine), "--output", str(tmp_path / "mine")]) == 1
+    assert "own_data.json is damaged" in capfd.readouterr().err
+
+
+# --- the plan
+
+
+@pytest.fixture
+def prepared(mine, tmp_path):
+    """A plan whose data are there."""
+    plan, database, _ = planned(mine, "--output", tmp_path / "mine", "--prealigned", "--folds", "3")
+    words = ["--db", "images", "--input", mine, "--output", plan.data, "--prealigned"]
+    assert preprocess([str(word) for word in (*words, "--folds", 3)]) == 0
+    return plan, database
+
+
+TIMES = {"crossval": 1.0, "everybody": 1.0}
+
+
+def commands(plan, census, settings=(), photo="p.jpg") -> list[list[str]]:
+    stages = plans.last_stages(plan, census, list(settings or plan.overrides), TIMES, photo)
+    return [words for stage in stages for words in stage.commands]
+
+
+def test_the_stages_go_from_folds_to_a_model(mine):
+    plan, _, _ = planned(mine)
+    assert [words[1].split(".")[1] for words in commands(plan, known(0, 0, 1, 1))] == [
+        *("crossval", "train", "synthesize", "synthesize", "measure", "export", "report", "client"),
+    ]
+    # One person is nobody to tell people apart with.
+    modules = [words[1] for words in commands(plan, known(0, 1, 1), photo=None)]
+    assert "fesr_tf.measure" not in modules and "fesr_tf.client" not in modules
+    plan, _, _ = planned(mine, "--variants", "FESR_JL", "BASELINE")
+    assert "fesr_tf.synthesize" not in [words[1] for words in commands(plan, known(0, 0, 1, 1))]
+
+
+@pytest.mark.parametrize("variant", ["FESR_JL", "FESR_OneSt"])
+def test_everybody_trains_with_the_settings_of_the_cross_validation(prepared, variant):
+    plan, _ = prepared
+    plan, _, _ = planned(plan.source, "--output", plan.output, "--variants", "BASELINE", variant)
+    census = known(0, 1, 2, folds=3)
+    settings, _ = own_data.fitting(plan, census)
+    crossval, everybody, *_ = commands(plan, census, settings)
+    options = train.parser().parse_args(everybody[2:])
+    assert (options.fold, options.variant) == ("all", variant)
+    cross = plans.cross_validation(plan, census, settings)
+    trained = config.resolve(options.db, options.variant, options.overrides)
+    assert trained == cross.settings(variant, 0) and trained.batch_size == 4
+    options = crossval_parser().parse_args(crossval[2:])
+    variants, overrides = split_overrides(options)
+    assert (variants, list(overrides)) == (cross.variants, settings)
+    assert options.folds == "0,1,2"
+
+
+def test_the_photograph_is_one_that_was_not_rejected(prepared):
+    plan, cropped = prepared
+    assert plan.photo(cropped) is None
+    _, database, _ = planned(plan.source, "--output", plan.output)
+    assert plan.photo(database) == str(plan.source / "a" / "p0_1.png")
+    path = plan.data / "manifest.json"
+    lost = {"key": "a/p0_1", "source": "a/p0_1.png", "class": "a", "subject": "p0", "reason": "x",
+            "picture": "", "splits": [3, 1, 1]}  # fmt: skip
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rejects": [lost]}))
+    assert plan.photo(database) == str(plan.source / "a" / "p1_1.png")
+
+
+def test_what_was_drawn_before_the_last_checkpoint_is_drawn_again(tmp_path):
+    made = tmp_path / "synthesis.json"
+    assert not plans.after_training(made, tmp_path)
+    made.write_text("")
+    assert not plans.after_training(made, tmp_path)
+    for step, moment in (("step-000002", 10), ("step-000004", 20)):
+        (tmp_path / "checkpoints" / step).mkdir(parents=True)
+        os.utime(tmp_path / "checkpoints" / step, (moment, moment))
+    assert plans.after_training(made, tmp_path)
+    os.utime(made, (15, 15))
+    assert not plans.after_training(made, tmp_path)
+
+
+def test_time_is_steps_times_what_a_step_takes():
+    settings = config.resolve("images", overrides=["pretrain_iterations=10", "max_iterations=30"])
+    paces = {"FESR_JL": {"FESGAN": 2.0, "FESR": 3.0}}
+    assert pace.seconds(paces, "FESR_JL", settings, 0, 30) == 10 * 2 + 20 * 3
+    assert pace.seconds(paces, "FESR_JL", settings, 4, 10) == 6 * 2
+    assert pace.seconds(paces, "FESR_JL", settings, 15, 30) == 15 * 3
+    assert pace.seconds(paces, "FG", settings, 0, 10) == 10 * 2
+
+
+# --- the last words
+
+
+def summary(variant: str, right: int, interval: tuple[float, float]) -> dict:
+    pooled = {"right": right, "pictures": 8, "accuracy": right / 8, "interval": list(interval)}
+    return {"variant": variant, "people": 4, "pooled": pooled, "per_class": {"a": pooled}}
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((0.4, 0.9), "the interval holds the 50.0% of always answering 'a': that it recognises"),
+        ((0.6, 0.9), "more than always answering 'a' (50.0%)"),
+        ((0.1, 0.4), "less than always answering 'a' (50.0%)"),
+    ],
+)
+def test_an_accuracy_is_held_against_guessing(interval, said):
+    text = own_data_ending.of_accuracy(summary("V", 6, interval), known(0, 1))
+    assert text.startswith("V: 75.0% (6 of 8 test pictures of 4 people, 95 % interval")
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("interval", "p", "said"),
+    [
+        ([0.05, 0.3], 0.03, "the two can be told apart"),
+        ([-0.3, -0.05], 0.05, "the two can be told apart"),
+        ([0.05, 0.3], 0.06, "the two cannot be told apart"),
+        ([0.0, 0.3], 0.03, "the two cannot be told apart"),
+    ],
+)
+def test_two_variants_are_told_apart_where_both_tests_do(interval, p, said):
+    found = {"variant": "V", "baseline": "B", "difference": 0.1, "interval": interval,
+             "mcnemar": [{"only_first": 1, "only_second": 9}], "p_pictures_holm": p}  # fmt: skip
+    text = own_data_ending.of_comparison(found)
+    assert said in text and "9 pictures right by V alone, 1 by B alone" in text
+
+
+def test_the_end_says_what_was_used_and_what_the_model_is(prepared):
+    plan, _ = prepared
+    found = {"variant": "FESR_JL", "baseline": "BASELINE", "difference": None, "interval": None}
+    sums = [summary(name, 6, (0.4, 0.9)) for name in plan.variants]
+    result = {"summaries": sums, "comparisons": [found]}
+    manifest = manifests.load(plan.data)
+    said = own_data_ending.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
+    assert said[0] == "6 of 6 pictures are used, of 3 people; none was rejected"
+    assert "1 of 3 folds had nobody to test or train" in said
+    assert "nobody is left to test it on" in said[-1]
+
+
+# --- the whole way
+
+
+@pytest.mark.slow
+def test_the_whole_way_and_again(demo_images, tmp_path, tiny_settings):
+    source = tmp_path / "faces"
+    for name in ("anger", "happiness", "neutral"):
+        shutil.copytree(demo_images / name, source / name)
+    (source / "anger" / "p999_1.png").write_bytes(b"no picture")
+    root = Path(own_data.__file__).parent.parent
+    words = [sys.executable, "-m", "fesr_tf.own_data", str(source), "--output",
+             str(tmp_path / "mine"), "--models", str(tmp_path / "models"), "--folds", "2",
+             "--jobs", "2", *tiny_settings]  # fmt: skip
+    first = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    assert first.returncode == 0, first.stdout[-2000:] + first.stderr[-3000:]
+    mine = tmp_path / "mine"
+    result = json.loads((mine / "runs/images/crossval.json").read_text())
+    for each in result["summaries"]:
+        pooled = each["pooled"]
+        assert each["folds_run"] == 2
+        assert (
+            f"{each['variant']}: {pooled['accuracy']:.1%} ({pooled['right']:g} of" in first.stdout
+        )
+    assert "1 rejected: not a picture in a known format (1)" in first.stdout
+    about = json.loads((tmp_path / "models/mine/1/assets.extra/model.json").read_text())
+    assert about["fold"] == "all"
+    of_model = next(each for each in result["summaries"] if each["variant"] == "FESR_JL")
+    assert about["cross_validation"]["accuracy"] == of_model["pooled"]["accuracy"]
+    assert (mine / "report/index.html").is_file()
+    assert list((mine / "photograph").glob("*.annotated.png"))
+    assert (mine / "runs/images/FESR_JL/fold-00/synthesis.json").is_file()
+    again = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    assert again.returncode == 0 and "measures how long" not in again.stdout
+    assert [path.name for path in (tmp_path / "models/mine").iterdir()] == ["1"]
