@@ -182,7 +182,7 @@ def last_stages(
              *kept(plan.final, settings)]  # fmt: skip
     export = ["-m", "fesr_tf.export", "--run", str(everybody), "--name", plan.model.name,
               "--models", str(plan.model.parent)]  # fmt: skip
-    report = ["-m", "fesr_tf.report", *map(str, reported(plan, known)), "--output",
+    report = ["-m", "fesr_tf.report", *map(str, reported(plan)), "--output",
               str(plan.output / "report")]  # fmt: skip
     made = [
         Stage(
@@ -242,7 +242,7 @@ def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
     return made
 
 
-def reported(plan: Plan, known: Census) -> list[Path]:
-    """What the report is about: the arguments of `fesr_tf.report`."""
-    tested = [plan.run(variant, fold) for variant in plan.variants for fold in known.folds]
-    return [*tested, plan.run(plan.final, ALL)]
+def reported(plan: Plan) -> list[Path]:
+    """What the report is about: the folder of the cross-validation, and the run of everybody."""
+    everybody = plan.run(plan.final, ALL)
+    return [everybody.parent.parent, everybody]

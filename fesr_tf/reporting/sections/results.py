@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fesr_tf.data import ALL
 from fesr_tf.jobs import DONE
 from fesr_tf.reporting.book import COUNT, NOT_RUN, PERCENT, POINTS
 from fesr_tf.reporting.charts import Bar, intervals
@@ -175,7 +176,8 @@ def _single(m: Material) -> str:
     for run in m.sources.runs:
         found = run.evaluation
         if found is None:
-            reason = NOT_RUN if run.config.trains_recognizer else "no recogniser"
+            reason = "nobody was held out" if run.info.fold == ALL else NOT_RUN
+            reason = reason if run.config.trains_recognizer else "no recogniser"
             m.book.show(RESULTS, f"{run.name}, accuracy", None, PERCENT, str(run.folder))
             rows.append([run.name, Raw(f'<span class="none">{reason}</span>'), *[""] * 5])
             continue
