@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from fesr_tf import evaluate, predict, preprocessing
+from fesr_tf import evaluate, preprocessing
+from fesr_tf.client import Client
 from fesr_tf.cpp_session import CppSession
 from fesr_tf.data import Faces
 from pipelines import images
@@ -21,11 +24,16 @@ def faces(opened_run) -> Faces:
 
 
 @pytest.fixture(scope="module")
-def chips(demo_images, faces) -> list[bytes]:
+def photos(demo_images, faces) -> list[Path]:
+    """The photographs that they come from."""
+    return [demo_images / f"{key}.png" for key in faces.keys]
+
+
+@pytest.fixture(scope="module")
+def chips(photos) -> list[bytes]:
     """The same faces as a client finds them in the photographs."""
     aligner = FaceAligner()
-    photos = [predict.read_photo(demo_images / f"{key}.png") for key in faces.keys]
-    return [images.encode_png(aligner.find_all(photo)[0].chip) for photo in photos]
+    return [images.encode_png(aligner.find_all(images.read(photo))[0].chip) for photo in photos]
 
 
 def test_the_client_sends_the_pixels_that_training_saw(faces, chips, opened_run):
@@ -37,11 +45,13 @@ def test_the_client_sends_the_pixels_that_training_saw(faces, chips, opened_run)
 
 
 def test_a_photograph_has_the_same_probabilities_evaluated_and_served(
-    faces, chips, opened_run, exported_model
+    faces, photos, chips, opened_run, exported_model
 ):
     rows = evaluate.evaluate(opened_run, faces)["predictions"]
     evaluated = np.array([row["probabilities"] for row in rows])
-    predicted, _, _ = predict.Model(exported_model).classify(chips)
+    with Client(model=exported_model) as client:
+        shares = [client.faces(photo)[0].probabilities for photo in photos]
+    predicted = [[each[name] for name in opened_run.info.classes] for each in shares]
     np.testing.assert_allclose(predicted, evaluated, atol=1e-5)
     with CppSession(exported_model) as session:
         served = session.run("serving_default", {"image_bytes": np.array(chips, object)})
