@@ -1,8 +1,8 @@
 """One way of taking a training step, in a process of its own: `benchmarks.train_step` starts it.
 
-Reads commands, one a line, and answers each with a line of JSON: `step` (seconds of one step and
-its losses), `ceiling` (multiply-adds a second of a matrix product), `input` (seconds a batch of
-the input pipeline), `memory` (the peak so far, bytes).
+Reads commands and answers them, a line of JSON each (`benchmarks.asked`): `step` (seconds of one
+step and its losses), `ceiling` (multiply-adds a second of a matrix product), `input` (seconds a
+batch of the input pipeline), `memory` (the peak so far, bytes).
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def main() -> None:
     worker: Any = made(mode, settings, stage, threads)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        command = line.strip()
+        command = json.loads(line)
         if command == "step":
             began = time.perf_counter()
             losses = worker.step()

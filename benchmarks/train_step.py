@@ -16,14 +16,13 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from benchmarks import arithmetic
+from benchmarks.asked import Asked
 from benchmarks.machine import heading
 from benchmarks.step_worker import CLASSES, MODES, TENSORFLOW
 from fesr_tf import config
@@ -40,52 +39,20 @@ QUICK = {"batch": "8", "modes": "plain,optimised,bfloat16,port", "runs": 5}
 
 @dataclass
 class Worker:
-    """A mode's process."""
+    """A mode's process, and what it has said."""
 
     mode: str
-    process: subprocess.Popen
-    errors: IO[bytes]
+    process: Asked
     seconds: list[float] = field(default_factory=list)
     losses: dict[str, float] = field(default_factory=dict)
 
-    def ask(self, words: str) -> Any:
-        """Sends a command and waits for the answer."""
-        self.process.stdin.write(words + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def answer(self) -> Any:
-        line = self.process.stdout.readline()
-        if not line:
-            self.errors.seek(0)
-            last = self.errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise FailedWork(f"the mode {self.mode} ended: {last[0] if last else 'no word'}")
-        return json.loads(line)
-
     def step(self, counted: bool) -> None:
-        seconds, losses = self.ask("step")
+        seconds, losses = self.process.ask("step")
         # Of a step's signs of collapse PyTorch's has none.
         losses = {name: value for name, value in losses.items() if "/" not in name}
         self.losses = self.losses or losses
         if counted:
             self.seconds.append(seconds)
-
-
-def started(mode: str, asked: dict[str, Any], stack: ExitStack) -> Worker:
-    """A worker that is being made ready."""
-    errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    threads = str(asked["threads"])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.step_worker", json.dumps(asked | {"mode": mode})],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": threads},
-    )
-    stack.callback(process.wait)
-    stack.callback(process.kill)
-    return Worker(mode, process, errors)
 
 
 def measure(asked: dict[str, Any], modes: list[str], runs: int) -> tuple[list[Worker], dict]:
@@ -94,9 +61,13 @@ def measure(asked: dict[str, Any], modes: list[str], runs: int) -> tuple[list[Wo
     with ExitStack() as stack:
         workers = []
         for mode in modes:
-            worker = started(mode, asked, stack)
+            words = [sys.executable, "-m", "benchmarks.step_worker"]
+            words.append(json.dumps(asked | {"mode": mode}))
+            threads = {"OMP_NUM_THREADS": str(asked["threads"])}
+            process = stack.enter_context(Asked(f"the mode {mode}", words, threads))
+            worker = Worker(mode, process)
             try:
-                worker.answer()
+                process.answer()
                 worker.step(counted=False)
             except FailedWork as error:
                 extra["failed"][mode] = str(error)
@@ -106,12 +77,12 @@ def measure(asked: dict[str, Any], modes: list[str], runs: int) -> tuple[list[Wo
             for worker in workers:
                 worker.step(counted=turn > 0)
         for worker in workers:
-            extra["memory"][worker.mode] = worker.ask("memory")
+            extra["memory"][worker.mode] = worker.process.ask("memory")
         ours = [worker for worker in workers if worker.mode in TENSORFLOW]
         for worker in (ours or workers)[:1]:
-            extra["ceiling"] = worker.ask("ceiling")
+            extra["ceiling"] = worker.process.ask("ceiling")
         for worker in ours[:1]:
-            extra["input"] = worker.ask("input")
+            extra["input"] = worker.process.ask("input")
     return workers, extra
 
 
