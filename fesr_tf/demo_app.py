@@ -6,6 +6,7 @@ the same person with it. Draw people who do not exist.
 
 # Annotations stay values here: gradio reads `gr.SelectData` off a function to know what it wants.
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _short_name(client: Client) -> str:
 def build(client: Client) -> Any:
     """The page, a `gradio.Blocks`, not yet served. Raises `BadUse` without gradio."""
     gr = _gradio()
-
+    gallery = functools.partial(gr.Gallery, format="png", interactive=False)
     classes = list(client.classes)
     with gr.Blocks(title="FESR-TF", analytics_enabled=False) as page:
         gr.Markdown(
@@ -119,16 +120,14 @@ def build(client: Client) -> Any:
             )
         said = gr.Markdown("Drop a photograph with a face.", elem_id="said")
         with gr.Row():
-            strip = gr.Gallery(
+            strip = gallery(
                 label="Choose a face",
                 columns=4,
                 height=270,
-                format="png",
                 allow_preview=False,
                 fit_columns=False,
                 object_fit="contain",
                 buttons=[],
-                interactive=False,
                 elem_id="faces",
             )
             shares = gr.Label(label="What it shows", elem_id="shares")
@@ -142,14 +141,7 @@ def build(client: Client) -> Any:
                 told = gr.Markdown(
                     _CANNOT["synthesize"] if not client.has("synthesize") else "", elem_id="told"
                 )
-            drawn = gr.Gallery(
-                label="As it came, as drawn",
-                columns=2,
-                height=300,
-                format="png",
-                interactive=False,
-                elem_id="drawn",
-            )
+            drawn = gallery(label="As it came, as drawn", columns=2, height=300, elem_id="drawn")
         gr.Markdown("## People who do not exist")
         with gr.Row():
             with gr.Column():
@@ -163,12 +155,10 @@ def build(client: Client) -> Any:
                 invented = gr.Markdown(
                     _CANNOT["sample"] if not client.has("sample") else "", elem_id="invented"
                 )
-            people = gr.Gallery(
+            people = gallery(
                 label="They have the expression and intensity above",
                 columns=4,
                 height=330,
-                format="png",
-                interactive=False,
                 elem_id="people",
             )
         gr.Markdown(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from fesr_tf.client import errors
 from fesr_tf.client.addresses import Wanted
+from fesr_tf.client.availability import AVAILABLE, require_available
 from fesr_tf.client.contract import MAX_ANSWER, Signature, check_shape
 from fesr_tf.client.retries import retrying
 from pipelines.errors import BadUse, FesrError
@@ -97,25 +98,16 @@ class Grpc:
             spec.version_label = self._wanted.version
 
     def _require_available(self) -> None:
-        name, version = self._wanted.name, self._wanted.version
-        states = {each.version: (each.state, each.status.error_message) for each in self._states()}
-        if isinstance(version, int) and version not in states:
-            there = ", ".join(map(str, sorted(states)))
-            raise errors.wrong_version(self.where, name, str(version), f"it has {there}")
-        asked = {version: states[version]} if isinstance(version, int) else states
-        if all(state != _AVAILABLE for state, _ in asked.values()):
-            said = "; ".join(
-                f"version {number}: {_STATES.get(state, state)} {message}".strip()
-                for number, (state, message) in sorted(asked.items())
-            )
-            raise errors.not_available(self.where, name, said or "it has no version")
-
-    def _states(self) -> list[Any]:
         from tensorflow_serving.apis import get_model_status_pb2 as status
 
         request = status.GetModelStatusRequest()
         request.model_spec.name = self._wanted.name
-        return self._call(self._models.GetModelStatus, request, None).model_version_status
+        found = self._call(self._models.GetModelStatus, request, None).model_version_status
+        states = {
+            str(each.version): (_STATES.get(each.state, str(each.state)), each.status.error_message)
+            for each in sorted(found, key=lambda each: each.version)
+        }
+        require_available(self.where, self._wanted, states)
 
     def _read_signatures(self) -> dict[str, Signature]:
         from tensorflow_serving.apis import get_model_metadata_pb2 as metadata
@@ -163,5 +155,4 @@ class Grpc:
 
 
 # ModelVersionStatus.State of the official messages.
-_AVAILABLE = 30
-_STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
+_STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: AVAILABLE, 40: "UNLOADING", 50: "END"}

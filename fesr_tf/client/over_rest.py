@@ -14,11 +14,11 @@ import requests
 
 from fesr_tf.client import errors
 from fesr_tf.client.addresses import Wanted
+from fesr_tf.client.availability import require_available
 from fesr_tf.client.contract import CONTRACT, NUMBERS, Signature, check_shape
 from fesr_tf.client.retries import retrying
 from pipelines.errors import FesrError
 
-_AVAILABLE = "AVAILABLE"
 _BLOCK = 2**16
 MAX_JSON = 2**24
 """Bytes of one answer. Python's lists of what is in it take up to twenty times as much."""
@@ -95,20 +95,8 @@ class Rest:
         return array
 
     def _require_available(self) -> None:
-        name, version = self._wanted.name, self._wanted.version
-        states = self._states()
-        if isinstance(version, int):
-            if str(version) not in states:
-                there = ", ".join(states)
-                raise errors.wrong_version(self.where, name, str(version), f"it has {there}")
-            states = {str(version): states[str(version)]}
         # The status is 200 whatever the state.
-        if all(state != _AVAILABLE for state, _ in states.values()):
-            said = "; ".join(
-                f"version {number}: {state} {message}".strip()
-                for number, (state, message) in states.items()
-            )
-            raise errors.not_available(self.where, name, said or "it has no version")
+        require_available(self.where, self._wanted, self._states())
 
     def _states(self) -> dict[str, tuple[str, str]]:
         """Version -> (state, message)."""

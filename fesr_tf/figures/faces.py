@@ -9,7 +9,7 @@ import numpy as np
 from fesr_tf import charts, pictures
 from fesr_tf.figures.drawn import Drawn
 from fesr_tf.figures.picture import Picture, cell_of, enlarged, folders, sentences, where
-from fesr_tf.figures.sources import Source, Sources, other_settings, require_comparable
+from fesr_tf.figures.sources import Source, Sources, all_of, other_settings, require_comparable
 from fesr_tf.synthesize import LEVELS
 
 FIG_4 = ("FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz", "FG")
@@ -28,12 +28,7 @@ def sources_4(sources: Sources) -> list[Source] | str:
 
 
 def sources_7(sources: Sources) -> list[Source] | str:
-    missing = [name for name in FIG_7 if name not in sources.runs]
-    if missing:
-        return f"it needs a run of {' and one of '.join(missing)}"
-    there = [sources.runs[name] for name in FIG_7]
-    require_comparable("Fig. 7", there)
-    return there
+    return all_of(sources, "Fig. 7", FIG_7)
 
 
 def sources_fesgan(sources: Sources) -> list[Source] | str:

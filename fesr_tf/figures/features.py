@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from fesr_tf import charts, pictures
 from fesr_tf.figures.drawn import Drawn
 from fesr_tf.figures.picture import Picture, folders, sentences, where
-from fesr_tf.figures.sources import Source, Sources, other_settings, require_comparable
+from fesr_tf.figures.sources import Source, Sources, all_of, other_settings
 from fesr_tf.synthesis.figures import cluster_interval
 from fesr_tf.watching.projector import DRAWN, Points
 
@@ -54,12 +54,7 @@ class Gap:
 
 
 def sources_9(sources: Sources) -> list[Source] | str:
-    missing = [name for name in FIG_9 if name not in sources.runs]
-    if missing:
-        return f"it needs a run of {' and one of '.join(missing)}"
-    there = [sources.runs[name] for name in FIG_9]
-    require_comparable("Fig. 9", there)
-    return there
+    return all_of(sources, "Fig. 9", FIG_9)
 
 
 def embedding(features: np.ndarray, seed: int) -> np.ndarray:

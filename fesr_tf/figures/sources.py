@@ -132,6 +132,16 @@ def require_comparable(figure: str, compared: Sequence[Source]) -> None:
                 )
 
 
+def all_of(sources: Sources, figure: str, names: Sequence[str]) -> list[Source] | str:
+    """A run of each of these variants, for one figure; a sentence where one is missing."""
+    missing = [name for name in names if name not in sources.runs]
+    if missing:
+        return f"it needs a run of {' and one of '.join(missing)}"
+    there = [sources.runs[name] for name in names]
+    require_comparable(figure, there)
+    return there
+
+
 def other_settings(compared: Sequence[Source]) -> str:
     """'They also differ in batch_size.' of runs that differ in more than what makes them variants,
     else ''."""
