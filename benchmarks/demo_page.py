@@ -47,7 +47,10 @@ def browser() -> str | None:
 def visit(address: str, photo: Path, picture: Path, expression: str, level: float) -> Visit:
     """Uploads a photograph, chooses an expression and an intensity, draws new people, and
     writes a picture of the whole page. Raises `FailedWork` where something does not appear."""
-    from playwright.sync_api import sync_playwright
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise BadUse("driving the page takes playwright: pip install playwright") from None
 
     outside, errors = [], []
     with sync_playwright() as playwright:
