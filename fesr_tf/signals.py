@@ -26,7 +26,7 @@ def critic_accuracy(prior: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
     A drawn z should be above 0, a g(x) below. At 0.5 the two look alike, as eq. 6 wants.
     """
     right = tf.concat([prior > 0, encoded < 0], axis=0)
-    return tf.reduce_mean(tf.cast(right, tf.float32))
+    return tf.reduce_mean(tf.cast(right, prior.dtype))
 
 
 def critic_slope(

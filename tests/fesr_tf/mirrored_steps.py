@@ -24,7 +24,15 @@ from fesr_tf.networks.face_networks import load_face_network
 CLASSES = 4
 
 
+def in_float64(*batch):
+    return tf.nest.map_structure(
+        lambda x: tf.cast(x, tf.float64) if x.dtype.is_floating else x, batch
+    )
+
+
 def main(devices: int, output: str) -> None:
+    # Rounding would be another on two devices, and turn a unit that is 0 but for it.
+    keras.backend.set_floatx("float64")
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     names = [f"CPU:{index}" for index in range(devices)]
@@ -60,7 +68,7 @@ def main(devices: int, output: str) -> None:
     known = frozen_features(model.face_network, faces, settings, False)
     logs = {}
     for stage, frozen in ((gan, None), (model, known)):
-        batches = data.batches(faces, settings, int(gan.step.numpy()), frozen)
+        batches = data.batches(faces, settings, int(gan.step.numpy()), frozen).map(in_float64)
         logs |= stage.fit(batches, steps_per_epoch=2, verbose=0).history
     end = [variable.numpy() for variable in model.trainable_variables]
     np.savez(output, *[after - before for before, after in zip(begin, end, strict=True)])
