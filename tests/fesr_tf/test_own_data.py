@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from found_people import known, summary
 from PIL import Image
 
 from fesr_tf import config, own_data, own_data_ending, pace, train
 from fesr_tf import own_data_plan as plans
-from fesr_tf.census import Census
 from fesr_tf.crossval import parser as crossval_parser
 from fesr_tf.crossval import split_overrides
 from pipelines import manifest as manifests
 from pipelines.errors import BadUse
-from pipelines.examples import TEST, TRAIN
 from pipelines.preprocess import main as preprocess
 
 
@@ -46,18 +45,6 @@ def mine(tmp_path) -> Path:
 def planned(*words: str | Path):
     options = own_data.parser().parse_intermixed_args([str(word) for word in words])
     return own_data.planned(options)
-
-
-def known(*homes: int, folds: int = 2) -> Census:
-    """A person for each of `homes`, the fold that tests them, with a picture in each class."""
-    return Census(
-        classes=("a", "b"),
-        labels=np.array([0, 1] * len(homes)),
-        subjects=np.repeat([f"p{index}" for index in range(len(homes))], 2),
-        splits=np.repeat(
-            [[TEST if home == f else TRAIN for f in range(folds)] for home in homes], 2, axis=0
-        ),
-    )
 
 
 # --- what is refused, in one sentence, before there is an output
@@ -291,41 +278,6 @@ def test_time_is_steps_times_what_a_step_takes():
 
 
 # --- the last words
-
-
-def summary(variant: str, right: int, interval: tuple[float, float]) -> dict:
-    pooled = {"right": right, "pictures": 8, "accuracy": right / 8, "interval": list(interval)}
-    return {"variant": variant, "people": 4, "pooled": pooled, "per_class": {"a": pooled}}
-
-
-@pytest.mark.parametrize(
-    ("interval", "said"),
-    [
-        ((0.4, 0.9), "the interval holds the 50.0% of always answering 'a': that it recognises"),
-        ((0.6, 0.9), "more than always answering 'a' (50.0%)"),
-        ((0.1, 0.4), "less than always answering 'a' (50.0%)"),
-    ],
-)
-def test_an_accuracy_is_held_against_guessing(interval, said):
-    text = own_data_ending.of_accuracy(summary("V", 6, interval), known(0, 1))
-    assert text.startswith("V: 75.0% (6 of 8 test pictures of 4 people, 95 % interval")
-    assert said in text
-
-
-@pytest.mark.parametrize(
-    ("interval", "p", "said"),
-    [
-        ([0.05, 0.3], 0.03, "the two can be told apart"),
-        ([-0.3, -0.05], 0.05, "the two can be told apart"),
-        ([0.05, 0.3], 0.06, "the two cannot be told apart"),
-        ([0.0, 0.3], 0.03, "the two cannot be told apart"),
-    ],
-)
-def test_two_variants_are_told_apart_where_both_tests_do(interval, p, said):
-    found = {"variant": "V", "baseline": "B", "difference": 0.1, "interval": interval,
-             "mcnemar": [{"only_first": 1, "only_second": 9}], "p_pictures_holm": p}  # fmt: skip
-    text = own_data_ending.of_comparison(found)
-    assert said in text and "9 pictures right by V alone, 1 by B alone" in text
 
 
 def test_the_end_says_what_was_used_and_what_the_model_is(prepared):
