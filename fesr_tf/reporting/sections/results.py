@@ -39,8 +39,8 @@ def _chart(m: Material, crossval: CrossValidation) -> str:
         bars.append(Bar(variant, pooled["accuracy"], *pooled["interval"], folds, number, shown))
     title = "Accuracy of each variant, pooled over folds, with its 95 % interval"
     about = (
-        "As the paper's Fig. 8, with intervals: coloured dots are pooled accuracies of test pictures, lines "
-        "their 95 % intervals (Wilson), circles single folds."
+        "As the paper's Fig. 8, with intervals: coloured dots are pooled accuracies of test "
+        "pictures, lines their 95 % intervals (Wilson), circles single folds."
     )
     return f'<figure class="big">{intervals(bars, title)}<figcaption>{about}</figcaption></figure>'
 
