@@ -35,8 +35,14 @@ def read(image_bytes: tf.Tensor, size: int, channels: int) -> tf.Tensor:
     Fails with InvalidArgument where a picture cannot be read or is refused by its header, and the
     message names it by its place, from 0; so it does for no pictures or more than `MAX_BATCH`.
     """
+    shape = (size, size, channels)
     with tf.control_dependencies([refuse_batch(image_bytes)]):
-        images, faults = _read_each(tf.identity(image_bytes), size, channels)
+        images, faults = tf.map_fn(
+            lambda data: _guarded(data, size, channels),
+            tf.identity(image_bytes),
+            fn_output_signature=(tf.TensorSpec(shape), tf.TensorSpec((), tf.string)),
+            parallel_iterations=AT_ONCE,
+        )
     with tf.control_dependencies([refuse(faults, "picture")]):
         return tf.identity(images)
 
@@ -70,36 +76,25 @@ def png_bytes(images: tf.Tensor) -> tf.Tensor:
     return tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
 
 
-def _read_each(image_bytes: tf.Tensor, size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Every picture, zeros where it is refused, and what is wrong with each ("" if nothing),
-    whatever the decoder says: float32 (B,size,size,channels), string (B,)."""
-    shape = (size, size, channels)
+def _guarded(data: tf.Tensor, size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """One picture and what is wrong with it ("" if nothing), whatever the decoder says."""
+
+    def nothing() -> tf.Tensor:
+        return tf.zeros((size, size, channels))
 
     @tf.autograph.experimental.do_not_convert
-    def judge_and_decode(place: tf.Tensor, data: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def judge_and_decode(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def decode() -> tf.Tensor:
-            return preprocessing.to_size(preprocessing.decode_image(data, channels), size, channels)
+            image = preprocessing.decode_image(data, channels)
+            return preprocessing.to_model(image, size, channels)
 
         fault = _fault(data)
-        fine = tf.equal(fault, "")
-        return place, tf.cond(fine, decode, lambda: tf.zeros(shape, tf.uint8)), fault
+        return tf.cond(tf.equal(fault, ""), decode, nothing), fault
 
-    count = tf.size(image_bytes, tf.int64)
-    # A picture that the decoder fails on is missing from the one batch, which holds at least the
-    # element beyond the last picture.
-    beyond = tf.data.Dataset.from_tensors((count, tf.zeros(shape, tf.uint8), tf.constant("")))
-    places, pixels, faults = (
-        tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes))
-        .map(judge_and_decode, num_parallel_calls=AT_ONCE)
-        .ignore_errors()
-        .concatenate(beyond)
-        .batch(MAX_BATCH + 1)
-        .get_single_element()
-    )
-    damaged = tf.fill([count + 1], "is damaged or cut short")
-    faults = tf.tensor_scatter_nd_update(damaged, places[:, tf.newaxis], faults)
-    all_pixels = tf.scatter_nd(places[:, tf.newaxis], pixels, tf.stack([count + 1, *shape]))
-    return preprocessing.to_float(all_pixels[:count]), faults[:count]
+    one = tf.data.Dataset.from_tensors
+    tried = one(data).map(judge_and_decode).ignore_errors()
+    damaged = one((nothing(), tf.constant("is damaged or cut short")))
+    return tried.concatenate(damaged).take(1).get_single_element()
 
 
 def _fault(data: tf.Tensor) -> tf.Tensor:
