@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,3 +102,29 @@ def against_control(control: str, variant: str) -> str:
 @pytest.mark.parametrize("variant", ["FESR_OneSt", "FESR_JL"])
 def test_the_page_compares_with_baselines_that_were_given_more(control, variant):
     assert against_control(control, variant) in (STUDY / "README.md").read_text()
+
+
+def mean_loss(run: str, name: str, after: int, to: int) -> float:
+    """The mean of a loss of fold 0 over the iterations (after, to] that figures.csv has."""
+    start = f"{run}, fold 0, losses/{name}, iteration "
+    with (STUDY / "figures.csv").open(newline="", encoding="utf-8") as file:
+        found = [
+            float(row["value"])
+            for row in csv.DictReader(file)
+            if row["item"].startswith(start) and after < int(row["item"][len(start) :]) <= to
+        ]
+    assert found
+    return sum(found) / len(found)
+
+
+def test_the_page_quotes_the_curves():
+    intra, total = (mean_loss("FESR_JL", name, 4000, 4500) for name in ("L_intra", "L_R"))
+    without = mean_loss("FESR_JL-IL", "L_intra", 4000, 4500)
+    guided = [mean_loss("FESR_JL", "L_cls_R_f_to_G", t, t + 250) for t in (3000, 4250)]
+    fell = [mean_loss("FG", name, t, t + 500) for name in ("L_rec", "L_id") for t in (2000, 2500)]
+    page = " ".join((STUDY / "README.md").read_text().split())
+    assert f"L_intra is {intra:.0f} with it and {without:.0f} without" in page
+    assert f"with it {0.001 * intra / total:.0%} of L_R".replace("%", " %") in page
+    assert "L_rec {:.3f} to {:.3f}, L_id {:.3f} to {:.3f}".format(*fell) in page
+    assert f"falls from {guided[0]:.2f} in the first" in page
+    assert f"to {guided[1]:.2f} in the last 250" in page
