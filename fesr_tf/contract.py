@@ -1,7 +1,7 @@
 """`python -m fesr_tf.contract MODEL`: what an exported model promises, and whether it keeps it.
 
 Two proofs. By reading: every operation is TensorFlow's own, nothing calls Python or asks for XLA,
-every tensor is float32, int64 or string and has an open batch dimension. By running: each
+every tensor is float32, int64, uint8 or string and has an open batch dimension. By running: each
 signature through TensorFlow's C++ loader, in a process without this project's code.
 """
 
@@ -30,7 +30,7 @@ from pipelines.errors import FailedWork, command
 TOLERANCE = 1e-5
 BATCHES, FORMS = (1, 3, 32), tuple(itertools.product(("PNG", "JPEG"), (1, 3)))
 # What TensorFlow Serving can write as JSON, and this project's clients read.
-DTYPES = {tf.float32, tf.int64, tf.string}
+DTYPES = {tf.float32, tf.int64, tf.uint8, tf.string}
 _XLA = ("_XlaMustCompile", "_XlaCompile")
 LABELS = "assets.extra/labels.txt"
 

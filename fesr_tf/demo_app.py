@@ -170,7 +170,7 @@ def build(client: Client) -> Any:
             copy, found, sentence = look(client, path)
             kept = [(face.chip, face.probabilities) for face in found]
             chip, distribution = kept[0] if kept else (None, None)
-            chips = [(images.decode(face.chip), face.label) for face in found]
+            chips = [(face.pixels, face.label) for face in found]
             return copy, kept, chip, chips, distribution, sentence
 
         def pick(kept: list[tuple[bytes, dict]], event: gr.SelectData) -> tuple:

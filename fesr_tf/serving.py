@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from fesr_tf import serving_pictures
+from fesr_tf import preprocessing, serving_pictures
 from fesr_tf.fesgan import FESGAN
 from fesr_tf.networks.recognizer import Recognizer
+from pipelines.examples import CHIP_SIZE
 
 INPUT = "image_bytes"
 OUTPUTS = ("probabilities", "label", "classes")
@@ -27,7 +28,8 @@ class Served:
 
     of R: `serving_default` (image_bytes -> probabilities float32 (B,K), label string (B,),
     classes string (B,K)), `classify` (serialized tf.Examples with `image_bytes` -> classes,
-    scores), `predict_tensor` (images float32 (B,S,S,c) in [-1,1] -> as serving_default), `embed`
+    scores), `predict_pixels` (pixels uint8 (B,128,128,3), aligned faces that need no decoding -> as
+    serving_default), `predict_tensor` (images float32 (B,S,S,c) in [-1,1] -> as it), `embed`
     (image_bytes -> embedding float32 (B,512) at width 1, R_ext in inference mode);
     of G: `synthesize` (image_bytes, expression, a class's name, intensity in [-1,1] -> image_bytes
     of a PNG), `synthesize_code` (image_bytes, code (B,K) in [-1,1]), `sample` (expression,
@@ -84,6 +86,10 @@ class Served:
             found = answer(self._read(tf.io.parse_example(inputs, feature)[INPUT]))
             return {"classes": found["classes"], "scores": found["probabilities"]}
 
+        def predict_pixels(pixels: tf.Tensor) -> Answer:
+            with tf.control_dependencies([serving_pictures.refuse_batch(pixels)]):
+                return answer(preprocessing.to_model(tf.identity(pixels), side, channels))
+
         def predict_tensor(images: tf.Tensor) -> Answer:
             checks = [serving_pictures.refuse_batch(images), self._within(images, "images")]
             with tf.control_dependencies(checks):
@@ -96,6 +102,7 @@ class Served:
         return {
             "serving_default": _signature(serve, image_bytes=_STRINGS),
             "classify": _signature(classify, inputs=_STRINGS),
+            "predict_pixels": _signature(predict_pixels, pixels=_CHIPS),
             "predict_tensor": _signature(predict_tensor, images=_floats(side, side, channels)),
             "embed": _signature(embed, image_bytes=_STRINGS),
         }
@@ -164,6 +171,7 @@ class Served:
 
 
 _STRINGS = tf.TensorSpec([None], tf.string)
+_CHIPS = tf.TensorSpec([None, CHIP_SIZE, CHIP_SIZE, 3], tf.uint8)
 
 
 def _floats(*shape: int) -> tf.TensorSpec:

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from fesr_tf import preprocessing
 from fesr_tf.fesr import FESR
+from pipelines.examples import CHIP_SIZE
 
 Inputs = dict[str, np.ndarray]
 
@@ -27,6 +28,12 @@ def picture(seed: int, form: str = "PNG", channels: int = 3, side: int = 120) ->
     buffer = io.BytesIO()
     image.convert("L" if channels == 1 else "RGB").save(buffer, form)
     return buffer.getvalue()
+
+
+def _chip(picture: bytes) -> np.ndarray:
+    """A picture's file -> uint8 (128,128,3), as `predict_pixels` takes faces."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    return np.asarray(image.resize((CHIP_SIZE, CHIP_SIZE), Image.Resampling.BILINEAR))
 
 
 def example(image_bytes: bytes) -> bytes:
@@ -47,6 +54,7 @@ def inputs_of(
         "inputs": lambda: [example(each) for each in pictures],
         "expression": lambda: [classes[i % len(classes)].encode() for i in range(count)],
         "seed": lambda: np.arange(count, dtype=np.int64),
+        "pixels": lambda: np.stack([_chip(each) for each in pictures]),
     }
     made = {}
     for key, info in signature.inputs.items():
@@ -98,6 +106,9 @@ def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mappin
     return {
         "serving_default": lambda image_bytes: recognise(read(image_bytes)),
         "classify": classify,
+        "predict_pixels": lambda pixels: recognise(
+            preprocessing.to_model(tf.constant(pixels), config.image_size, config.channels)
+        ),
         "predict_tensor": lambda images: recognise(tf.constant(images)),
         "embed": lambda image_bytes: {"embedding": recognizer.features(read(image_bytes)).numpy()},
         "synthesize": lambda image_bytes, expression, intensity: draw(

@@ -17,11 +17,13 @@ from fesr_tf.client.sources import pixels as read_pixels
 from pipelines import images
 from pipelines.alignment import AlignedFace, FaceAligner
 from pipelines.errors import BadUse, FailedWork, FesrError
+from pipelines.examples import CHIP_SIZE
 
 NAME = "fesr_demo"
 TIMEOUT, ATTEMPTS, BATCH = 10.0, 4, 32
 # Photographs whose faces wait for a full batch take no more than this many bytes together.
 _WAITING = 2**27
+_CHIP = (CHIP_SIZE, CHIP_SIZE)
 
 
 class Client:
@@ -82,7 +84,7 @@ class Client:
     def classes(self) -> tuple[str, ...]:
         """The names of the expressions; asks the model about a gray square the first time."""
         if self._classes is None:
-            self._classify([images.encode_png(np.full((128, 128), 128, np.uint8))])
+            self._classify([np.full(_CHIP, 128, np.uint8)])
         return self._classes
 
     def faces(self, photo: Source) -> list[Face]:
@@ -114,16 +116,17 @@ class Client:
                 waiting = []
         yield from self._answered(waiting)
 
-    def classify(self, faces: Sequence[bytes]) -> list[Answer | FesrError]:
-        """Encoded aligned faces -> for each the answer, or what is wrong with it.
+    def classify(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
+        """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> for each the answer, or what is
+        wrong with it.
 
-        A picture is looked at before it is sent: one that is damaged, or of more than
-        `MAX_FACE_PIXELS`, gets its error here. Raises what is wrong with the server or model.
+        An encoded one is looked at before it is sent: one that is damaged, or of more than
+        `MAX_FACE_PIXELS`, gets its error here. Raises what is wrong with the server or model, and
+        `BadUse` for an array that is no picture.
         """
         checked = [sendable(face) for face in faces]
-        good = [each for each in checked if isinstance(each, bytes)]
-        answers = iter(self._classify(good))
-        return [next(answers) if isinstance(each, bytes) else each for each in checked]
+        answers = iter(self._classify([face for face in checked if _is_face(face)]))
+        return [next(answers) if _is_face(face) else face for face in checked]
 
     def embed(self, faces: Sequence[bytes]) -> np.ndarray:
         """Encoded aligned faces -> float32 (N,d), the face network's features."""
@@ -170,7 +173,7 @@ class Client:
     def _answered(
         self, waiting: Sequence[tuple[Photograph, list[AlignedFace]]]
     ) -> Iterator[Photograph]:
-        chips = [images.encode_png(face.chip) for _, found in waiting for face in found]
+        chips = [face.chip for _, found in waiting for face in found]
         answers = iter(zip(chips, self._classify(chips), strict=True))
         for photo, found in waiting:
             faces, error = [], photo.error
@@ -182,14 +185,14 @@ class Client:
                     faces.append(Face(face.box, answer.label, answer.probabilities, chip))
             yield Photograph(photo.pixels, () if error else tuple(faces), error)
 
-    def _classify(self, faces: Sequence[bytes]) -> list[Answer | FesrError]:
+    def _classify(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
         batches = (faces[i : i + self.batch] for i in range(0, len(faces), self.batch))
         return [answer for batch in batches for answer in self._batch(batch)]
 
-    def _batch(self, faces: Sequence[bytes]) -> list[Answer | FesrError]:
+    def _batch(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
         """One request; one a picture where a picture makes it fail."""
         try:
-            answer = self._ask(contract.CLASSIFY, {"image_bytes": objects(faces)})
+            answer = self._ask(*self._request(faces))
         except PER_PICTURE as error:
             if len(faces) == 1:
                 return [error]
@@ -205,6 +208,14 @@ class Client:
             Answer(label.decode(), dict(zip(names, map(float, shares), strict=True)))
             for label, shares in zip(answer["label"], answer["probabilities"], strict=True)
         ]
+
+    def _request(self, faces: Sequence[bytes | np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+        """Signature and inputs: pixels where all are aligned and can be sent so, else files."""
+        aligned = all(isinstance(face, np.ndarray) and face.shape[:2] == _CHIP for face in faces)
+        if aligned and self._backend.takes_pixels and self.has(contract.PIXELS):
+            return contract.PIXELS, {"pixels": np.stack([_colour(face) for face in faces])}
+        files = [face if isinstance(face, bytes) else images.encode_png(face) for face in faces]
+        return contract.CLASSIFY, {"image_bytes": objects(files)}
 
     def _ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         contract.require(self.where, signature, self._backend.signatures())
@@ -238,6 +249,15 @@ class Client:
                         self.where, f"a drawn picture is unreadable: {error}"
                     ) from None
         return drawn
+
+
+def _is_face(face: bytes | np.ndarray | FesrError) -> bool:
+    return isinstance(face, (bytes, np.ndarray))
+
+
+def _colour(face: np.ndarray) -> np.ndarray:
+    """uint8 (H,W) or (H,W,3) -> (H,W,3)."""
+    return face if face.ndim == 3 else np.repeat(face[..., np.newaxis], 3, axis=-1)
 
 
 def _backend(

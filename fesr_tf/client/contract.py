@@ -15,7 +15,8 @@ import numpy as np
 
 from fesr_tf.client.errors import UnknownSignature, bad_answer, short
 
-CLASSIFY, EMBED, SYNTHESIZE, SAMPLE = "serving_default", "embed", "synthesize", "sample"
+CLASSIFY, PIXELS = "serving_default", "predict_pixels"
+EMBED, SYNTHESIZE, SAMPLE = "embed", "synthesize", "sample"
 MAX_ANSWER = 2**26
 """Bytes of one answer: a batch of 32 drawn faces of 1,024 × 1,024 pixels stays below."""
 MAX_ELEMENTS = 2**22
@@ -42,6 +43,7 @@ CONTRACT = {
     CLASSIFY: Signature(
         frozenset({"image_bytes"}), frozenset({"probabilities", "label", "classes"})
     ),
+    PIXELS: Signature(frozenset({"pixels"}), frozenset({"probabilities", "label", "classes"})),
     EMBED: Signature(frozenset({"image_bytes"}), frozenset({"embedding"})),
     SYNTHESIZE: Signature(
         frozenset({"image_bytes", "expression", "intensity"}), frozenset({"image_bytes"})
@@ -53,12 +55,13 @@ CONTRACT = {
 class Backend(Protocol):
     """Where the model is. `where` names it for people.
 
-    `signatures` lists what the model has; `ask` sends arrays (object arrays of bytes, float32,
-    int64; (N,) each) to one of them and returns arrays as they came. Both raise the errors of
-    `fesr_tf.client.errors`.
+    `signatures` lists what the model has; `ask` sends arrays of N rows (objects of bytes, float32,
+    int64, uint8) to one of them and returns arrays as they came. Both raise the errors of
+    `fesr_tf.client.errors`. `takes_pixels`: whether pixels are sent faster than a PNG is made.
     """
 
     where: str
+    takes_pixels: bool
 
     def signatures(self) -> Mapping[str, Signature]: ...
 

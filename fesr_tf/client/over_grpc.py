@@ -29,6 +29,8 @@ class Grpc:
     a server that is down or loading is asked. Raises `BadUse` without the extra `client`,
     and what `errors` has where the server or the model is not there."""
 
+    takes_pixels = True
+
     def __init__(self, target: str, wanted: Wanted, timeout: float, attempts: int) -> None:
         try:
             import grpc

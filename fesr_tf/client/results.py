@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines import images
 from pipelines.errors import FesrError
 
 
@@ -20,12 +21,18 @@ class Answer:
 @dataclass(frozen=True)
 class Face:
     """A face found in a photograph: `box` (left, top, right, bottom) in its pixels, the
-    model's `label` and `probabilities`, and the aligned `chip` that was sent, as PNG."""
+    model's `label` and `probabilities`, and the aligned face that was asked about, `pixels`,
+    uint8 (128,128) or (128,128,3)."""
 
     box: tuple[int, int, int, int]
     label: str
     probabilities: dict[str, float]
-    chip: bytes
+    pixels: np.ndarray = field(compare=False)
+
+    @property
+    def chip(self) -> bytes:
+        """`pixels` as PNG, as `Client.synthesize` and `Client.embed` take faces."""
+        return images.encode_png(self.pixels)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ class SavedModel:
     damaged.
     """
 
+    takes_pixels = True
+
     def __init__(self, folder: str | Path, version: int | None = None) -> None:
         self.folder = version_folder(Path(folder), version)
         self.where = str(self.folder)
@@ -63,7 +65,14 @@ class SavedModel:
             raise FailedWork(
                 f"the SavedModel {self.folder} is damaged: {short(error)}; export again"
             ) from None
-        default = self.signatures().get(CLASSIFY)
+        self._signatures = {
+            name: Signature(
+                frozenset(function.structured_input_signature[1]),
+                frozenset(function.structured_outputs),
+            )
+            for name, function in self._loaded.signatures.items()
+        }
+        default = self._signatures.get(CLASSIFY)
         if default is None or not matches(CLASSIFY, default):
             expected = CONTRACT[CLASSIFY]
             raise BadUse(
@@ -74,18 +83,12 @@ class SavedModel:
 
     def signatures(self) -> dict[str, Signature]:
         """What the model has."""
-        return {
-            name: Signature(
-                frozenset(function.structured_input_signature[1]),
-                frozenset(function.structured_outputs),
-            )
-            for name, function in self._loaded.signatures.items()
-        }
+        return self._signatures
 
     def ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one signature. Raises `Refused` where the model fails on what it is given."""
         tensors = {
-            name: tf.constant(list(array), tf.string if array.dtype == object else array.dtype)
+            name: tf.constant(list(array) if array.dtype == object else array)
             for name, array in inputs.items()
         }
         try:

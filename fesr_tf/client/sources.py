@@ -23,9 +23,7 @@ def pixels(source: Source) -> np.ndarray:
     """A photograph as uint8 (H,W) or (H,W,3). Raises `BadUse` where there is none and
     `FailedWork` or `UnreadableImage` where it cannot be read."""
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim not in (2, 3) or 0 in source.shape:
-            raise BadUse(f"a picture is uint8 (H,W) or (H,W,3), not {source.dtype} {source.shape}")
-        return source
+        return _picture(source)
     if isinstance(source, bytes):
         return images.decode(source)
     path = Path(source)
@@ -43,12 +41,25 @@ def checked(face: bytes) -> bytes:
     return face if face.startswith(_SENT_AS_IT_IS) else images.encode_png(pixels)
 
 
-def sendable(face: bytes) -> bytes | images.UnreadableImage:
-    """`checked`, or what is wrong with it."""
+def sendable(face: bytes | np.ndarray) -> bytes | np.ndarray | images.UnreadableImage:
+    """`checked`, or what is wrong with it; an array as it is. Raises `BadUse` for one that is no
+    picture, or larger than a face."""
+    if isinstance(face, np.ndarray):
+        height, width = _picture(face).shape[:2]
+        if height * width > MAX_FACE_PIXELS:
+            raise BadUse(f"a face has at most {MAX_FACE_PIXELS:,} pixels, not {height}×{width}")
+        return face
     try:
         return checked(face)
     except images.UnreadableImage as error:
         return error
+
+
+def _picture(array: np.ndarray) -> np.ndarray:
+    shape = array.shape
+    if array.dtype != np.uint8 or 0 in shape or shape[2:] not in ((), (3,)) or len(shape) < 2:
+        raise BadUse(f"a picture is uint8 (H,W) or (H,W,3), not {array.dtype} {shape}")
+    return array
 
 
 def objects(values: Sequence[bytes]) -> np.ndarray:

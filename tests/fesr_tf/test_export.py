@@ -80,7 +80,11 @@ def one_sided_runs(demo_data, tiny_settings, tmp_path_factory):
 @pytest.mark.parametrize(
     ("variant", "said", "signatures"),
     [
-        ("BASELINE", "no generator", ["serving_default", "classify", "embed", "predict_tensor"]),
+        (
+            "BASELINE",
+            "no generator",
+            ["serving_default", "classify", "embed", "predict_pixels", "predict_tensor"],
+        ),
         ("FG", "no recogniser", ["sample", "sample_code", "synthesize", "synthesize_code"]),
     ],
 )

@@ -24,6 +24,7 @@ from fesr_tf.serving_requests import difference, eager, example, inputs_of, pict
 SIGNATURES = {
     "serving_default",
     "classify",
+    "predict_pixels",
     "predict_tensor",
     "embed",
     "synthesize",
@@ -54,7 +55,7 @@ def rows(session, opened_run):
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 def test_the_cpp_loader_answers_as_the_eager_networks(name, rows):
     own = [row for row in rows if row.signature == name]
-    assert len(own) == (1 if name in ("predict_tensor", "sample", "sample_code") else 4)
+    assert len(own) == (1 if name.startswith(("predict_", "sample")) else 4)
     assert all(len(row.differences) == 3 and max(row.differences) <= 1e-5 for row in own)
 
 
@@ -63,7 +64,7 @@ def test_the_process_that_answers_has_no_python_of_anybody(session):
     assert not names & {"tensorflow", "keras", "tf_keras", "numpy", "fesr_tf", "pipelines"}
 
 
-def test_nothing_but_stock_operations_open_batches_and_three_types(graph):
+def test_nothing_but_stock_operations_open_batches_and_four_types(graph):
     assert contract.breaches(graph) == []
     assert set(contract.signatures_of(graph)) == SIGNATURES
 
@@ -149,11 +150,17 @@ def test_a_bad_picture_fails_its_request_by_name_and_no_other(name, session):
     assert all(len(value) == 1 for value in ask(session, name, [good]).values())
 
 
-@pytest.mark.parametrize("name", ["serving_default", "predict_tensor", "sample", "sample_code"])
+@pytest.mark.parametrize("name", ["serving_default", "predict_tensor", "sample_code"])
 @pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
 def test_a_request_of_no_rows_or_too_many_is_refused(name, count, session):
     with pytest.raises(Refused, match=f"a request has 1 to {MAX_BATCH} rows, not {count}"):
         ask(session, name, [b""] * count)
+
+
+@pytest.mark.parametrize("count", [0, MAX_BATCH + 1])
+def test_as_many_faces_as_pixels_are_refused(count, session):
+    with pytest.raises(Refused, match=f"a request has 1 to {MAX_BATCH} rows, not {count}"):
+        session.run("predict_pixels", {"pixels": np.zeros((count, 128, 128, 3), np.uint8)})
 
 
 def test_an_example_without_the_feature_is_an_empty_picture(session):

@@ -13,6 +13,7 @@ from fesr_tf.cpp_session import CppSession
 from fesr_tf.data import Faces
 from pipelines import images
 from pipelines.alignment import FaceAligner
+from pipelines.errors import BadUse
 
 COUNT = 5
 
@@ -42,6 +43,24 @@ def test_the_client_sends_the_pixels_that_training_saw(faces, chips, opened_run)
         decoded = preprocessing.decode_image(chip, config.channels)
         sized = preprocessing.to_size(decoded, config.image_size, config.channels)
         np.testing.assert_array_equal(sized, image)
+
+
+def test_pixels_mean_what_their_file_means(chips, exported_model):
+    colour = images.decode(chips[0])
+    gray, small = images.to_gray(colour), colour[:100, 5:95]
+    faces = [colour, gray, small, colour[:, ::-1]]
+    with Client(model=exported_model) as client:
+        assert client._request(faces[:2])[0] == "predict_pixels"
+        assert client._request(faces)[0] == "serving_default"
+        expected = client.classify([images.encode_png(face) for face in faces])
+        for places in ([0], [1, 3], [0, 1, 2, 3]):
+            answers = client.classify([faces[i] for i in places])
+            for i, answer in zip(places, answers, strict=True):
+                assert answer.label == expected[i].label
+                assert answer.probabilities == pytest.approx(expected[i].probabilities, abs=1e-6)
+        assert expected[0].probabilities != pytest.approx(expected[3].probabilities, abs=1e-6)
+        with pytest.raises(BadUse, match=r"a picture is uint8 .* not float32 \(128, 128\)"):
+            client.classify([gray.astype(np.float32)])
 
 
 def test_a_photograph_has_the_same_probabilities_evaluated_and_served(
