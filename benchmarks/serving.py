@@ -1,11 +1,12 @@
 """Time of an answer, photograph to expression, beside two other packages; memory over reloads.
 
     python -m benchmarks.serving [--quick] [--peers-python PATH] [--models demo,full]
-        [--batch 1,8,32] [--rounds 6] [--seconds 0.5] [--reloads 200]
+        [--batch 1,8,32] [--rounds 6] [--seconds 0.5] [--reloads 200] [--threads N]
 
-Every way is a process of its own with equally many threads; they take turns, and in each turn one
-works for `--seconds` while the others wait. gRPC is that of `benchmarks.serving_standin`, which is
-not TensorFlow Serving. The networks are untrained: time does not depend on what they learnt.
+Every way is a process of its own, with the threads that it takes by itself, or all with
+`--threads`; they take turns, and in each turn one works for `--seconds` while the others wait.
+gRPC is that of `benchmarks.serving_standin`, which is not TensorFlow Serving. The networks are
+untrained: time does not depend on what they learnt.
 --peers-python: the interpreter of an environment that has deepface and fer
 (docs/serving_speed.md says how it is made); without it their rows say "not run".
 """
@@ -43,12 +44,14 @@ GOAL, FLAT_KB, SETTLED = 5.0, 10.0, 50
 EXPECTED = """\
 goals: a face of the demo's scale classified at batch 1 at least 5 times faster than by
 DeepFace.analyze; memory flat over the reloads (under 10 KB each beyond the 50th)
-expected beforehand, milliseconds a face at batch 1: demo 2.5 (1 to read the picture in the graph,
-0.6 for 30 M multiply-adds, the rest Python), gRPC 1.5 more; DeepFace.analyze 12, its 30 M
-multiply-adds layer by layer, so 5 times, just; fer 1, a smaller network quantized, so faster than
-ours; full size 25 for 1,841 M multiply-adds, so half as fast as DeepFace. Of a photograph of
-640 x 480, 25 to find its faces and 3 to align one: the demo's network is a tenth of the whole.
-First request without warm-up 0.3 s, after it as any other. Memory: flat, for all is released"""
+expected beforehand, milliseconds a face at batch 1, from PNG files: demo 2.5 (1 to read the
+picture in the graph, 0.6 for 30 M multiply-adds, the rest Python), gRPC 1.5 more;
+DeepFace.analyze 12, its 30 M multiply-adds layer by layer, so 5 times, just; fer 1, a smaller
+network quantized, so faster than ours; full size 25 for 1,841 M multiply-adds, so half as fast as
+DeepFace. Of a photograph of 640 x 480, 25 to find its faces and 3 to align one: the demo's network
+is a tenth of the whole.
+First request without warm-up 0.3 s, after it as any other. Memory: flat, for all is released.
+Files took 4 to 8, so faces now travel as pixels; expected of that: demo 2.4, on one thread 1.4"""
 QUICK = {"batch": "1,8", "rounds": 3, "seconds": 0.2, "reloads": 60, "trials": 1}
 PEERS = {
     "deepface": {"analyze": "DeepFace.analyze", "predict": "DeepFace's model alone"},
@@ -74,9 +77,11 @@ def own_ways(name: str, folder: Path, limits: dict[str, str], stack: ExitStack) 
     for title, question in through.items():
         words = [*python, "benchmarks.serving_worker", json.dumps(question)]
         worker = stack.enter_context(Asked(f"{name}, {title}", words, limits))
-        kinds = ["photos", "classify", *(["bytes", "pixels"] if "model" in question else [])]
-        names = {"bytes": f"{name}, PNG in, model alone",
-                 "pixels": f"{name}, pixels in, model alone"}  # fmt: skip
+        alone = ["pixels", "bytes"] if "model" in question else []
+        kinds = ["photos", "classify", "files", *alone]
+        names = {"files": f"{name}, {title}, PNG files",
+                 "pixels": f"{name}, pixels in, model alone",
+                 "bytes": f"{name}, PNG in, model alone"}  # fmt: skip
         ways += [(Timed(names.get(kind, f"{name}, {title}")), worker, kind) for kind in kinds]
     return ways
 
@@ -183,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, default=0.5, help="of a turn [0.5]")
     made.add_argument("--reloads", type=int, default=200)
     made.add_argument("--trials", type=int, default=3, help="first requests [3]")
-    made.add_argument("--threads", type=int, default=os.cpu_count())
+    made.add_argument("--threads", type=int, help="of every process [what each takes by itself]")
     made.add_argument("--quick", action="store_true", help="batches 1, 8; 3 rounds; 60 reloads")
     return made
 
@@ -205,9 +210,10 @@ def main(argv: list[str] | None = None) -> int:
     batches = [int(each) for each in options.batch.split(",")]
     print(heading("benchmarks.serving", argv))
     load = os.getloadavg()[0]
-    print(f"{options.threads} threads each; load of the machine before: {load:.1f}\n{EXPECTED}",
-          flush=True)  # fmt: skip
-    limits = thread_limits(options.threads) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    threads = options.threads
+    each = f"{threads} each" if threads else "as many as each takes by itself"
+    print(f"threads: {each}; load of the machine before: {load:.1f}\n{EXPECTED}", flush=True)
+    limits = (thread_limits(threads) if threads else {}) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         build = [sys.executable, "-m", "benchmarks.serving_models", scratch, models.EMPTY, *names]

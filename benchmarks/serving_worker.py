@@ -4,9 +4,11 @@
     python -m benchmarks.serving_worker '{"faces": FOLDER, "server": "host:port", "name": NAME}'
 
 photos    photographs (decoded) through `Client.each`: every face found, aligned and classified
-classify  aligned faces, PNG files, through `Client.classify`
-bytes     the signature `serving_default` on the same files, without the client
-pixels    the signature `predict_tensor` on arrays; both of a folder's model only
+classify  aligned faces, arrays, through `Client.classify`
+files     the same faces as PNG files, through `Client.classify`
+pixels    the signature `predict_pixels` on the arrays, without the client
+bytes     the signature `serving_default` on the files, without the client; these two of a
+          folder's model only
 """
 
 from __future__ import annotations
@@ -37,8 +39,6 @@ def prepare(asked: dict[str, str]) -> tuple[Any, dict[str, Way], int]:
     """The ways to the model that was asked for."""
     import tensorflow as tf
 
-    from fesr_tf import preprocessing
-
     faces = Path(asked["faces"])
     photos, chips = np.load(faces / PHOTOS), np.load(faces / CHIPS)
     encoded = [images.encode_png(chip) for chip in chips]
@@ -56,29 +56,27 @@ def prepare(asked: dict[str, str]) -> tuple[Any, dict[str, Way], int]:
         align = sum(aligner.seconds[name] for name in ALIGN)
         return [sum(aligner.seconds.values()) - align, align]
 
-    def classify(request: list[bytes]) -> None:
+    def classify(request: list[bytes | np.ndarray]) -> None:
         assert all(hasattr(each, "label") for each in client.classify(request))
 
     ways = {
         "photos": Way(lambda places: [photos[i] for i in places], ask),
-        "classify": Way(lambda places: [encoded[i] for i in places], classify),
+        "classify": Way(lambda places: [chips[i] for i in places], classify),
+        "files": Way(lambda places: [encoded[i] for i in places], classify),
     }
     if "model" in asked:
         loaded = tf.saved_model.load(str(version_folder(Path(asked["model"]))))
-        spec = loaded.signatures["predict_tensor"].structured_input_signature[1]["images"]
-        _, size, _, channels = spec.shape
-        pixels = preprocessing.to_model(tf.constant(chips), size, channels).numpy()
 
         def read(request: list[bytes]) -> None:
             answered = loaded.signatures["serving_default"](image_bytes=tf.constant(request))
             answered["probabilities"].numpy()
 
         def predict(request: np.ndarray) -> None:
-            answered = loaded.signatures["predict_tensor"](images=tf.constant(request))
+            answered = loaded.signatures["predict_pixels"](pixels=tf.constant(request))
             answered["probabilities"].numpy()
 
         ways["bytes"] = Way(lambda places: [encoded[i] for i in places], read)
-        ways["pixels"] = Way(lambda places: pixels[places], predict)
+        ways["pixels"] = Way(lambda places: chips[places], predict)
     return f"tensorflow {tf.__version__}", ways, len(photos)
 
 

@@ -110,7 +110,7 @@ def test_the_worker_times_each_way(faces, exported_model):
     words = [PYTHON, "-m", "benchmarks.serving_worker", question]
     with Asked("worker", words, thread_limits(1)) as worker:
         assert worker.answer().startswith("tensorflow ")
-        for kind in ("photos", "classify", "bytes", "pixels"):
+        for kind in ("photos", "classify", "files", "pixels", "bytes"):
             rows = worker.ask({"way": kind, "batch": 2, "seconds": 0.0})
             assert len(rows) == 1 and rows[0][0] > 0
             if kind == "photos":
