@@ -27,7 +27,6 @@ FRAME_BYTES = 16
 
 # The role of a record in one fold, TFD's own coding.
 UNUSED, TRAIN, VALID, TEST = 0, 1, 2, 3
-ROLES = {"unused": UNUSED, "train": TRAIN, "valid": VALID, "test": TEST}
 
 _FIELDS: dict[str, tuple[str, str, tuple[int, ...] | None, str]] = {
     # feature: (Record field, dtype, shape or None for (K,), meaning)

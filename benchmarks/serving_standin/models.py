@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-AVAILABLE, LOADING = "AVAILABLE", "LOADING"
+AVAILABLE = "AVAILABLE"
 
 
 class Problem(Exception):
