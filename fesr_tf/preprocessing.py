@@ -56,7 +56,8 @@ def to_size(images: tf.Tensor, size: int, channels: int) -> tf.Tensor:
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """uint8 [0,255] -> float32 [-1,1], any shape."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
+    # Of a plain division by a constant a graph makes a multiplication, which rounds otherwise.
+    return tf.math.divide_no_nan(tf.cast(images, tf.float32), 127.5) - 1.0
 
 
 def to_model(images: tf.Tensor, size: int, channels: int) -> tf.Tensor:

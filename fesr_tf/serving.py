@@ -88,7 +88,10 @@ class Served:
 
         def predict_pixels(pixels: tf.Tensor) -> Answer:
             with tf.control_dependencies([serving_pictures.refuse_batch(pixels)]):
-                return answer(preprocessing.to_model(tf.identity(pixels), side, channels))
+                images = preprocessing.to_model(tf.identity(pixels), side, channels)
+            # It ends what the graph's optimiser would draw together with the network's own first
+            # steps, rounded otherwise.
+            return answer(tf.ensure_shape(images, (None, side, side, channels)))
 
         def predict_tensor(images: tf.Tensor) -> Answer:
             checks = [serving_pictures.refuse_batch(images), self._within(images, "images")]

@@ -82,6 +82,14 @@ def test_the_range_is_minus_one_to_one_and_goes_back():
     assert preprocessing.from_model(np.array([-1.5, 1.5])).tolist() == [0, 255]
 
 
+def test_a_graph_computes_the_floats_that_eager_mode_does():
+    levels = tf.range(256, dtype=tf.int32)
+    graph = tf.function(preprocessing.to_float, input_signature=[tf.TensorSpec([None], tf.int32)])
+    np.testing.assert_array_equal(graph(levels), preprocessing.to_float(levels))
+    expected = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
+    np.testing.assert_array_equal(graph(levels), expected)
+
+
 def test_it_works_with_unknown_sizes_inside_a_graph():
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
     def path(data):
