@@ -168,6 +168,8 @@ def summary(plan: Plan) -> str:
         "",
         f"model        {version_folder(plan.model)}",
         f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
+        "             (it learnt from rendered people and reads real ones wrongly, most as one",
+        f"             class; for photographs: {python} -m fesr_tf.own_data FOLDER)",
         f"pictures     {joint / 'pictures'}: expressions.png, intensity.png, new_identities.png",
         f"photograph   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
         f"report       {plan.folder('report') / 'index.html'} (open it in a browser)",
