@@ -65,10 +65,10 @@ def read_photographs(folder: Path) -> Photographs:
     for sample in tqdm(database.samples, desc="aligned", unit="photograph"):
         try:
             photo = images.read(sample.path)
-            aligned.append(_colour(aligner.align(photo).chip))
+            aligned.append(images.to_rgb(aligner.align(photo).chip))
         except (images.UnreadableImage, NoFaceFound) as error:
             raise FailedWork(f"{sample.path}: {error}; take it out") from None
-        unaligned.append(_colour(resize_to_chip(_central_square(photo))))
+        unaligned.append(images.to_rgb(resize_to_chip(_central_square(photo))))
     return Photographs(
         aligned=np.stack(aligned),
         unaligned=np.stack(unaligned),
@@ -158,10 +158,6 @@ def _central_square(photo: np.ndarray) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return photo[top : top + side, left : left + side]
-
-
-def _colour(picture: np.ndarray) -> np.ndarray:
-    return picture if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=-1)
 
 
 @command

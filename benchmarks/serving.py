@@ -207,6 +207,10 @@ def main(argv: list[str] | None = None) -> int:
         raise BadUse(f"--batch takes numbers from 1 on, as in 1,8,32, not {options.batch!r}")
     if options.peers_python and not options.peers_python.is_file():
         raise BadUse(f"no interpreter at {options.peers_python}: see docs/serving_speed.md")
+    if options.threads is not None and options.threads < 1:
+        raise BadUse(f"--threads must be at least 1, not {options.threads}")
+    if options.reloads < 2:
+        raise BadUse(f"--reloads must be at least 2 for a slope, not {options.reloads}")
     batches = [int(each) for each in options.batch.split(",")]
     print(heading("benchmarks.serving", argv))
     load = os.getloadavg()[0]

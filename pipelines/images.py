@@ -123,6 +123,11 @@ def to_gray(image: np.ndarray) -> np.ndarray:
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
 
 
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """uint8 (H,W,3) of an (H,W,3) or (H,W) image."""
+    return image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=-1)
+
+
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """uint8 image at another size: Lanczos, its support widened when shrinking."""
     if image.shape[:2] == (height, width):

@@ -12,7 +12,16 @@ import numpy as np
 from fesr_tf.client import addresses, contract
 from fesr_tf.client.errors import PER_PICTURE, bad_answer
 from fesr_tf.client.results import Answer, Face, Photograph
-from fesr_tf.client.sources import MAX_FACE_PIXELS, Source, checked, objects, sendable
+from fesr_tf.client.sources import (
+    MAX_FACE_PIXELS,
+    Aligned,
+    Source,
+    checked,
+    files,
+    objects,
+    sendable,
+    several,
+)
 from fesr_tf.client.sources import pixels as read_pixels
 from pipelines import images
 from pipelines.alignment import AlignedFace, FaceAligner
@@ -116,7 +125,7 @@ class Client:
                 waiting = []
         yield from self._answered(waiting)
 
-    def classify(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
+    def classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
         """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> for each the answer, or what is
         wrong with it.
 
@@ -124,13 +133,16 @@ class Client:
         `MAX_FACE_PIXELS`, gets its error here. Raises what is wrong with the server or model, and
         `BadUse` for an array that is no picture.
         """
-        checked = [sendable(face) for face in faces]
-        answers = iter(self._classify([face for face in checked if _is_face(face)]))
-        return [next(answers) if _is_face(face) else face for face in checked]
+        looked = [sendable(face) for face in several(faces)]
+        good = [each for each in looked if not isinstance(each, FesrError)]
+        answers = iter(self._classify(good))
+        return [each if isinstance(each, FesrError) else next(answers) for each in looked]
 
-    def embed(self, faces: Sequence[bytes]) -> np.ndarray:
-        """Encoded aligned faces -> float32 (N,d), the face network's features."""
-        sent = objects([checked(face) for face in faces])
+    def embed(self, faces: Sequence[Aligned]) -> np.ndarray:
+        """Aligned faces (N, at least one) -> float32 (N,d), the face network's features."""
+        sent = files([checked(face) for face in several(faces)])
+        if not len(sent):
+            raise BadUse("no face to embed")
         parts = [
             self._ask(contract.EMBED, {"image_bytes": sent[i : i + self.batch]})["embedding"]
             for i in range(0, len(sent), self.batch)
@@ -138,12 +150,12 @@ class Client:
         return np.concatenate(parts)
 
     def synthesize(
-        self, faces: Sequence[bytes], expressions: Sequence[str], intensities: Sequence[float]
+        self, faces: Sequence[Aligned], expressions: Sequence[str], intensities: Sequence[float]
     ) -> list[np.ndarray]:
-        """Encoded aligned faces (N), names of classes (N), intensities (N) in [-1,1] -> uint8
+        """Aligned faces (N), names of classes (N), intensities (N) in [-1,1] -> uint8
         (S,S) or (S,S,3) each: the same person with that expression."""
         inputs = {
-            "image_bytes": objects([checked(face) for face in faces]),
+            "image_bytes": files([checked(face) for face in several(faces)]),
             **self._wanted(expressions, intensities),
         }
         return self._draw(contract.SYNTHESIZE, inputs)
@@ -185,11 +197,11 @@ class Client:
                     faces.append(Face(face.box, answer.label, answer.probabilities, chip))
             yield Photograph(photo.pixels, () if error else tuple(faces), error)
 
-    def _classify(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
+    def _classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
         batches = (faces[i : i + self.batch] for i in range(0, len(faces), self.batch))
         return [answer for batch in batches for answer in self._batch(batch)]
 
-    def _batch(self, faces: Sequence[bytes | np.ndarray]) -> list[Answer | FesrError]:
+    def _batch(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
         """One request; one a picture where a picture makes it fail."""
         try:
             answer = self._ask(*self._request(faces))
@@ -209,13 +221,12 @@ class Client:
             for label, shares in zip(answer["label"], answer["probabilities"], strict=True)
         ]
 
-    def _request(self, faces: Sequence[bytes | np.ndarray]) -> tuple[str, dict[str, np.ndarray]]:
+    def _request(self, faces: Sequence[Aligned]) -> tuple[str, dict[str, np.ndarray]]:
         """Signature and inputs: pixels where all are aligned and can be sent so, else files."""
         aligned = all(isinstance(face, np.ndarray) and face.shape[:2] == _CHIP for face in faces)
         if aligned and self._backend.takes_pixels and self.has(contract.PIXELS):
-            return contract.PIXELS, {"pixels": np.stack([_colour(face) for face in faces])}
-        files = [face if isinstance(face, bytes) else images.encode_png(face) for face in faces]
-        return contract.CLASSIFY, {"image_bytes": objects(files)}
+            return contract.PIXELS, {"pixels": np.stack([images.to_rgb(face) for face in faces])}
+        return contract.CLASSIFY, {"image_bytes": files(faces)}
 
     def _ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         contract.require(self.where, signature, self._backend.signatures())
@@ -249,15 +260,6 @@ class Client:
                         self.where, f"a drawn picture is unreadable: {error}"
                     ) from None
         return drawn
-
-
-def _is_face(face: bytes | np.ndarray | FesrError) -> bool:
-    return isinstance(face, (bytes, np.ndarray))
-
-
-def _colour(face: np.ndarray) -> np.ndarray:
-    """uint8 (H,W) or (H,W,3) -> (H,W,3)."""
-    return face if face.ndim == 3 else np.repeat(face[..., np.newaxis], 3, axis=-1)
 
 
 def _backend(

@@ -31,7 +31,7 @@ class Face:
 
     @property
     def chip(self) -> bytes:
-        """`pixels` as PNG, as `Client.synthesize` and `Client.embed` take faces."""
+        """`pixels` as PNG."""
         return images.encode_png(self.pixels)
 
 

@@ -17,6 +17,8 @@ MAX_FACE_PIXELS = 2**22
 _SENT_AS_IT_IS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Source = str | os.PathLike | bytes | np.ndarray
+Aligned = bytes | np.ndarray
+"""An aligned face: a file's bytes, or uint8 (H,W) or (H,W,3) RGB."""
 
 
 def pixels(source: Source) -> np.ndarray:
@@ -35,24 +37,40 @@ def pixels(source: Source) -> np.ndarray:
         raise FailedWork(f"{path}: {error}") from None
 
 
-def checked(face: bytes) -> bytes:
-    """The bytes to send of an encoded face. Raises `UnreadableImage`."""
-    pixels = images.decode(face, MAX_FACE_PIXELS)
-    return face if face.startswith(_SENT_AS_IT_IS) else images.encode_png(pixels)
+def several(faces: Sequence[Aligned]) -> Sequence[Aligned]:
+    """`faces`. Raises `BadUse` for a single face, whose bytes or rows would be taken for faces."""
+    shape = getattr(faces, "shape", None)
+    alone = shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] == 3))
+    if alone or isinstance(faces, (bytes, str)):
+        raise BadUse("faces come in a list: put a single one in brackets")
+    return faces
 
 
-def sendable(face: bytes | np.ndarray) -> bytes | np.ndarray | images.UnreadableImage:
-    """`checked`, or what is wrong with it; an array as it is. Raises `BadUse` for one that is no
-    picture, or larger than a face."""
+def checked(face: Aligned) -> Aligned:
+    """What to send of a face, an array as it is. Raises `UnreadableImage` for a file that is
+    damaged, and `BadUse` for what is no picture, or an array larger than a face."""
     if isinstance(face, np.ndarray):
         height, width = _picture(face).shape[:2]
         if height * width > MAX_FACE_PIXELS:
             raise BadUse(f"a face has at most {MAX_FACE_PIXELS:,} pixels, not {height}×{width}")
         return face
+    if not isinstance(face, bytes):
+        raise BadUse(f"a face is the bytes of a file or an array, not a {type(face).__name__}")
+    pixels = images.decode(face, MAX_FACE_PIXELS)
+    return face if face.startswith(_SENT_AS_IT_IS) else images.encode_png(pixels)
+
+
+def sendable(face: Aligned) -> Aligned | images.UnreadableImage:
+    """`checked`, or what is wrong with a damaged file."""
     try:
         return checked(face)
     except images.UnreadableImage as error:
         return error
+
+
+def files(faces: Sequence[Aligned]) -> np.ndarray:
+    """Checked faces as files, (N,) of bytes: arrays as PNG."""
+    return objects([each if isinstance(each, bytes) else images.encode_png(each) for each in faces])
 
 
 def _picture(array: np.ndarray) -> np.ndarray:

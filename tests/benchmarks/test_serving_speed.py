@@ -137,6 +137,8 @@ def test_the_first_request_is_timed_with_and_without_warmup(exported_model):
     [
         (["--models", "large"], "no model 'large'; there are: demo, full"),
         (["--batch", "0"], "--batch takes numbers from 1 on"),
+        (["--threads", "0"], "--threads must be at least 1, not 0"),
+        (["--reloads", "1"], "--reloads must be at least 2 for a slope, not 1"),
         (["--peers-python", "nowhere/python"], "no interpreter at nowhere/python"),
     ],
 )

@@ -59,6 +59,17 @@ def test_pixels_mean_what_their_file_means(chips, exported_model):
                 assert answer.label == expected[i].label
                 assert answer.probabilities == pytest.approx(expected[i].probabilities, abs=1e-6)
         assert expected[0].probabilities != pytest.approx(expected[3].probabilities, abs=1e-6)
+        as_files = [images.encode_png(face) for face in faces]
+        np.testing.assert_array_equal(client.embed(faces), client.embed(as_files))
+        drawn = [client.synthesize(each, ["anger"], [1.0])[0] for each in (faces[:1], as_files[:1])]
+        np.testing.assert_array_equal(*drawn)
+        for single in (colour, gray, as_files[0]):
+            with pytest.raises(BadUse, match="put a single one in brackets"):
+                client.classify(single)
+        with pytest.raises(BadUse, match="the bytes of a file or an array, not a str"):
+            client.classify(["face.png"])
+        with pytest.raises(BadUse, match="no face to embed"):
+            client.embed([])
         with pytest.raises(BadUse, match=r"a picture is uint8 .* not float32 \(128, 128\)"):
             client.classify([gray.astype(np.float32)])
 
