@@ -124,6 +124,10 @@ def write_legacy(path: Path, content: Any, module: str = "torch", tail: bool = T
     return path
 
 
+WRITERS = {"zip": write_zip, "legacy": write_legacy}
+"""Each layout's writer."""
+
+
 def state(shapes: Mapping[str, tuple[int, ...]], seed: int = 0, prefix: str = "module.") -> dict:
     """Random float32 weights under the keys of `shapes`, of about the size that keeps the
     embeddings' energy."""
