@@ -1,130 +1,138 @@
-"""The committed study of the demo database: what it says follows from every picture's answer."""
+"""Recompute the results printed in docs/results/demo/README.md from the archived predictions."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterator
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fesr_tf import comparison
-from fesr_tf import crossval_results as results
-from fesr_tf.crossval_results import Unit
+from fesr_tf.comparison import Answers
+from fesr_tf.metrics import summary
 
 STUDY = Path(__file__).parents[2] / "docs/results/demo"
-CALLS = sorted(
-    str(path.relative_to(STUDY / "answers")) for path in STUDY.glob("answers/*/crossval*.json")
-)
+VARIANTS = ("FESR_SL", "FESR_OneSt", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")
+CONTROLS = ("BASELINE, 6,000 iterations", "BASELINE, 6,000 iterations, mirrored")
 
 
-def read(call: str) -> tuple[dict, dict[str, dict[Unit, dict]]]:
-    """What a call of crossval wrote, and by variant the evaluations that it names."""
-    path = STUDY / "answers" / call
-    told = json.loads(path.read_text())
-    found: dict[str, dict[Unit, dict]] = {name: {} for name in told["variants"]}
-    for run in told["runs"]:
-        unit = Unit(run["variant"], run["fold"], run["seed"])
-        found[unit.variant][unit] = json.loads((path.parent / run["evaluation"]).read_text())
-    return told, found
+def load_rows() -> tuple[list[str], list[dict[str, str]]]:
+    """The class names and the archived predictions, one row per run and test image."""
+    with gzip.open(STUDY / "answers.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        return list(reader.fieldnames[6:]), list(reader)
 
 
-def leaves(value: object, place: str = "") -> Iterator[tuple[str, object]]:
-    """Every number, text and None of nested lists and dictionaries, by its place."""
-    if isinstance(value, dict | list):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves(each, f"{place}/{key}")
-    else:
-        yield place, value
+CLASSES, ROWS = load_rows()
 
 
-def split(value: object) -> tuple[dict[str, float], dict[str, object]]:
-    """The leaves that are numbers, and the others."""
-    found = dict(leaves(value))
-    numbers = {place: each for place, each in found.items() if isinstance(each, int | float)}
-    return numbers, {place: found[place] for place in found.keys() - numbers.keys()}
-
-
-def test_the_study_is_there():
-    assert "study/crossval.json" in CALLS
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_figures_follow_from_the_answers(call):
-    told, found = read(call)
-    assert all(run["status"] == "done" for run in told["runs"])
-    answers = {name: results.answers(each) for name, each in found.items()}
-    folds, seeds = told["folds"], len(told["asked"]["seeds"])
-    again = [
-        results.summary(name, each, told["classes"], folds, seeds) for name, each in answers.items()
-    ]
-    compared = results.compare(told["baseline"], answers)
-    # Through JSON, as keys that are numbers become texts there.
-    worked_out = split(json.loads(json.dumps([again, compared])))
-    numbers, others = split([told["summaries"], told["comparisons"]])
-    assert worked_out[0] == pytest.approx(numbers, rel=1e-9)
-    assert worked_out[1] == others
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_nobody_is_tested_who_was_tested_in_another_fold(call):
-    _, found = read(call)
-    for evaluations in found.values():
-        people = [{row["subject"] for row in each["predictions"]} for each in evaluations.values()]
-        assert sum(map(len, people)) == len(set.union(*people)) == 60
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_the_page_prints_the_tables_of_the_answers(call):
-    told, _ = read(call)
-    for summary in told["summaries"]:
-        by_fold = summary["fold_accuracies"]
-        summary["fold_accuracies"] = {int(fold): each for fold, each in by_fold.items()}
-    assert results.table(told) in (STUDY / "README.md").read_text()
-
-
-def against_control(control: str, variant: str) -> str:
-    """The row of the README's table: `variant` of the study less BASELINE of a control."""
-    answers = [
-        results.answers(read(f"{call}/crossval.json")[1][name])
-        for call, name in ((control, "BASELINE"), ("study", variant))
-    ]
-    found = comparison.paired(*answers)
-    low, high = (100 * bound for bound in found["interval"])
-    return (
-        f"| {variant} | {control} | {100 * found['difference']:+.1f} ({low:+.1f} to {high:+.1f}) | "
-        f"{found['p_pictures']:.2g} |"
+def answers(run: str) -> Answers:
+    """The archived predictions of one run over its five folds; seed 0, frontal images."""
+    rows = [row for row in ROWS if row["run"] == run]
+    column = {name: np.array([row[name] for row in rows]) for name in ROWS[0]}
+    return Answers(
+        seeds=np.zeros(len(rows), int),
+        folds=column["fold"].astype(int),
+        keys=column["key"],
+        subjects=column["subject"],
+        labels=np.array([CLASSES.index(name) for name in column["label"]]),
+        predictions=np.array([CLASSES.index(name) for name in column["prediction"]]),
+        yaws=np.zeros(len(rows)),
     )
 
 
-@pytest.mark.parametrize("control", ["longer", "flipped"])
-@pytest.mark.parametrize("variant", ["FESR_OneSt", "FESR_JL"])
-def test_the_page_compares_with_baselines_that_were_given_more(control, variant):
-    assert against_control(control, variant) in (STUDY / "README.md").read_text()
+def table(heading: str) -> list[list[str]]:
+    """The cells of the README's table under `heading`, without its two header rows."""
+    section = (STUDY / "README.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def mean_loss(run: str, name: str, after: int, to: int) -> float:
-    """The mean of a loss of fold 0 over the iterations (after, to] that figures.csv has."""
-    start = f"{run}, fold 0, losses/{name}, iteration "
-    with (STUDY / "figures.csv").open(newline="", encoding="utf-8") as file:
-        found = [
-            float(row["value"])
-            for row in csv.DictReader(file)
-            if row["item"].startswith(start) and after < int(row["item"][len(start) :]) <= to
+def percent(value: float, sign: str = "") -> str:
+    return f"{100 * value:{sign}.1f}"
+
+
+def interval(bounds: tuple[float, float], sign: str = "") -> str:
+    return " to ".join(percent(bound, sign) for bound in bounds)
+
+
+def accuracies(run: str) -> list[str]:
+    """The run's row of the README's accuracies."""
+    given = answers(run)
+    by_fold = list(comparison.by_fold(given.right, given.folds).values())
+    mean, sd = comparison.mean_and_sd(by_fold)
+    pooled = summary(given.labels, given.predictions, CLASSES)
+    return [
+        run,
+        *map(percent, by_fold),
+        f"{percent(mean)} ± {percent(sd)}",
+        percent(pooled["accuracy"]),
+        interval(pooled["interval"]),
+    ]
+
+
+def differences(pairs: list[tuple[str, str]]) -> list[list[str]]:
+    """For each (reference, variant) of one Holm family, the cells that the README prints."""
+    compared = [comparison.paired(answers(first), answers(second)) for first, second in pairs]
+    by_fold, by_image = (
+        comparison.holm([each[name] for each in compared]) for name in ("p_folds", "p_pictures")
+    )
+    return [
+        [
+            percent(each["difference"], "+"),
+            interval(each["interval"], "+"),
+            f"{each['mcnemar'][0]['only_second']} : {each['mcnemar'][0]['only_first']}",
+            f"{by_image[index]:.2g}",
+            f"{by_fold[index]:.2g}",
         ]
-    assert found
-    return sum(found) / len(found)
+        for index, each in enumerate(compared)
+    ]
 
 
-def test_the_page_quotes_the_curves():
-    intra, total = (mean_loss("FESR_JL", name, 4000, 4500) for name in ("L_intra", "L_R"))
-    without = mean_loss("FESR_JL-IL", "L_intra", 4000, 4500)
-    guided = [mean_loss("FESR_JL", "L_cls_R_f_to_G", t, t + 250) for t in (3000, 4250)]
-    fell = [mean_loss("FG", name, t, t + 500) for name in ("L_rec", "L_id") for t in (2000, 2500)]
-    page = " ".join((STUDY / "README.md").read_text().split())
-    assert f"L_intra is {intra:.0f} with it and {without:.0f} without" in page
-    assert f"with it {0.001 * intra / total:.0%} of L_R".replace("%", " %") in page
-    assert "L_rec {:.3f} to {:.3f}, L_id {:.3f} to {:.3f}".format(*fell) in page
-    assert f"falls from {guided[0]:.2f} in the first" in page
-    assert f"to {guided[1]:.2f} in the last 250" in page
+def test_archive_holds_one_prediction_per_run_and_image():
+    probabilities = np.array([[float(row[name]) for name in CLASSES] for row in ROWS])
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(9 * 480), abs=5e-4)
+    assert [CLASSES[best] for best in probabilities.argmax(1)] == [r["prediction"] for r in ROWS]
+    assert len({(row["run"], row["key"]) for row in ROWS}) == len(ROWS)
+    # Each person is tested in one fold only.
+    assert len({(row["fold"], row["subject"]) for row in ROWS}) == 60
+
+
+def test_two_measurements():
+    study, separate = table("Result")
+    both = [accuracies(run)[-2] for run in ("BASELINE", "FESR_JL")]
+    assert study[1:] == ["480", "60", *both, *differences([("BASELINE", "FESR_JL")])[0][:2]]
+    # The predictions of this measurement are not archived: the row is compared as reported.
+    assert separate[1:3] + separate[5:] == ["2,400", "300", "+1.6", "+0.1 to +3.1"]
+
+
+def test_accuracies():
+    runs = ("BASELINE", *VARIANTS, *CONTROLS)
+    assert table("Accuracy per fold") == [accuracies(run) for run in runs]
+
+
+@pytest.mark.parametrize("reference", ["BASELINE", "FESR_JL"])
+def test_differences(reference):
+    others = [name for name in ("BASELINE", *VARIANTS) if name != reference]
+    expected = differences([(reference, name) for name in others])
+    assert table(f"Differences from {reference}") == [
+        [name, *cells] for name, cells in zip(others, expected, strict=True)
+    ]
+
+
+def test_longer_training_of_baseline():
+    pairs = [(control, variant) for control in CONTROLS for variant in ("FESR_OneSt", "FESR_JL")]
+    assert table("Longer training of BASELINE") == [
+        [variant, control.removeprefix("BASELINE, "), *cells]
+        for (control, variant), cells in zip(pairs, differences(pairs), strict=True)
+    ]
+
+
+def test_accuracy_per_class():
+    expected = [[name] for name in CLASSES]
+    for given in map(answers, ("BASELINE", "FESR_JL")):
+        for label, recall in comparison.by_group(given.right, given.labels).items():
+            expected[label] += [percent(recall["accuracy"]), interval(recall["interval"])]
+    assert table("Accuracy per class") == expected
