@@ -26,10 +26,10 @@ from tqdm import tqdm
 
 from benchmarks.machine import heading
 from benchmarks.ways import TimedAligner, UsualWay, rms_share
-from pipelines import images
-from pipelines.alignment import AlignedFace, FaceAligner, NoFaceFound
+from pipelines.common.errors import BadUse, command
 from pipelines.demo_faces import render_database
-from pipelines.errors import BadUse, command
+from pipelines.faces.alignment import AlignedFace, FaceAligner, NoFaceFound
+from pipelines.media import images
 
 WIDTH, HEIGHT = 640, 480
 # Sides of the rendered pictures; the detector's box is a little over half as wide.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from pipelines.errors import FailedWork
+from pipelines.common.errors import FailedWork
 
 
 def thread_limits(threads: int) -> dict[str, str]:

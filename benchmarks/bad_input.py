@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import heading
+from pipelines.common.errors import FailedWork, command
+from pipelines.common.text import table
 from pipelines.demo_faces import render_database
-from pipelines.errors import FailedWork, command
-from pipelines.reports import table
 from tests.pipelines.corpus import trials
 
 _HEAD = ("kind", "must be", "made", "kept", "rejected", "noted")

@@ -27,9 +27,9 @@ from PIL import Image
 
 from benchmarks.machine import heading
 from fesr_tf.client import Client
+from pipelines.common.errors import FailedWork, FesrError, command
+from pipelines.common.text import table
 from pipelines.demo_faces import render_database
-from pipelines.errors import FailedWork, FesrError, command
-from pipelines.reports import table
 from tests.pipelines.corpus.pictures import SOUND, bombs, cut, flipped, foreign, stored
 
 MUST, MAY = "error", "error or answer"

@@ -26,9 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from benchmarks.machine import heading
-from pipelines.alignment import FaceAligner, NoFaceFound
+from pipelines.common.errors import command
 from pipelines.demo_faces import render_database
-from pipelines.errors import command
+from pipelines.faces.alignment import FaceAligner, NoFaceFound
 
 CELL, BINS, HOG_SIDE = 8, 8, 64
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fesr_tf import demo_app
 from fesr_tf.client import Client
-from pipelines.errors import BadUse, FailedWork, command
+from pipelines.common.errors import BadUse, FailedWork, command
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _SECONDS = 60

@@ -21,15 +21,15 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.machine import heading
+from fesr_tf.data.images import to_float
+from fesr_tf.metrics.face_verification import Verification, verification
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.light_cnn import LightCNN
-from fesr_tf.preprocessing import to_float
-from fesr_tf.verification import Verification, verification
-from pipelines import images
-from pipelines.alignment import FaceAligner, NoFaceFound
-from pipelines.chips import resize_to_chip
+from pipelines.common.errors import FailedWork, command
 from pipelines.databases import open_database
-from pipelines.errors import FailedWork, command
+from pipelines.faces.alignment import FaceAligner, NoFaceFound
+from pipelines.faces.chips import resize_to_chip
+from pipelines.media import images
 
 # isort: split
 import tensorflow as tf

@@ -9,7 +9,7 @@ for n and for 10 n pictures, each in a process of its own.
 
 from __future__ import annotations
 
-import pipelines.quiet_beam  # noqa: F401
+import pipelines.job.quiet_beam  # noqa: F401
 
 # isort: split
 import argparse
@@ -29,18 +29,21 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.machine import heading
-from pipelines import alignment, examples, images, spill
-from pipelines.beam_options import pipeline_options
+from pipelines.common.errors import command
+from pipelines.common.files import folder_whole, write_whole
 from pipelines.databases import Database, open_database
+from pipelines.dataset import examples
+from pipelines.dataset.folds import Division, divide
+from pipelines.dataset.manifest import Manifest
 from pipelines.demo_faces import render_database
-from pipelines.errors import command
-from pipelines.files import folder_whole, write_whole
-from pipelines.finish import finish
-from pipelines.folds import Division, divide
-from pipelines.manifest import Manifest
+from pipelines.faces import alignment
+from pipelines.job import spill
+from pipelines.job.beam_options import pipeline_options
+from pipelines.job.finish import finish
+from pipelines.job.steps import write_result
+from pipelines.job.tasks import plan
+from pipelines.media import images
 from pipelines.preprocess import preprocess
-from pipelines.steps import write_result
-from pipelines.tasks import plan
 
 _EXPECTED = {
     "beam": "expected beforehand: a second of start and under a millisecond a picture, so some 5 %",

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import fesr_tf  # noqa: F401  (chooses Keras 2)
-from pipelines.errors import FailedWork
+from pipelines.common.errors import FailedWork
 
 # isort: split
 import tensorflow as tf

@@ -20,9 +20,9 @@ from pathlib import Path
 from benchmarks.killed_run import LAST, MOMENTS, PRETRAIN, Trial, ended, newest, state, step_of
 from benchmarks.machine import heading
 from pipelines import preprocess
+from pipelines.common.errors import FailedWork, command
+from pipelines.common.text import table
 from pipelines.demo_faces import render_database
-from pipelines.errors import FailedWork, command
-from pipelines.reports import table
 
 # isort: split
 import tensorflow as tf

@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.fesr import FESR
+from fesr_tf.model.fesr import FESR
 from fesr_tf.networks.light_cnn import layers_of
 
 NONE, ZERO, PART, FLOWS = "·", "0", "part", "∇"

@@ -16,9 +16,10 @@ import tensorflow as tf
 import yaml
 
 from benchmarks.recorded_step import FLOWS, PART, READ, Row, networks, record
-from fesr_tf import config, fesr, train
+from fesr_tf import config, train
+from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import load_face_network
-from pipelines.errors import command
+from pipelines.common.errors import command
 
 CLASSES = 7
 SMALL = (

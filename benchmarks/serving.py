@@ -35,10 +35,10 @@ from benchmarks import serving_peers
 from benchmarks.asked import Asked, thread_limits
 from benchmarks.machine import heading
 from benchmarks.serving_figures import Timed
-from fesr_tf import cpp_loader, warmup
-from fesr_tf.cpp_session import FLAGS, CppSession, library, meta_graph, session_config
-from pipelines import images
-from pipelines.errors import BadUse, FailedWork, command
+from fesr_tf.serving import cpp_loader, warmup
+from fesr_tf.serving.cpp_session import FLAGS, CppSession, library, meta_graph, session_config
+from pipelines.common.errors import BadUse, FailedWork, command
+from pipelines.media import images
 
 GOAL, FLAT_KB, SETTLED = 5.0, 10.0, 50
 EXPECTED = """\

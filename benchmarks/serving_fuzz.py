@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image
 
 from fesr_tf.client.saved_model import version_folder
-from fesr_tf.contract import signatures_of
-from fesr_tf.cpp_session import CppSession, Refused, meta_graph
-from fesr_tf.serving_requests import inputs_of, picture
-from pipelines.errors import FailedWork, command
+from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
+from fesr_tf.serving.requests import inputs_of, picture
+from fesr_tf.serving.signatures_check import signatures_of
+from pipelines.common.errors import FailedWork, command
 
 HUGE = 60000
 ANSWERED, REFUSED, CRASHED = "answered", "refused", "crashed"

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.alignment import onto_canvas
-from pipelines import images
-from pipelines.alignment import FaceAligner
+from pipelines.common.errors import FailedWork
 from pipelines.demo_faces import CLASSES, render_database
-from pipelines.errors import FailedWork
+from pipelines.faces.alignment import FaceAligner
+from pipelines.media import images
 
 PHOTOS, CHIPS = "photos.npy", "chips.npy"
 # Of the face's square in a photograph of 640 × 480.
@@ -68,11 +68,13 @@ def make_faces(folder: Path, people: int = 2, seed: int = 21) -> tuple[int, int]
 
 def save(folder: Path, database: str, overrides: tuple[str, ...]) -> None:
     """Writes the SavedModel of an untrained FESR and its warm-up requests into `folder`."""
-    from fesr_tf import config, fesr, warmup
-    from fesr_tf.contract import signatures_of
-    from fesr_tf.cpp_session import meta_graph
+    from fesr_tf import config
+    from fesr_tf.model import fesr
     from fesr_tf.networks.face_networks import load_face_network
-    from fesr_tf.serving import Served
+    from fesr_tf.serving import warmup
+    from fesr_tf.serving.cpp_session import meta_graph
+    from fesr_tf.serving.model import Served
+    from fesr_tf.serving.signatures_check import signatures_of
 
     settings = config.resolve(database, "FESR_JL", overrides)
     network = load_face_network(settings.identity, random_seed=0)

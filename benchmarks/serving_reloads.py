@@ -3,8 +3,8 @@ loader: what a server does that gets version after version. `benchmarks.serving`
 
     python -m benchmarks.serving_reloads LIBRARY MODEL < request
 
-A line of stdin is {"config", "feeds", "fetches"} as `fesr_tf.cpp_loader` takes them, every other
-line asks for one more reload; each is answered by the resident bytes after it.
+A line of stdin is {"config", "feeds", "fetches"} as `fesr_tf.serving.cpp_loader` takes them, every
+other line asks for one more reload; each is answered by the resident bytes after it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from fesr_tf.cpp_loader import Session
+from fesr_tf.serving.cpp_loader import Session
 
 
 def resident() -> int:

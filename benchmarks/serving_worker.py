@@ -26,8 +26,8 @@ from benchmarks.serving_peers import Way, answer
 from benchmarks.ways import TimedAligner
 from fesr_tf.client import Client
 from fesr_tf.client.saved_model import version_folder
-from fesr_tf.serving_pictures import MAX_BATCH
-from pipelines import images
+from fesr_tf.serving.images import MAX_BATCH
+from pipelines.media import images
 
 # What belongs to aligning; the rest of what `TimedAligner` names is finding the face.
 ALIGN = ("landmarks", "chip")

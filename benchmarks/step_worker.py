@@ -64,8 +64,9 @@ class TensorFlowWorker:
     def __init__(self, mode: str, settings: Config, stage: str, threads: int):
         import tensorflow as tf
 
-        from fesr_tf import fesr, memory
+        from fesr_tf.model import fesr
         from fesr_tf.networks.face_networks import load_face_network
+        from fesr_tf.training import memory
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -107,7 +108,7 @@ class TensorFlowWorker:
         """Seconds a batch of a fold of 1,296 faces, the cache's maps among them."""
         tf, size = self.tf, self.settings.image_size
         from fesr_tf import data
-        from fesr_tf.frozen import FrozenFeatures
+        from fesr_tf.model.frozen_features import FrozenFeatures
 
         random, count = np.random.default_rng(0), 1296
         shape = (count, size, size, self.settings.channels)
@@ -134,10 +135,10 @@ def library_operations() -> None:
     """Puts back TensorFlow's own gradients and convolutions in the Light CNN, G_enc and D_img."""
     import tensorflow as tf
 
-    from fesr_tf.networks import blocks, light_cnn, mfm
+    from fesr_tf.networks import blocks, light_cnn, max_feature_map
 
     def convolution(x: Any, kernel: Any, bias: Any) -> Any:
-        return mfm.mfm(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+        return max_feature_map.mfm(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
 
     light_cnn.mfm_convolution = convolution
     del blocks.MatrixConv.convolution_op

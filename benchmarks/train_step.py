@@ -26,7 +26,7 @@ from benchmarks.asked import Asked
 from benchmarks.machine import heading
 from benchmarks.step_worker import CLASSES, MODES, TENSORFLOW
 from fesr_tf import config
-from pipelines.errors import BadUse, FailedWork, command
+from pipelines.common.errors import BadUse, FailedWork, command
 
 EXPECTED = """\
 goals: optimised 1.4 times faster than plain and than the eager port; bfloat16 2 times faster than

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import dlib
 import numpy as np
 
-from pipelines.alignment import AlignedFace, FaceAligner
-from pipelines.chips import Box, eye_centres
-from pipelines.scales import Rung, area
+from pipelines.faces.alignment import AlignedFace, FaceAligner
+from pipelines.faces.chips import Box, eye_centres
+from pipelines.faces.scales import Rung, area
 
 
 class UsualWay:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fesr_tf.client.saved_model import version_folder
-from fesr_tf.export import EXTRA
+from fesr_tf.processes.sequence import Stage, call, minutes, run_stages, shown_python
 from fesr_tf.runs import run_folder
-from fesr_tf.stages import Stage, call, minutes, run_stages, shown_python
-from pipelines.errors import BadUse, FailedWork, command
-from pipelines.files import write_whole
+from fesr_tf.serving.export import EXTRA
+from pipelines.common.errors import BadUse, FailedWork, command
+from pipelines.common.files import write_whole
 
 FOLDS, FOLD = 5, 0
 BASELINE, JOINT = "BASELINE", "FESR_JL"

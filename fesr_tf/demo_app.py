@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fesr_tf import pictures
 from fesr_tf.client import Client, Face, tables
-from fesr_tf.client import client as asking
-from pipelines import images
-from pipelines.errors import BadUse, FesrError, command, plain
+from fesr_tf.client import session as asking
+from fesr_tf.plots import image_grids
+from pipelines.common.errors import BadUse, FesrError, command, plain
+from pipelines.media import images
 
 PEOPLE = 8
 # Beyond this a photograph is shrunk for the page; faces are sought at full size.
@@ -50,7 +50,7 @@ def look(client: Client, path: str | None) -> tuple[np.ndarray | None, list[Face
     shown = images.within(photo.pixels, _SHOWN)
     count = len(photo.faces)
     said = f"{count} face{'s' * (count > 1)}: the first is chosen; click another to choose it."
-    return pictures.annotate(shown, boxes, shares, client.classes), list(photo.faces), said
+    return image_grids.annotate(shown, boxes, shares, client.classes), list(photo.faces), said
 
 
 def change(
@@ -65,7 +65,7 @@ def change(
         (drawn,) = client.synthesize([face], [expression], [intensity])
     except FesrError as error:
         return [], plain(str(error))
-    shown = [pictures.enlarge(each, _DRAWN) for each in (images.decode(face), drawn)]
+    shown = [image_grids.enlarge(each, _DRAWN) for each in (images.decode(face), drawn)]
     return shown, f"{expression} at {intensity:+.2f}: as it came, and as the model draws it."
 
 
@@ -83,7 +83,7 @@ def invent(
     except FesrError as error:
         return [], plain(str(error))
     said = f"Seeds {seeds[0]} to {seeds[-1]}: {expression} at {intensity:+.2f}."
-    return [pictures.enlarge(each, _DRAWN) for each in drawn], said
+    return [image_grids.enlarge(each, _DRAWN) for each in drawn], said
 
 
 def _short_name(client: Client) -> str:

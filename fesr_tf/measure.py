@@ -23,7 +23,8 @@ RUN/pictures/nearest.png. docs/synthesis.md is the protocol. The file holds
                  translated_people_of_generator, chance, translated, real, new}
 
 Every figure is {value, n, unit, interval: [low, high] of 95 % or None, protocol} and what
-`fesr_tf.synthesis.figures.figure` was given more; value is None where there was nothing to measure.
+`fesr_tf.synthesis.quality.estimates.figure` was given more; value is
+    None where there was nothing to measure.
 """
 
 from __future__ import annotations
@@ -34,17 +35,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fesr_tf import pictures, runs
+from fesr_tf import runs
 from fesr_tf.data import Fold
-from fesr_tf.evaluate import load_data, require_recognizer
 from fesr_tf.networks.face_networks import FETCHED, load_face_network
-from fesr_tf.synthesis.by_network import Network
-from fesr_tf.synthesis.measuring import Judge, measure
-from fesr_tf.synthesis.protocols import PROTOCOLS
-from fesr_tf.synthesis.table import table
-from pipelines import manifest as manifests
-from pipelines.errors import BadUse, command
-from pipelines.files import write_whole
+from fesr_tf.plots import image_grids
+from fesr_tf.runs.opening import load_data, require_recognizer
+from fesr_tf.synthesis.quality.face_network_metrics import Network
+from fesr_tf.synthesis.quality.measurement import Judge, measure
+from fesr_tf.synthesis.quality.protocols import PROTOCOLS
+from fesr_tf.synthesis.quality.table import table
+from pipelines.common.errors import BadUse, command
+from pipelines.common.files import write_whole
+from pipelines.dataset import manifest as manifests
 
 
 def require_generator(run: runs.Run) -> None:
@@ -138,7 +140,7 @@ def notes(run: runs.Run, found: dict, independent: bool) -> list[str]:
     if all(each["in_loss"] for each in networks.values()):
         said.append(
             "every face network here was in the generator's loss, which is circular: "
-            "python -m fesr_tf.fetch_light_cnn gets one that was not"
+            "python -m fesr_tf.weights.fetch gets one that was not"
         )
     if not independent:
         said.append("this database's folds are not cut by person: test people may be known ones")
@@ -181,7 +183,7 @@ def measure_run(
         "protocols": PROTOCOLS,
         "notes": notes(run, found, independent),
         **found,
-    }, {"nearest.png": pictures.png(sheet)}
+    }, {"nearest.png": image_grids.png(sheet)}
 
 
 def save(folder: Path, result: dict, sheets: dict[str, bytes]) -> list[Path]:

@@ -8,7 +8,7 @@ this machine or on a cluster.
 
 from __future__ import annotations
 
-import pipelines.quiet_beam  # noqa: F401
+import pipelines.job.quiet_beam  # noqa: F401
 
 # isort: split
 import json
@@ -20,19 +20,19 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines import arguments, spill, steps
-from pipelines.alignment import landmark_model_path
-from pipelines.beam_options import pipeline_options, runs_here
+from pipelines.common.errors import BadUse, FailedWork, FesrError, command
+from pipelines.common.files import Location, folder_whole, location
 from pipelines.databases import Database, open_database
-from pipelines.demo_source import rendered
-from pipelines.errors import BadUse, FailedWork, FesrError, command
-from pipelines.files import Location, folder_whole, location
-from pipelines.finish import finish
-from pipelines.folds import Division, divide
-from pipelines.manifest import Manifest, database_in
-from pipelines.progress import watched
-from pipelines.reports import closing_report, findings_report
-from pipelines.tasks import plan, write_plan
+from pipelines.dataset.folds import Division, divide
+from pipelines.dataset.manifest import Manifest, database_in
+from pipelines.demo_faces.source import rendered
+from pipelines.faces.alignment import landmark_model_path
+from pipelines.inspection.console import closing_report, findings_report
+from pipelines.job import arguments, spill, steps
+from pipelines.job.beam_options import pipeline_options, runs_here
+from pipelines.job.finish import finish
+from pipelines.job.progress import watched
+from pipelines.job.tasks import plan, write_plan
 
 _PLAN = ".plan"
 

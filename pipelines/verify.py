@@ -11,10 +11,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from pipelines.checks import Check, check_folder
-from pipelines.errors import FailedWork, command
-from pipelines.files import location
-from pipelines.manifest import Manifest
+from pipelines.common.errors import FailedWork, command
+from pipelines.common.files import location
+from pipelines.dataset.manifest import Manifest
+from pipelines.inspection.checks import Check, check_folder
 
 _SHOWN = 20
 

@@ -89,7 +89,7 @@ def opened_run(tiny_run):
 @pytest.fixture(scope="session")
 def exported_model(opened_run, tmp_path_factory) -> Path:
     """`tiny_run` as a SavedModel: `<somewhere>/fesr/1`."""
-    from fesr_tf.export import export
+    from fesr_tf.serving.export import export
 
     return export(opened_run, tmp_path_factory.mktemp("saved_models") / "fesr")
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.serving_standin import Models, serve_grpc, serve_rest
-from pipelines.errors import command
+from pipelines.common.errors import command
 
 
 @command

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.machine import heading
 from fesr_tf import config
-from pipelines.errors import BadUse, FailedWork, command
+from pipelines.common.errors import BadUse, FailedWork, command
 
 if TYPE_CHECKING:
     from benchmarks.torch_port import parity

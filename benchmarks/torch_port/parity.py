@@ -32,8 +32,8 @@ from benchmarks.torch_port.sharing import (
     torch_batch,
     torch_draws,
 )
-from fesr_tf import fesr
 from fesr_tf.config import Config
+from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 
 GOALS = {"float32": 1e-4, "float64": 1e-6}

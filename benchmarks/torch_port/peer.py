@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.torch_port.sharing import port_of
 from benchmarks.torch_port.training import JointTraining
-from fesr_tf import fesr
+from fesr_tf.model import fesr
 
 NUM_CLASSES = 7
 OPTIMIZERS = (

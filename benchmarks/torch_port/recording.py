@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import fesr
+from fesr_tf.model import fesr
 
 
 class Recorder:

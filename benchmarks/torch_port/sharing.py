@@ -17,7 +17,7 @@ from benchmarks.torch_port.light_cnn import light_cnn
 from benchmarks.torch_port.networks import FaceNetwork
 from benchmarks.torch_port.training import JointTraining
 from fesr_tf.config import Config
-from fesr_tf.fesr import FESR
+from fesr_tf.model.fesr import FESR
 from fesr_tf.networks import face_networks
 
 

@@ -7,7 +7,7 @@
 The same as a command: `python -m fesr_tf.client --help`.
 """
 
-from fesr_tf.client.client import Client
 from fesr_tf.client.results import Answer, Face, Photograph
+from fesr_tf.client.session import Client
 
 __all__ = ["Answer", "Client", "Face", "Photograph"]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fesr_tf.client import client as asking
 from fesr_tf.client import photographs, video
-from fesr_tf.client.client import Client
-from pipelines import ffmpeg
-from pipelines.errors import BadUse, FesrError, command, plain
-from pipelines.films import looks_like_film
+from fesr_tf.client import session as asking
+from fesr_tf.client.session import Client
+from pipelines.common.errors import BadUse, FesrError, command, plain
+from pipelines.media import ffmpeg
+from pipelines.media.films import looks_like_film
 
 _DEVICE = re.compile(r"/dev/video\d+")
 

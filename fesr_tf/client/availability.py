@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fesr_tf.client import errors
-from fesr_tf.client.addresses import Wanted
+from fesr_tf.client.connection import Wanted
 
 AVAILABLE = "AVAILABLE"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.errors import BadUse, FailedWork, plain
+from pipelines.common.errors import BadUse, FailedWork, plain
 
 
 class ServerDown(FailedWork):

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fesr_tf import pictures
 from fesr_tf.client import tables
-from fesr_tf.client.client import Client
 from fesr_tf.client.results import Photograph
-from pipelines import images
-from pipelines.alignment import NoFaceFound
-from pipelines.errors import BadUse, FailedWork, FesrError, plain
-from pipelines.files import write_whole
+from fesr_tf.client.session import Client
+from fesr_tf.plots import image_grids
+from pipelines.common.errors import BadUse, FailedWork, FesrError, plain
+from pipelines.common.files import write_whole
+from pipelines.faces.alignment import NoFaceFound
+from pipelines.media import images
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _annotated(
     taken.add(copy.resolve())
     boxes = [face.box for face in photo.faces]
     shares = tables.shares(photo.faces, client.classes)
-    write(copy, pictures.png(pictures.annotate(photo.pixels, boxes, shares, client.classes)))
+    write(copy, image_grids.png(image_grids.annotate(photo.pixels, boxes, shares, client.classes)))
     return copy
 
 

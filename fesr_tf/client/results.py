@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines import images
-from pipelines.errors import FesrError
+from pipelines.common.errors import FesrError
+from pipelines.media import images
 
 
 @dataclass(frozen=True)

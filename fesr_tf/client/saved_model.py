@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.client.contract import CLASSIFY, CONTRACT, Signature, matches
 from fesr_tf.client.errors import refused, short
-from pipelines.errors import BadUse, FailedWork
+from fesr_tf.client.signatures import CLASSIFY, CONTRACT, Signature, matches
+from pipelines.common.errors import BadUse, FailedWork
 
 # TensorFlow's loader turns some of its errors into Python's own.
 LOADING_ERRORS = (

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fesr_tf import pictures
 from fesr_tf.client import tables
-from fesr_tf.client.client import Client
-from pipelines.errors import FailedWork, FesrError
-from pipelines.ffmpeg import UnreadableFilm
-from pipelines.files import writing
+from fesr_tf.client.session import Client
+from fesr_tf.plots import image_grids
+from pipelines.common.errors import FailedWork, FesrError
+from pipelines.common.files import writing
+from pipelines.media.ffmpeg import UnreadableFilm
 
 MAX_FRAMES = 200_000
 """Two hours at 25 frames a second."""
@@ -107,7 +107,7 @@ def _shown(client: Client, frame: np.ndarray, faces) -> np.ndarray:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
     shares = tables.shares(faces, client.classes)
-    return pictures.annotate(frame, boxes, shares, client.classes, columns=1)
+    return image_grids.annotate(frame, boxes, shares, client.classes, columns=1)
 
 
 class _film:

@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fesr_tf.figures import accuracies, drawn, faces, features, interpolation
-from fesr_tf.figures.drawn import Drawn
-from fesr_tf.figures.picture import Picture
+from fesr_tf.figures import accuracies, faces, features, interpolation, run_images
+from fesr_tf.figures.figure import Picture
+from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, read
-from pipelines.errors import BadUse, command
-from pipelines.files import folder_whole, write_whole
+from pipelines.common.errors import BadUse, command
+from pipelines.common.files import folder_whole, write_whole
 
 FIGURES = ("4", "5", "6", "7", "8", "9", "interpolation")
 LIST = "figures.json"
@@ -68,7 +68,7 @@ def _look(
     needed = {each.info.variant: each for group in chosen.values() for each in group}
     with_features = {each.info.variant for each in chosen.get("9", ())}
     return {
-        name: drawn.draw(each, data, people, seed, name in with_features)
+        name: run_images.draw(each, data, people, seed, name in with_features)
         for name, each in needed.items()
     }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fesr_tf import charts, pictures
-from fesr_tf.charts import Bar
-from fesr_tf.figures.picture import Picture, sentences
+from fesr_tf.figures.figure import Picture, sentences
 from fesr_tf.figures.sources import CROSSVAL, Sources
+from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots.charts import Bar
 
 # As in the legend of the paper's Fig. 8; other variants come after these.
 ORDER = ("BASELINE", "FESR_OneSt", "FESR_SL", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL", "FESR_Real")
@@ -50,7 +50,7 @@ def figure_8(sources: Sources) -> list[Picture]:
         f"are in {CROSSVAL}.",
     )
     runs = (str(sources.crossval_folder),)
-    return [Picture("fig-8.png", "8", title, caption, runs, pictures.png(sheet))]
+    return [Picture("fig-8.png", "8", title, caption, runs, image_grids.png(sheet))]
 
 
 def _place(variant: str) -> tuple[int, str]:

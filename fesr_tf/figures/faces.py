@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fesr_tf import charts, pictures
-from fesr_tf.figures.drawn import Drawn
-from fesr_tf.figures.picture import Picture, cell_of, enlarged, folders, sentences, where
+from fesr_tf.figures.figure import Picture, cell_of, enlarged, folders, sentences, where
+from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings, require_comparable
-from fesr_tf.synthesize import LEVELS
+from fesr_tf.plots import charts, image_grids
+from fesr_tf.synthesis.generation import LEVELS
 
 FIG_4 = ("FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz", "FG")
 FIG_7 = ("FG", "FG-Dz")
@@ -48,7 +48,7 @@ def figure_4(drawn: Mapping[str, Drawn]) -> list[Picture]:
         rows = [[each.rows[i][0] if each is first else None, *each.rows[i][2:]] for each in shown]
         title = f"{subject}, input: {classes[label]}"
         names = list(drawn)
-        blocks.append(pictures.grid(rows, ["input", *classes], names, title, cell_of(first)))
+        blocks.append(image_grids.grid(rows, ["input", *classes], names, title, cell_of(first)))
     missing = [name for name in FIG_4 if name not in drawn]
     caption = sentences(
         f"Test people of {where(first)}: the input x, then "
@@ -72,7 +72,7 @@ def figure_5(drawn: Mapping[str, Drawn]) -> list[Picture]:
     names = [f"{s}, {classes[k]}" for s, k in zip(people.subjects, people.labels, strict=True)]
     columns = ["input", "reconstruction", *classes]
     headed = f"Fig. 5: {title}, {only.variant}, {where(only)}"
-    sheet = pictures.grid(only.rows, columns, names, headed, cell_of(only))
+    sheet = image_grids.grid(only.rows, columns, names, headed, cell_of(only))
     caption = sentences(
         f"{_about(only)}, of test people: the input x, its reconstruction "
         "(eq. 11), and the same face code with every expression at intensity 1 (eq. 3). Left of "
@@ -91,7 +91,7 @@ def figure_6(drawn: Mapping[str, Drawn]) -> list[Picture]:
     rows = [[image if k == 0 else None, *row] for k, row in enumerate(only.sweep)]
     columns = ["input", *(f"{level:+.2f}" for level in LEVELS)]
     headed = f"Fig. 6: {title}, {only.people.subjects[0]}, {only.variant}, {where(only)}"
-    sheet = pictures.grid(rows, columns, classes, headed, cell_of(only))
+    sheet = image_grids.grid(rows, columns, classes, headed, cell_of(only))
     moved = [np.abs(row[-1].astype(np.float64) - row[0]).mean() for row in only.sweep]
     caption = sentences(
         f"{_about(only)}: one test person. The entry of the row's class in the expression code "
@@ -123,7 +123,7 @@ def figure_7(drawn: Mapping[str, Drawn]) -> list[Picture]:
         other_settings([each.source for each in shown]),
         enlarged(first),
     )
-    sheet = pictures.grid(
+    sheet = image_grids.grid(
         rows, first.source.info.classes, names, f"Fig. 7: {title}, {where(first)}", cell_of(first)
     )
     return [_picture("fig-7", "7", title, caption, shown, sheet)]
@@ -136,5 +136,5 @@ def _about(drawn: Drawn) -> str:
 def _picture(
     stem: str, figure: str, title: str, caption: str, shown: Sequence[Drawn], sheet: np.ndarray
 ) -> Picture:
-    content = pictures.png(sheet)
+    content = image_grids.png(sheet)
     return Picture(f"{stem}.png", figure, title, caption, folders(shown), content)

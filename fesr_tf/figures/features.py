@@ -9,12 +9,12 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.manifold import TSNE
 
-from fesr_tf import charts, pictures
-from fesr_tf.figures.drawn import Drawn
-from fesr_tf.figures.picture import Picture, folders, sentences, where
+from fesr_tf.figures.figure import Picture, folders, sentences, where
+from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings
-from fesr_tf.synthesis.figures import cluster_interval
-from fesr_tf.watching.projector import DRAWN, Points
+from fesr_tf.plots import charts, image_grids
+from fesr_tf.synthesis.quality.estimates import cluster_interval
+from fesr_tf.training.monitoring.projector import DRAWN, Points
 
 FIG_9 = ("FESR_JL-IL", "FESR_JL")
 THE_PAPERS = "anger"  # panels (c) and (d)
@@ -140,7 +140,7 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
         "Colours repeat." if len(classes) > len(charts.PALETTE) else "",
         other_settings([each.source for each in shown]),
     )
-    return [Picture("fig-9.png", "9", title, caption, folders(shown), pictures.png(sheet))]
+    return [Picture("fig-9.png", "9", title, caption, folders(shown), image_grids.png(sheet))]
 
 
 def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from fesr_tf import pictures
-from fesr_tf.figures.drawn import Between, Drawn
-from fesr_tf.figures.picture import Picture, cell_of, enlarged, folders, sentences, where
+from fesr_tf.figures.figure import Picture, cell_of, enlarged, folders, sentences, where
+from fesr_tf.figures.run_images import Between, Drawn
+from fesr_tf.plots import image_grids
 
 MILLISECONDS = 90
 STRIP = slice(None, None, 2)
@@ -38,7 +38,7 @@ def gif(frames: Sequence[np.ndarray], cell: int) -> bytes:
 
 
 def _frame(image: np.ndarray, cell: int) -> Image.Image:
-    large = pictures.enlarge(image, cell)
+    large = image_grids.enlarge(image, cell)
     return Image.fromarray(large[..., 0] if image.shape[-1] == 1 else large)
 
 
@@ -49,7 +49,7 @@ def interpolation(drawn: Mapping[str, Drawn]) -> list[Picture]:
     classes, cell = only.source.info.classes, cell_of(only)
     title = "From one person to another"
     steps = np.linspace(0, 1, len(people.frames))[STRIP]
-    sheet = pictures.grid(
+    sheet = image_grids.grid(
         [[each.start, *each.frames[STRIP], each.end] for each in only.between],
         ["x a", *(f"{step:g}" for step in steps), "x b"],
         [f"{each.names[0]} to {each.names[1]}" for each in only.between],
@@ -68,7 +68,7 @@ def interpolation(drawn: Mapping[str, Drawn]) -> list[Picture]:
     )
     runs = folders([only])
     strip = Picture(
-        "interpolation.png", FIGURE, title, sentences(about, first), runs, pictures.png(sheet)
+        "interpolation.png", FIGURE, title, sentences(about, first), runs, image_grids.png(sheet)
     )
     return [
         strip,

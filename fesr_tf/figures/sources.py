@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fesr_tf import config as configs
-from fesr_tf import crossval_results, runs
+from fesr_tf import runs
 from fesr_tf.config import Config
-from pipelines.errors import BadUse, FailedWork
+from fesr_tf.crossvalidation import outcomes
+from pipelines.common.errors import BadUse, FailedWork
 
 CROSSVAL = "crossval.json"
 SUMMARY = {"variant", "runs", "of_runs", "people", "fold_accuracies", "pooled"}
@@ -83,7 +84,7 @@ def read_crossval(path: Path) -> dict:
     """Raises `FailedWork` for a file that is damaged or of another format."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != crossval_results.FORMAT:
+        if found["format"] != outcomes.FORMAT:
             raise ValueError(f"format {found['format']}")
         if missing := [name for name in NEEDED if name not in found]:
             raise KeyError(missing[0])

@@ -16,16 +16,16 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf.cache import cached_weights
+from fesr_tf.data.images import LUMA
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
-from fesr_tf.preprocessing import LUMA
-from pipelines.errors import BadUse, FailedWork
+from fesr_tf.networks.weight_cache import cached_weights
+from pipelines.common.errors import BadUse, FailedWork
 
 COMMITTED = Path(__file__).resolve().parent / "weights"
 """Weights that come with the package, `<identity>.npz`, each with the `.json` of its making."""
 
 FETCHED = "light_cnn_v4"
-"""The network whose weights `fesr_tf.fetch_light_cnn` gets."""
+"""The network whose weights `fesr_tf.weights.fetch` gets."""
 
 
 class FaceNetwork(keras.layers.Layer):
@@ -121,11 +121,11 @@ def _weight_file(identity: str, weights: str | Path | None) -> Path:
         if path.is_file():
             return path
     if identity == FETCHED:
-        command = "python -m fesr_tf.fetch_light_cnn, which downloads them once"
+        command = "python -m fesr_tf.weights.fetch, which downloads them once"
     else:
         variant = identity.removeprefix("light_cnn_")
         command = (
-            f"python -m fesr_tf.convert_light_cnn CHECKPOINT --variant {variant} on the authors' "
+            f"python -m fesr_tf.weights.convert CHECKPOINT --variant {variant} on the authors' "
             "checkpoint"
         )
     raise BadUse(

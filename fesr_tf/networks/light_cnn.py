@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf.networks.mfm import mfm, mfm_convolution
+from fesr_tf.networks.max_feature_map import mfm, mfm_convolution
 
 POOLS_IN_TRUNK = 3
 

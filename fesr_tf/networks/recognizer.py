@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import replicas
 from fesr_tf.config import Config
+from fesr_tf.networks import replicas
 from fesr_tf.networks.blocks import channels, conv, dense
 from fesr_tf.networks.face_networks import FaceNetwork
 

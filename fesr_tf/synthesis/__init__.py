@@ -1,4 +1,1 @@
-"""How good the drawn faces are: pure functions on numpy arrays, a file for each question.
-
-`fesr_tf.measure` puts them together; docs/synthesis.md says what each figure means.
-"""
+"""What the generator makes: images, sheets of them, and their quality."""

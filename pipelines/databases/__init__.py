@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from pipelines.databases.base import Choices, Database, Film, Sample, check
-from pipelines.errors import BadUse
-from pipelines.files import Location, location
+from pipelines.common.errors import BadUse
+from pipelines.common.files import Location, location
+from pipelines.databases.base import Choices, Database, Sample, check
+from pipelines.media.films import Film
 
 __all__ = ["READERS", "Choices", "Database", "Film", "Sample", "open_database"]
 

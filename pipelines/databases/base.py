@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.errors import BadUse
-from pipelines.files import Location, location
-from pipelines.manifest import Finding, Reject
+from pipelines.common.errors import BadUse
+from pipelines.common.files import Location, location
+from pipelines.common.records import Finding, Reject
+from pipelines.media.films import Film
 
 # Folders and files that operating systems and archivers leave behind.
 _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
@@ -43,22 +44,6 @@ class Choices:
     yaw_sign: Literal[1, -1] = 1
     label_order: tuple[str, ...] | None = None
     warp: bool = False
-
-
-@dataclass(frozen=True)
-class Film:
-    """Which frame of a film a sample is; frames are counted from 0.
-
-    peak: the peak's frame, or None for the middle one, n // 2 of n, which is known once the
-    film is decoded. offset: frames from the peak. halves: the picture may hold two views side
-    by side. turn: degrees counter-clockwise by which the picture has to be turned, None to try
-    all four and keep the one in which a face is found.
-    """
-
-    peak: int | None = None
-    offset: int = 0
-    halves: bool = False
-    turn: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
+from pipelines.common.records import Finding, Reject
 from pipelines.databases.base import Choices, Database, Sample, input_folder, listed
 from pipelines.databases.sequences import (
     TRAINED_FRAMES,
@@ -20,8 +22,6 @@ from pipelines.databases.sequences import (
     relative,
     sequence_notes,
 )
-from pipelines.errors import BadUse
-from pipelines.manifest import Finding, Reject
 
 # Codes 1 to 7 of an emotion file, in order; 0 is neutral.
 CLASSES = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
 from pipelines.databases.base import Choices, Database, Sample, input_folder
 from pipelines.databases.tables import Row, read_table
-from pipelines.errors import BadUse
 
 CLASSES = (
     "neutral",

@@ -6,6 +6,9 @@ import pathlib
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from pipelines.common.errors import BadUse
+from pipelines.common.files import MANIFEST_NAME
+from pipelines.common.records import Reject
 from pipelines.databases.base import (
     Choices,
     Database,
@@ -17,9 +20,7 @@ from pipelines.databases.base import (
 )
 from pipelines.databases.sequences import is_inside, leads_out
 from pipelines.databases.tables import Row, read_table
-from pipelines.errors import BadUse
-from pipelines.images import looks_like_picture
-from pipelines.manifest import NAME, Reject
+from pipelines.media.images import looks_like_picture
 
 _LAYOUT = (
     "a folder with <class>/<subject>_<anything>.png (or .jpg …), or a CSV file with the "
@@ -64,7 +65,7 @@ def _from_folder(root: Path, choices: Choices) -> Database:
             links.append(entry.name)
             continue
         # An earlier output of this project's is no class, whatever pictures lie in it.
-        if not entry.is_dir() or is_clutter(entry.name) or (entry / NAME).is_file():
+        if not entry.is_dir() or is_clutter(entry.name) or (entry / MANIFEST_NAME).is_file():
             strays.append(entry.name)
             continue
         found = []

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 
 MAX_BYTES = 2**31
 """What one array may take: twice the largest of the databases."""

@@ -9,19 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from pipelines.databases.base import Choices, Database, Film, Sample, input_folder, shown
-from pipelines.databases.mmi_peaks import (
-    CLASSES,
-    Peak,
-    label_of,
-    peak_notes,
-    peak_of,
-    read_peaks,
-)
+from pipelines.common.errors import BadUse
+from pipelines.common.records import Finding, Reject
+from pipelines.databases.base import Choices, Database, Sample, input_folder, shown
+from pipelines.databases.mmi_peaks import CLASSES, Peak, label_of, peak_notes, peak_of, read_peaks
 from pipelines.databases.sequences import Walk, counted
-from pipelines.errors import BadUse
-from pipelines.films import looks_like_film
-from pipelines.manifest import Finding, Reject
+from pipelines.media.films import Film, looks_like_film
 
 EXPECTED_SEQUENCES, EXPECTED_SUBJECTS = 205, 30
 # Far above any session's annotation, frame by frame as some are.

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
 from pipelines.databases.base import listed
 from pipelines.databases.tables import Row, read_table
-from pipelines.errors import BadUse
-from pipelines.films import looks_like_film
+from pipelines.media.films import looks_like_film
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 _TURNS = (0, 90, 180, 270)

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
+from pipelines.common.records import Finding, Reject
 from pipelines.databases.base import Choices, Database, Sample, input_folder, listed
 from pipelines.databases.sequences import Walk, distinct, only_one, relative
-from pipelines.errors import BadUse
-from pipelines.images import looks_like_picture
-from pipelines.manifest import Finding, Reject
+from pipelines.media.images import looks_like_picture
 
 CLASSES = ("neutral", "disgust", "surprise", "smile", "scream", "squint")
 FOLDS = 5

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
+from pipelines.common.records import Finding
 from pipelines.databases.base import Choices, Database, Sample, input_folder
 from pipelines.databases.sequences import (
     TRAINED_FRAMES,
@@ -17,8 +19,6 @@ from pipelines.databases.sequences import (
     only_one,
     sequence_notes,
 )
-from pipelines.errors import BadUse
-from pipelines.manifest import Finding
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 FOLDS = 10

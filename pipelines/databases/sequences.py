@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
 from pipelines.databases.base import is_clutter, listed
-from pipelines.errors import BadUse
-from pipelines.images import looks_like_picture
+from pipelines.media.images import looks_like_picture
 
 TRAINED_FRAMES = 3
 

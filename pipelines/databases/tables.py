@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.common.errors import BadUse
+from pipelines.common.records import Finding
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import Choices, Database, Sample
 from pipelines.databases.matlab import read_arrays
-from pipelines.errors import BadUse
-from pipelines.examples import TEST, TRAIN, UNUSED, VALID
-from pipelines.manifest import Finding
 
 # Labels 1…7 of `labs_ex`. The order is the one that public loaders use; the distribution
 # itself could not be consulted.

@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from pipelines.common.errors import command
 from pipelines.demo_faces.database import TABLE, render_database
-from pipelines.errors import command
 
 
 @command

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import folder_whole
 from pipelines.demo_faces.expression import CLASSES
 from pipelines.demo_faces.subject import COLUMNS, Request, Row, render_subject
-from pipelines.errors import BadUse, FailedWork
-from pipelines.files import folder_whole
 
 TABLE = "faces.csv"
 

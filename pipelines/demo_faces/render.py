@@ -11,13 +11,7 @@ from pipelines.demo_faces import palette
 from pipelines.demo_faces.action_units import Activation, target_weights
 from pipelines.demo_faces.fields import smoothstep
 from pipelines.demo_faces.figure import HANGING_HAIR, Figure, interpolate
-from pipelines.demo_faces.head import (
-    BODY,
-    LOWER_TEETH,
-    NECK_PIVOT,
-    TONGUE,
-    UPPER_TEETH,
-)
+from pipelines.demo_faces.head import BODY, LOWER_TEETH, NECK_PIVOT, TONGUE, UPPER_TEETH
 from pipelines.demo_faces.raster import rasterize
 from pipelines.demo_faces.shading import Light, hollows, shade, shadowed
 from pipelines.demo_faces.surface import paint

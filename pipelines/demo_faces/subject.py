@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipelines.common.errors import BadUse
 from pipelines.demo_faces import action_units, palette
 from pipelines.demo_faces.expression import CLASSES, at_rest, perform
 from pipelines.demo_faces.figure import Figure, build_figure
@@ -21,7 +22,6 @@ from pipelines.demo_faces.head import load_head
 from pipelines.demo_faces.identity import Identity, draw_identity
 from pipelines.demo_faces.render import Backdrop, Pose, render
 from pipelines.demo_faces.shading import Light
-from pipelines.errors import BadUse
 
 NEUTRAL_FRAMES = 3
 COLUMNS = (

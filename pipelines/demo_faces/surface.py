@@ -8,14 +8,7 @@ import numpy as np
 
 from pipelines.demo_faces.action_units import Activation
 from pipelines.demo_faces.fields import Noise, bump, noise, smoothstep
-from pipelines.demo_faces.figure import (
-    BEARD,
-    EYE_CAVITY,
-    HAIR,
-    HANGING_HAIR,
-    MOUTH_CAVITY,
-    Figure,
-)
+from pipelines.demo_faces.figure import BEARD, EYE_CAVITY, HAIR, HANGING_HAIR, MOUTH_CAVITY, Figure
 from pipelines.demo_faces.head import BODY, EYES, LOWER_TEETH, TONGUE, UPPER_TEETH
 from pipelines.demo_faces.wrinkles import ABSORBED, creased, creases
 

@@ -15,9 +15,9 @@ from benchmarks.alignment import onto_canvas
 from benchmarks.asked import Asked, thread_limits
 from benchmarks.serving_figures import Timed
 from benchmarks.serving_peers import Turns, Way, timed
-from pipelines import images
-from pipelines.alignment import FaceAligner
-from pipelines.errors import FailedWork
+from pipelines.common.errors import FailedWork
+from pipelines.faces.alignment import FaceAligner
+from pipelines.media import images
 
 PYTHON = sys.executable
 

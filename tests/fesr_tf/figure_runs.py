@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fesr_tf import config, fesr, pictures, runs
-from fesr_tf.checkpoints import Checkpoints
+from fesr_tf import config, runs
+from fesr_tf.model import fesr
+from fesr_tf.plots import image_grids
+from fesr_tf.runs.checkpoints import Checkpoints
 
 PITCH = 132  # from one cell of a sheet to the next: 128 pixels and a gap of 4
 
@@ -31,7 +33,7 @@ def make_run(like: Path, home: Path, variant: str, settings: tuple[str, ...], **
 
 def places(sheet: np.ndarray, face: np.ndarray) -> list[tuple[int, int]]:
     """Where on a sheet a face stands, at 128 pixels: (y, x) of its top left corners."""
-    cell = pictures.enlarge(face, 128)
+    cell = image_grids.enlarge(face, 128)
     windows = np.lib.stride_tricks.sliding_window_view(sheet[..., 0], (128, 128))
     wanted = cell[..., 0]
     likely = (windows[..., 0, 0] == wanted[0, 0]) & (windows[..., 64, 50] == wanted[64, 50])
@@ -46,4 +48,4 @@ def assert_cell(sheet: np.ndarray, origin: tuple[int, int], row: int, column: in
     """The cell shows the face: within a level of gray, as batches of other sizes round."""
     y, x = origin[0] + row * PITCH, origin[1] + column * PITCH
     shown = sheet[y : y + 128, x : x + 128].astype(int)
-    assert np.abs(shown - pictures.enlarge(face, 128)).max() <= 2, (row, column)
+    assert np.abs(shown - image_grids.enlarge(face, 128)).max() <= 2, (row, column)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fesr_tf.census import Census
-from pipelines.examples import TEST, TRAIN
+from fesr_tf.data.counts import Census
+from pipelines.common.roles import TEST, TRAIN
 
 
 def known(*homes: int, folds: int = 2) -> Census:

@@ -9,7 +9,8 @@ import tensorflow as tf
 import tf_keras as keras
 from paper_in_numpy import DemoFaceNetwork, Weights
 
-from fesr_tf import config, fesr
+from fesr_tf import config
+from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import load_face_network
 
 CLASSES, SIZE = 4, 64  # 64 is the demo face network's own size: nothing is resized

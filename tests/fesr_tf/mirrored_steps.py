@@ -17,8 +17,9 @@ import fesr_tf  # noqa: F401  (before TensorFlow: it chooses Keras 2)
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import config, data, fesr
-from fesr_tf.frozen import frozen_features
+from fesr_tf import config, data
+from fesr_tf.model import fesr
+from fesr_tf.model.frozen_features import frozen_features
 from fesr_tf.networks.face_networks import load_face_network
 
 CLASSES = 4

@@ -11,9 +11,10 @@ from scipy import stats
 
 from benchmarks import routing
 from benchmarks.recorded_step import FLOWS, NONE, ZERO, networks, record
-from fesr_tf import config, fesr, losses, runs
-from fesr_tf.codes import draw
+from fesr_tf import config, runs
 from fesr_tf.data import Faces, batches
+from fesr_tf.model import fesr, losses
+from fesr_tf.model.expression_codes import draw
 
 # The tests are repeatable: a p-value this small is no bad luck but another distribution.
 UNLIKELY = 1e-4

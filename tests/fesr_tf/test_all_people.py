@@ -8,22 +8,14 @@ import json
 import numpy as np
 import pytest
 
-from fesr_tf import (
-    config,
-    crossval_record,
-    data,
-    evaluate,
-    export,
-    measure,
-    report,
-    runs,
-    synthesize,
-    train,
-)
-from fesr_tf import crossval_results as results
-from pipelines.examples import TEST, TRAIN, UNUSED, VALID
-from pipelines.files import sha256_of
-from pipelines.typed import typed
+from fesr_tf import config, data, evaluate, export, measure, runs, synthesize, train
+from fesr_tf.crossvalidation import outcomes as results
+from fesr_tf.crossvalidation import record
+from fesr_tf.report import __main__ as report
+from fesr_tf.serving import export as serving_export
+from pipelines.common.files import sha256_of
+from pipelines.common.records import typed
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +94,7 @@ def test_the_page_says_so(everybody, tmp_path):
 
 def test_its_model_says_so(everybody, tmp_path):
     target = export.export(runs.open_run(everybody), tmp_path / "fesr")
-    about = json.loads((target / export.EXTRA / "model.json").read_text())
+    about = json.loads((target / serving_export.EXTRA / "model.json").read_text())
     assert about["fold"] == "all" and about["held_out"].startswith("nobody: ")
     assert about["cross_validation"] is None
 
@@ -115,10 +107,10 @@ def test_the_cross_validation_is_told_only_of_the_same_settings_and_data(everybo
     entry["config_digest"] = sha256_of(everybody / "config.yaml")
     found = {"format": results.FORMAT, "data_digest": run.info.data_digest, "checkpoint": "last"}
     found |= {"runs": [entry], "summaries": [summary]}
-    path = everybody.parent.parent / crossval_record.NAME
+    path = everybody.parent.parent / record.NAME
     try:
         path.write_text(json.dumps(found))
-        told = crossval_record.summary_of(run)
+        told = record.summary_of(run)
         assert told == {**pooled, "people": 4, "folds_run": 2, "folds": 2}
         for change in (
             {"data_digest": "0" * 64},
@@ -128,13 +120,13 @@ def test_the_cross_validation_is_told_only_of_the_same_settings_and_data(everybo
             {"format": 0},
         ):
             path.write_text(json.dumps(found | change))
-            assert crossval_record.summary_of(run) is None
+            assert record.summary_of(run) is None
     finally:
         path.unlink()
 
 
 def test_a_model_of_a_fold_says_who_was_held_out(opened_run):
-    about = export.description(opened_run)
+    about = serving_export.description(opened_run)
     assert about["held_out"] == "the test and validation people of its fold"
     other = dataclasses.replace(opened_run, info=dataclasses.replace(opened_run.info, fold="all"))
-    assert export.description(other)["held_out"] == export.EVERYBODY
+    assert serving_export.description(other)["held_out"] == serving_export.EVERYBODY

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, fesr
-from fesr_tf.batch import unpack
-from pipelines.errors import BadUse
+from fesr_tf import config
+from fesr_tf.model import fesr
+from fesr_tf.model.batch import unpack
+from pipelines.common.errors import BadUse
 
 TINY = config.resolve("demo", "FESR_JL", ["image_size=32", "width=0.0625", "batch_size=2"])
 IMAGE, LABEL = np.zeros((4, 32, 32, 1), np.float32), np.zeros(4, np.int32)

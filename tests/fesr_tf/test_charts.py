@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fesr_tf import charts
-from fesr_tf.charts import BAR, PALETTE, Bar
+from fesr_tf.plots import charts
+from fesr_tf.plots.charts import BAR, PALETTE, Bar
 
 
 def inked(sheet: np.ndarray, colour) -> np.ndarray:

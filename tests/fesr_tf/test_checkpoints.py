@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, fesr, guards, runs
-from fesr_tf.checkpoints import Checkpoints, description, stage_of
+from fesr_tf import config, runs
 from fesr_tf.evaluate import main as evaluate
-from pipelines.errors import BadUse, FailedWork
+from fesr_tf.model import fesr
+from fesr_tf.runs.checkpoints import Checkpoints, description, stage_of
+from fesr_tf.training import guards
+from pipelines.common.errors import BadUse, FailedWork
 
 KEEP = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.codes import draw
+from fesr_tf.model.expression_codes import draw
 
 
 def test_the_other_label_is_never_the_own_one_and_covers_all_others():

@@ -6,26 +6,37 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import collapse, config, fesr, signals
-from fesr_tf.collapse import GRADIENT_PATIENCE, PATIENCE, SETTLED, SIGNS, WarnOfCollapse, Watched
-from fesr_tf.fesgan import adam, minimise
+from fesr_tf import config
+from fesr_tf.model import collapse_signals, fesr
+from fesr_tf.model.fesgan import adam, minimise
+from fesr_tf.training import collapse_warnings
+from fesr_tf.training.collapse_warnings import (
+    GRADIENT_PATIENCE,
+    PATIENCE,
+    SETTLED,
+    SIGNS,
+    WarnOfCollapse,
+    Watched,
+)
 
 
-def sign(name: str) -> collapse.Sign:
+def sign(name: str) -> collapse_warnings.Sign:
     return next(each for each in SIGNS if each.signal == name)
 
 
 def test_spread_is_the_share_of_the_real_images_variance():
     real = tf.constant([-1.0, 1.0], shape=(2, 1, 1, 1))  # variance 1
     drawn = tf.constant([0.0, 0.5, -0.5, 0.0], shape=(2, 1, 2, 1))  # variances 0.0625, 0.0625
-    assert signals.spread(drawn, real).numpy() == pytest.approx(0.0625)
-    assert signals.spread(tf.ones_like(real), real).numpy() == 0
-    assert signals.spread(drawn[:1], real[:1]).numpy() == 0  # one image differs from nobody
+    assert collapse_signals.spread(drawn, real).numpy() == pytest.approx(0.0625)
+    assert collapse_signals.spread(tf.ones_like(real), real).numpy() == 0
+    assert (
+        collapse_signals.spread(drawn[:1], real[:1]).numpy() == 0
+    )  # one image differs from nobody
 
 
 def test_critic_accuracy_counts_both_kinds():
     prior, encoded = tf.constant([[1.0], [-1.0]]), tf.constant([[-2.0], [-3.0]])
-    assert signals.critic_accuracy(prior, encoded).numpy() == 0.75
+    assert collapse_signals.critic_accuracy(prior, encoded).numpy() == 0.75
 
 
 @pytest.mark.parametrize("patches", [1, 4])
@@ -41,7 +52,7 @@ def test_the_slope_of_a_critic_that_keeps_to_its_penalty_is_one(patches):
         score = (images * w).sum((1, 2, 3))[:, None] / patches
         return tf.constant(np.repeat(score, patches, 1))
 
-    slope = signals.critic_slope(critic(image), critic(drawn), tf.constant(image), drawn)
+    slope = collapse_signals.critic_slope(critic(image), critic(drawn), tf.constant(image), drawn)
     assert slope.numpy() == pytest.approx(1, rel=1e-5)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fesr_tf import comparison
-from fesr_tf.comparison import Answers
+from fesr_tf.metrics import comparison
+from fesr_tf.metrics.comparison import Answers
 
 
 def answers(right, folds, seeds=None, subjects=None, keys=None) -> Answers:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from fesr_tf import config
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 
 
 def test_later_layers_win_and_the_command_line_comes_last():

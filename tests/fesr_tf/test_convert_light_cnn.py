@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf import convert_light_cnn, light_cnn_parity
-from fesr_tf.cache import cache_folder, cached_weights
-from fesr_tf.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from fesr_tf.networks.face_networks import fill, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
-from pipelines.errors import BadUse, FailedWork
-from pipelines.files import sha256_of
+from fesr_tf.networks.weight_cache import cache_folder, cached_weights
+from fesr_tf.weights import convert, light_cnn_parity
+from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import sha256_of
 
 # isort: split
 from torch_writer import Call, state, write_legacy, write_zip
@@ -85,7 +85,7 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
 
 
 def run(*words: object) -> int:
-    return convert_light_cnn.main([str(word) for word in words])
+    return convert.main([str(word) for word in words])
 
 
 # --- channels-first arithmetic, as PyTorch lays it out --------------------------------------
@@ -286,7 +286,7 @@ def test_another_place_for_the_weights(checkpoints, tmp_path, capsys):
 
 
 def test_weights_that_are_not_there_name_the_command_that_gets_them():
-    with pytest.raises(BadUse, match=r"run python -m fesr_tf.fetch_light_cnn, which downloads"):
+    with pytest.raises(BadUse, match=r"run python -m fesr_tf.weights.fetch, which downloads"):
         load_face_network("light_cnn_v4")
     wanted = r"convert_light_cnn CHECKPOINT --variant 29v2 on the authors' checkpoint"
     with pytest.raises(BadUse, match=wanted):

@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf import config, crossval, evaluate, jobs, runs
-from fesr_tf import crossval_results as results
-from fesr_tf.crossval_plan import Plan, evaluation_of, jobs_of
-from fesr_tf.crossval_results import Unit
+from fesr_tf import config, crossval, evaluate, runs
+from fesr_tf.crossvalidation import execution
+from fesr_tf.crossvalidation import outcomes as results
+from fesr_tf.crossvalidation.outcomes import Unit
+from fesr_tf.crossvalidation.plan import Plan, evaluation_of, jobs_of
+from fesr_tf.processes import jobs
 from fesr_tf.train import parser as train_parser
-from pipelines import manifest as manifests
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
+from pipelines.dataset import manifest as manifests
 
 
 @pytest.fixture
@@ -223,7 +225,7 @@ def test_the_line_tells_done_running_rate_and_time_left(tmp_path):
     times = iter([0.0, 10.0])
     todo = [jobs.Job("a", (), 0, 40), jobs.Job("b", (), 20, 40)]
     with (tmp_path / "log").open("w") as out:
-        line = crossval.Line(todo, 3, out, clock=lambda: next(times))
+        line = execution.Line(todo, 3, out, clock=lambda: next(times))
         told = line.text(jobs.State(1, ("b",), 50))
     assert told == "4 of 5 done | step 50 of 60 | 5 steps/s | left 0:02 | running b"
 

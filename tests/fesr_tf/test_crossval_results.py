@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fesr_tf import crossval_results as results
-from fesr_tf.crossval_results import Unit
+from fesr_tf.crossvalidation import outcomes as results
+from fesr_tf.crossvalidation.outcomes import Unit
 
 
 def made_up(fold: int, right: str, turn: float = 0.0) -> dict:

@@ -12,8 +12,9 @@ import pytest
 
 from fesr_tf import config
 from fesr_tf.data import Faces, batches, load_fold
-from pipelines import examples, manifest
-from pipelines.errors import BadUse, FailedWork
+from pipelines.common import roles
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.dataset import examples, manifest
 
 
 def numbered(labels: list[int]) -> Faces:
@@ -122,7 +123,7 @@ def test_a_person_on_both_sides_is_refused_though_every_digest_is_right(demo_dat
     old = manifest.load(copy)
     first = old.shards[0]
     stored = [examples.decode(each) for each in examples.read_records(copy / first.path)]
-    stored[0] = dataclasses.replace(stored[0], splits=(examples.TRAIN, examples.TRAIN))
+    stored[0] = dataclasses.replace(stored[0], splits=(roles.TRAIN, roles.TRAIN))
     content = b"".join(examples.framed(examples.encode(record)) for record in stored)
     (copy / first.path).write_bytes(content)
     shard = manifest.Shard(

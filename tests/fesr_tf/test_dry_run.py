@@ -8,9 +8,12 @@ import re
 
 import pytest
 
-from fesr_tf import config, data, dry_run, fesr
+from fesr_tf import config, data
+from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import load_face_network
-from fesr_tf.train import main, stages
+from fesr_tf.train import main
+from fesr_tf.training import dry_run
+from fesr_tf.training.loop import stages
 
 
 @pytest.fixture(scope="module")

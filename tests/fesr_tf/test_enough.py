@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fesr_tf import census, enough
-from fesr_tf.census import Census
-from pipelines import manifest as manifests
-from pipelines.examples import TEST, TRAIN, UNUSED, VALID
+from fesr_tf.data import counts as census
+from fesr_tf.data.counts import Census
+from fesr_tf.own_data import power
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
+from pipelines.dataset import manifest as manifests
 
 
 def shown(*rows: tuple[str, str], folds: int = 2, classes: tuple[str, ...] = ("a", "b")) -> Census:
@@ -31,52 +32,52 @@ def many(people: int, folds: int = 2) -> Census:
 
 def test_the_width_is_wilsons():
     # z = 1.95996: z / (1 + z²/78) · √(0.25/78 + z²/(4·78²)) = 0.1083
-    assert enough.half_width(39, 78) == pytest.approx(0.1083, abs=5e-5)
-    assert "known to ± 10.8 points" in enough.of_tests(many(39, folds=5))
+    assert power.half_width(39, 78) == pytest.approx(0.1083, abs=5e-5)
+    assert "known to ± 10.8 points" in power.of_tests(many(39, folds=5))
 
 
 def test_so_few_that_even_all_right_might_be_guessed():
     # All of n right: the interval begins at n / (n + z²), 3/6.84 = 0.4385 and 4/7.84 = 0.5101.
-    assert enough.fewest_right(3, 0.5) is None
-    assert enough.fewest_right(4, 0.5) == 4
-    text = enough.of_tests(shown(("a", "p"), ("b", "q")))
+    assert power.fewest_right(3, 0.5) is None
+    assert power.fewest_right(4, 0.5) == 4
+    text = power.of_tests(shown(("a", "p"), ("b", "q")))
     assert "the interval, from 34.2% on" in text and "nothing can be concluded" in text
-    assert "nothing can be concluded" not in enough.of_tests(many(4))
+    assert "nothing can be concluded" not in power.of_tests(many(4))
 
 
 def test_what_is_above_the_commonest_class_is_said():
     # 78 pictures, half of each class: 48 right is 61.5 %, from 50.4 % on; 47 from 49.1 % on.
-    assert "below 61.5% (48 of 78) cannot be told" in enough.of_tests(many(39))
+    assert "below 61.5% (48 of 78) cannot be told" in power.of_tests(many(39))
 
 
 def test_two_variants_need_six_pictures_and_six_folds():
     # Exact two-sided: 2 / 2^5 = 0.0625, 2 / 2^6 = 0.031.
-    assert enough.fewest_apart() == 6
-    five, six = enough.of_variants(many(12, folds=5)), enough.of_variants(many(12, folds=6))
+    assert power.fewest_apart() == 6
+    five, six = power.of_variants(many(12, folds=5)), power.of_variants(many(12, folds=6))
     assert "at least 6 pictures (25.0%)" in five and "no p of 5 folds is below 0.0625" in five
     assert "fold by fold" not in six
-    assert "cannot be told apart on 4 test pictures" in enough.of_variants(many(2))
+    assert "cannot be told apart on 4 test pictures" in power.of_variants(many(2))
 
 
 def test_a_class_of_one_person_is_neither_trained_nor_tested():
     rows = [("a", "p"), ("a", "q"), ("b", "p"), ("b", "q"), ("c", "q"), ("c", "q")]
-    said = enough.of_classes(shown(*rows, classes=("a", "b", "c")))
+    said = power.of_classes(shown(*rows, classes=("a", "b", "c")))
     assert [line.partition(":")[0] for line in said] == ["a", "b", "c"]
     assert "only q shows it" in said[2] and "nothing can be concluded" in said[2]
     # 2 of 2 right: from 2/5.84 = 0.342 on, above a third.
     assert "2 test pictures of 2 people" in said[0] and "nothing" not in said[0]
-    assert enough.of_folds(shown(*rows, classes=("a", "b", "c"))) == []
+    assert power.of_folds(shown(*rows, classes=("a", "b", "c"))) == []
 
 
 def test_a_class_without_a_picture_left():
-    said = enough.of_classes(shown(("a", "p"), ("b", "q"), classes=("a", "b", "c")))
+    said = power.of_classes(shown(("a", "p"), ("b", "q"), classes=("a", "b", "c")))
     assert said[2] == "c: no picture is left, so nothing can learn it: leave the class out"
 
 
 def test_a_class_that_only_a_folds_test_people_show():
     # p and r are tested in fold 0, and b is theirs.
     known = shown(("a", "p"), ("a", "q"), ("b", "p"), ("b", "r"), ("a", "s"))
-    assert enough.of_folds(known) == ["b: not a picture of it in the training part of fold 0"]
+    assert power.of_folds(known) == ["b: not a picture of it in the training part of fold 0"]
 
 
 def test_a_fold_whose_people_were_all_rejected_is_left_out():
@@ -85,7 +86,7 @@ def test_a_fold_whose_people_were_all_rejected_is_left_out():
         np.array([[TEST, TRAIN, VALID], [TRAIN, TEST, TRAIN]]),
     )  # fmt: skip
     assert known.folds == (0, 1) and known.tests.tolist() == [1, 1]
-    assert enough.of_folds(known)[0].startswith("fold 2: no picture left to train on, or none to")
+    assert power.of_folds(known)[0].startswith("fold 2: no picture left to train on, or none to")
 
 
 def test_pictures_for_training_alone_are_no_tests():
@@ -98,8 +99,8 @@ def test_pictures_for_training_alone_are_no_tests():
 
 
 def test_a_name_a_picture_is_doubted():
-    assert "every picture is of another person" in enough.of_names(shown(("a", "p"), ("b", "q")))[0]
-    assert enough.of_names(many(3)) == []
+    assert "every picture is of another person" in power.of_names(shown(("a", "p"), ("b", "q")))[0]
+    assert power.of_names(many(3)) == []
 
 
 def test_a_folder_is_counted_as_its_manifest_counts_it(demo_data, capfd):
@@ -109,11 +110,11 @@ def test_a_folder_is_counted_as_its_manifest_counts_it(demo_data, capfd):
     assert known.tests.sum() == sum(part["test"] for part in counts["by_fold"])
     assert known.people(np.ones(len(known.labels), bool)) == len(counts["by_subject"]) == 4
     assert known.smallest_training_part == min(part["train"] for part in counts["by_fold"])
-    assert enough.main([str(demo_data)]) == 0
+    assert power.main([str(demo_data)]) == 0
     out = capfd.readouterr().out
     assert f"{counts['aligned']} of {counts['read']} pictures are used, of 4 people" in out
 
 
 def test_a_folder_that_is_no_data_is_one_sentence(tmp_path, capfd):
-    assert enough.main([str(tmp_path)]) == 2
+    assert power.main([str(tmp_path)]) == 2
     assert capfd.readouterr().err.count("\n") == 1

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from fesr_tf import evaluate
-from pipelines import examples
-from pipelines import manifest as manifests
-from pipelines.errors import BadUse
+from pipelines.common import roles
+from pipelines.common.errors import BadUse
+from pipelines.dataset import examples
+from pipelines.dataset import manifest as manifests
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_every_test_picture_of_the_fold_is_asked_once_and_no_other(result, demo_
         for shard in manifest.shards
         for payload in examples.read_records(demo_data / shard.path)
     ]
-    expected = {r.key for r in records if r.splits[0] == examples.TEST}
+    expected = {r.key for r in records if r.splits[0] == roles.TEST}
     asked = [row["key"] for row in result["predictions"]]
     assert sorted(asked) == sorted(expected)
     assert all(r.intensity in (0.0, 1.0) for r in records if r.key in expected)

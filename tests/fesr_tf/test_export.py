@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, contract, evaluate, export, pictures, rollout, train
-from pipelines.errors import FailedWork
+from fesr_tf import check_export, config, evaluate, export, rollout, train
+from fesr_tf.plots import image_grids
+from fesr_tf.runs import machine
+from fesr_tf.serving import export as serving_export
+from pipelines.common.errors import FailedWork
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,7 @@ def served_and_evaluated(opened_run, exported_model):
     faces = evaluate.load_data(opened_run).test.of(np.arange(5))
     rows = evaluate.evaluate(opened_run, faces)["predictions"]
     signature = tf.saved_model.load(str(exported_model)).signatures["serving_default"]
-    answer = signature(image_bytes=tf.constant([pictures.png(image) for image in faces.images]))
+    answer = signature(image_bytes=tf.constant([image_grids.png(image) for image in faces.images]))
     return np.array([row["probabilities"] for row in rows]), answer
 
 
@@ -31,13 +34,13 @@ def test_the_model_answers_as_the_evaluation_does(served_and_evaluated, opened_r
 
 
 def test_the_model_holds_labels_config_and_where_it_comes_from(exported_model, opened_run):
-    extra = exported_model / export.EXTRA
+    extra = exported_model / serving_export.EXTRA
     assert tuple((extra / "labels.txt").read_text().split()) == opened_run.info.classes
     assert config.load(extra / "config.yaml") == opened_run.config
     about = json.loads((extra / "model.json").read_text())
     assert about["data_digest"] == opened_run.info.data_digest
     assert about["step"] == opened_run.step
-    assert about["commit"] == export.commit()
+    assert about["commit"] == machine.commit()
 
 
 def test_what_no_signature_reads_stays_behind(exported_model, opened_run):
@@ -56,8 +59,8 @@ def test_versions_count_up_and_none_is_overwritten(tiny_run, opened_run, tmp_pat
     words = ["--run", str(tiny_run), "--models", str(tmp_path), "--name", "fesr"]
     assert export.main(words) == 0
     assert rollout.labels_of(tmp_path, "fesr") == {"stable": 1}
-    assert export.export(opened_run, output, version=7).name == "7"
-    assert export.next_version(output) == 8
+    assert serving_export.export(opened_run, output, version=7).name == "7"
+    assert serving_export.next_version(output) == 8
     before = (output / "1/saved_model.pb").read_bytes()
     capfd.readouterr()
     assert export.main([*words, "--version", "1"]) == 2
@@ -116,17 +119,17 @@ def test_a_name_that_no_address_holds_is_refused(tiny_run, tmp_path, capfd):
 def test_the_contract_command_passes_a_sound_model_and_not_a_damaged_one(
     exported_model, tiny_run, tmp_path, capfd
 ):
-    assert contract.main([str(exported_model), "--run", str(tiny_run)]) == 0
+    assert check_export.main([str(exported_model), "--run", str(tiny_run)]) == 0
     out = capfd.readouterr().out
     assert "contract: kept" in out and "largest difference" in out
     damaged = shutil.copytree(exported_model, tmp_path / "1")
     (damaged / "variables/variables.data-00000-of-00001").unlink()
-    assert contract.main([str(damaged), "--run", str(tiny_run)]) == 1
+    assert check_export.main([str(damaged), "--run", str(tiny_run)]) == 1
     assert "C++ loader refuses" in capfd.readouterr().err
 
 
 def test_nothing_is_left_of_an_export_that_failed(opened_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(serving_export, "TOLERANCE", -1.0)
     with pytest.raises(FailedWork, match="nothing was exported"):
-        export.export(opened_run, tmp_path / "fesr")
+        serving_export.export(opened_run, tmp_path / "fesr")
     assert list((tmp_path / "fesr").iterdir()) == []

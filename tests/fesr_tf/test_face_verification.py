@@ -15,12 +15,13 @@ import pytest
 
 from benchmarks import face_verification
 from benchmarks.face_verification import coarse, declared_otherwise, embed, separation
+from fesr_tf.metrics.face_verification import verification
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
-from fesr_tf.verification import verification
-from pipelines import examples, images
+from pipelines.dataset import examples
+from pipelines.dataset.manifest import load as load_manifest
 from pipelines.demo_faces import render_database
-from pipelines.manifest import load as load_manifest
+from pipelines.media import images
 from pipelines.preprocess import main as preprocess
 
 DEMO = "light_cnn_demo"

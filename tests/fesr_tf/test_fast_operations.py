@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf.networks import blocks, mfm
-from fesr_tf.optimizers import FusedAdam
+from fesr_tf.model.optimizers import FusedAdam
+from fesr_tf.networks import blocks, max_feature_map
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -19,8 +19,8 @@ def test_mfm_convolution_has_the_librarys_gradients(channels, kernel):
     bias = tf.random.stateless_normal((6,), (0, 3))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, weights_, bias])
-        ours = mfm.mfm_convolution(x, weights_, bias)
-        theirs = mfm.mfm(tf.nn.conv2d(x, weights_, 1, "SAME") + bias)
+        ours = max_feature_map.mfm_convolution(x, weights_, bias)
+        theirs = max_feature_map.mfm(tf.nn.conv2d(x, weights_, 1, "SAME") + bias)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     upstream = tf.random.stateless_normal(ours.shape, (0, 4))
     for source in (x, weights_, bias):
@@ -37,8 +37,8 @@ def test_a_tie_of_two_halves_is_the_firsts_as_in_the_library():
     weights_ = tf.concat([weights_[..., :3], weights_[..., :2], weights_[..., 5:]], -1)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, weights_])
-        ours = mfm.mfm_convolution(x, weights_, tf.zeros(6))
-        theirs = mfm.mfm(tf.nn.conv2d(x, weights_, 1, "SAME"))
+        ours = max_feature_map.mfm_convolution(x, weights_, tf.zeros(6))
+        theirs = max_feature_map.mfm(tf.nn.conv2d(x, weights_, 1, "SAME"))
     for source in (x, weights_):
         np.testing.assert_array_equal(tape.gradient(ours, source), tape.gradient(theirs, source))
     assert not np.abs(tape.gradient(ours, weights_)[..., 3:5]).any()

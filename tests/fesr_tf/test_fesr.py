@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, fesr
+from fesr_tf import config
+from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import load_face_network
 
 CLASSES = 4

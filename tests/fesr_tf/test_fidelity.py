@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
-from fesr_tf.synthesis import fidelity
+from fesr_tf.synthesis.quality import fidelity
 
 
 @pytest.fixture(scope="module")

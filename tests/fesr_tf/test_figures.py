@@ -12,12 +12,14 @@ import tensorflow as tf
 from figure_runs import assert_cell, make_run, places
 from PIL import Image
 
-from fesr_tf import evaluate, pictures, runs, synthesize
-from fesr_tf.figures import drawn as drawing
+from fesr_tf import evaluate, runs
+from fesr_tf.data.images import from_model
 from fesr_tf.figures import faces, interpolation
+from fesr_tf.figures import run_images as drawing
 from fesr_tf.figures.__main__ import LIST, draw_all, main, parser
 from fesr_tf.figures.sources import read
-from fesr_tf.preprocessing import from_model
+from fesr_tf.plots import image_grids
+from fesr_tf.synthesis import generation
 
 PEOPLE, SEED = 2, 5
 
@@ -164,7 +166,7 @@ def test_the_way_between_two_people_begins_and_ends_at_their_reconstructions(see
         code = run.fesr.fesgan.encode(pictures_to_float(image))[0]
         assert np.abs(frame.astype(int) - decoded(run, code, people.label)).max() <= 1
     assert people.names[0] != people.names[1]
-    z = synthesize.prior_codes(run.fesr.fesgan, 2, SEED)
+    z = generation.prior_codes(run.fesr.fesgan, 2, SEED)
     for step in (0, 4, 16):
         t = step / 16
         face = decoded(run, (1 - t) * z[0] + t * z[1], codes.label)
@@ -188,7 +190,7 @@ def test_the_gif_goes_there_and_back_through_every_frame(seen):
         for number in (0, 1, 16, 17, 31):
             film.seek(number)
             frame = shown.frames[number if number <= 16 else 32 - number]
-            expected = pictures.enlarge(frame, 128)
+            expected = image_grids.enlarge(frame, 128)
             np.testing.assert_array_equal(np.asarray(film.convert("RGB")), expected)
     sheet = sheet_of(strip)
     way = seen["FG"].between[0]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fesr_tf import crossval, evaluate, runs
-from fesr_tf.crossval_plan import Plan
-from fesr_tf.crossval_record import Record
+from fesr_tf.crossvalidation.plan import Plan
+from fesr_tf.crossvalidation.record import Record
 from fesr_tf.figures import accuracies
 from fesr_tf.figures.__main__ import LIST, main
 from fesr_tf.figures.sources import read
-from pipelines import manifest as manifests
+from pipelines.dataset import manifest as manifests
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fesr_tf import config
-from fesr_tf.figures import drawn as drawing
 from fesr_tf.figures import features
+from fesr_tf.figures import run_images as drawing
 from fesr_tf.figures.sources import Source
-from fesr_tf.watching.projector import DRAWN, UNSEEN, Points
+from fesr_tf.training.monitoring.projector import DRAWN, UNSEEN, Points
 
 
 def make(real, made, labels, people) -> Points:
@@ -116,7 +116,7 @@ def drawn(opened_run):
 
 
 def test_each_test_face_has_a_drawn_one_of_its_class_and_the_same_z_in_both(drawn, opened_run):
-    from fesr_tf.evaluate import load_data
+    from fesr_tf.runs.opening import load_data
 
     test = load_data(opened_run).test
     for each in drawn.values():

@@ -11,7 +11,7 @@ import pytest
 from fesr_tf import config, runs
 from fesr_tf.figures import faces, features
 from fesr_tf.figures.sources import other_settings, read, require_comparable
-from pipelines.errors import BadUse, FailedWork
+from pipelines.common.errors import BadUse, FailedWork
 
 
 @pytest.fixture

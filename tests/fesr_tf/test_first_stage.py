@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, data, first_stage, runs
+from fesr_tf import config, data, runs
 from fesr_tf.config import Config
-from fesr_tf.fesgan import FESGAN
+from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.train import main
-from pipelines.errors import BadUse
+from fesr_tf.training import first_stage
+from pipelines.common.errors import BadUse
 
 SIBLINGS = ("FESR_SL", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")
 

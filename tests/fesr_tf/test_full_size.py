@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from fesr_tf.convert_light_cnn import convert
-from fesr_tf.light_cnn_checkpoints import shapes_of
 from fesr_tf.networks.light_cnn import SPECS
+from fesr_tf.weights.convert import convert
+from fesr_tf.weights.light_cnn_checkpoints import shapes_of
 
 # isort: split
 from torch_writer import state, write_zip

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import losses
-from fesr_tf.codes import draw, expression_code
+from fesr_tf.model import losses
+from fesr_tf.model.expression_codes import draw, expression_code
 
 FAR = 1e4
 

@@ -19,7 +19,7 @@ from paper_in_numpy import (
     recognizer_logits,
 )
 
-from fesr_tf import losses
+from fesr_tf.model import losses
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, data, fesr, guards, runs
-from fesr_tf.checkpoints import Checkpoints
-from fesr_tf.train import main, train
-from pipelines.errors import FailedWork
+from fesr_tf import config, data, runs
+from fesr_tf.model import fesr
+from fesr_tf.runs.checkpoints import Checkpoints
+from fesr_tf.train import main
+from fesr_tf.training import guards
+from fesr_tf.training.loop import train
+from pipelines.common.errors import FailedWork
 
 
 def trained(source: Path, folder: Path, *more: str) -> tuple[int, Path]:

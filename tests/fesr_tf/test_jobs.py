@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from fesr_tf import jobs
-from fesr_tf.jobs import Command, Job
+from fesr_tf.processes import jobs
+from fesr_tf.processes.jobs import Command, Job
 
 
 def job(tmp_path, name: str, *scripts: str, after: str | None = None, ends: int = 0) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fesr_tf.synthesis import kid
+from fesr_tf.synthesis.quality import kid
 
 
 def mmd2_by_loops(x, y):

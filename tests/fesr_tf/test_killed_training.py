@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.killed_run import Trial, difference, ended, newest
 from benchmarks.kills import kill, rendered
-from fesr_tf.checkpoints import Checkpoints
 from fesr_tf.runs import open_run
+from fesr_tf.runs.checkpoints import Checkpoints
 
 
 @pytest.mark.slow

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import routing
-from fesr_tf import config, evaluate, fesr
-from fesr_tf.fesgan import FESGAN
+from fesr_tf import config, evaluate
+from fesr_tf.model import fesr
+from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.networks.light_cnn import LightCNN
 
 

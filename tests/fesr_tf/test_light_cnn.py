@@ -8,22 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from fesr_tf.networks.face_networks import (
-    COMMITTED,
-    FaceNetwork,
-    load_face_network,
-    pack_weights,
-)
-from fesr_tf.networks.light_cnn import (
-    SPECS,
-    LightCNN,
-    LightCNNSpec,
-    Stage,
-    layers_of,
-)
-from fesr_tf.networks.mfm import mfm
-from pipelines.errors import BadUse, FailedWork
-from pipelines.files import sha256_of
+from fesr_tf.networks.face_networks import COMMITTED, FaceNetwork, load_face_network, pack_weights
+from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage, layers_of
+from fesr_tf.networks.max_feature_map import mfm
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import sha256_of
 
 # isort: split
 import tensorflow as tf

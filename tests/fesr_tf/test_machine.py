@@ -8,7 +8,7 @@ import subprocess
 
 import tensorflow as tf
 
-from fesr_tf import machine
+from fesr_tf.runs import machine
 
 
 def starts(folder) -> list[int]:

@@ -13,13 +13,13 @@ import tensorflow as tf
 from PIL import Image
 
 from fesr_tf import evaluate, measure
-from fesr_tf.codes import expression_code
-from fesr_tf.preprocessing import from_model
+from fesr_tf.data.images import from_model
+from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.runs import open_run
-from fesr_tf.synthesis import drawing
-from fesr_tf.synthesis.protocols import PROTOCOLS
+from fesr_tf.synthesis.quality import generation
+from fesr_tf.synthesis.quality.protocols import PROTOCOLS
 from fesr_tf.train import main as train
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 
 NEW = 24
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -118,7 +118,7 @@ def test_a_judge_judges_people_whom_it_never_saw(measured_run, opened_run, basel
 def test_new_identities_follow_the_seed_and_take_the_classes_in_turn(opened_run):
     fesgan = opened_run.fesr.fesgan
     (one, labels), (again, _), (other, _) = (
-        drawing.new_identities(fesgan, 10, seed) for seed in (1, 1, 2)
+        generation.new_identities(fesgan, 10, seed) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
     assert (one != other).any() and one.dtype == np.uint8
@@ -128,8 +128,8 @@ def test_new_identities_follow_the_seed_and_take_the_classes_in_turn(opened_run)
 def test_a_reconstruction_is_the_translation_to_ones_own_class(opened_run):
     test = evaluate.load_data(opened_run).test
     fesgan = opened_run.fesr.fesgan
-    again = drawing.reconstructions(fesgan, test.images, test.labels)
-    own = drawing.translations(fesgan, test.images)[np.arange(len(test)), test.labels]
+    again = generation.reconstructions(fesgan, test.images, test.labels)
+    own = generation.translations(fesgan, test.images)[np.arange(len(test)), test.labels]
     assert np.abs(again.astype(int) - own).max() <= 1
 
 

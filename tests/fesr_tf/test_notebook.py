@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from fesr_tf.fesr import FESR
+from fesr_tf.model.fesr import FESR
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from fesr_tf.synthesis import novelty
-from fesr_tf.synthesis.novelty import People
+from fesr_tf.synthesis.quality import novelty
+from fesr_tf.synthesis.quality.novelty import People
 
 
 def crowd(random, people, classes=4, noise=0.15, size=16, name="p") -> People:

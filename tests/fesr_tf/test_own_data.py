@@ -16,12 +16,15 @@ import pytest
 from found_people import known, summary
 from PIL import Image
 
-from fesr_tf import config, own_data, own_data_ending, pace, train
-from fesr_tf import own_data_plan as plans
+from fesr_tf import config, train
 from fesr_tf.crossval import parser as crossval_parser
-from fesr_tf.crossval import split_overrides
-from pipelines import manifest as manifests
-from pipelines.errors import BadUse
+from fesr_tf.crossvalidation.plan import split_overrides
+from fesr_tf.own_data import __main__ as own_data
+from fesr_tf.own_data import plan as plans
+from fesr_tf.own_data import step_time
+from fesr_tf.own_data import summary as own_data_ending
+from pipelines.common.errors import BadUse
+from pipelines.dataset import manifest as manifests
 from pipelines.preprocess import main as preprocess
 
 
@@ -271,10 +274,10 @@ def test_what_was_drawn_before_the_last_checkpoint_is_drawn_again(tmp_path):
 def test_time_is_steps_times_what_a_step_takes():
     settings = config.resolve("images", overrides=["pretrain_iterations=10", "max_iterations=30"])
     paces = {"FESR_JL": {"FESGAN": 2.0, "FESR": 3.0}}
-    assert pace.seconds(paces, "FESR_JL", settings, 0, 30) == 10 * 2 + 20 * 3
-    assert pace.seconds(paces, "FESR_JL", settings, 4, 10) == 6 * 2
-    assert pace.seconds(paces, "FESR_JL", settings, 15, 30) == 15 * 3
-    assert pace.seconds(paces, "FG", settings, 0, 10) == 10 * 2
+    assert step_time.seconds(paces, "FESR_JL", settings, 0, 30) == 10 * 2 + 20 * 3
+    assert step_time.seconds(paces, "FESR_JL", settings, 4, 10) == 6 * 2
+    assert step_time.seconds(paces, "FESR_JL", settings, 15, 30) == 15 * 3
+    assert step_time.seconds(paces, "FG", settings, 0, 10) == 10 * 2
 
 
 # --- the last words
@@ -301,7 +304,7 @@ def test_the_whole_way_and_again(demo_images, tmp_path, tiny_settings):
     for name in ("anger", "happiness", "neutral"):
         shutil.copytree(demo_images / name, source / name)
     (source / "anger" / "p999_1.png").write_bytes(b"no picture")
-    root = Path(own_data.__file__).parent.parent
+    root = Path(own_data.__file__).parents[2]
     words = [sys.executable, "-m", "fesr_tf.own_data", str(source), "--output",
              str(tmp_path / "mine"), "--models", str(tmp_path / "models"), "--folds", "2",
              "--jobs", "2", *tiny_settings]  # fmt: skip

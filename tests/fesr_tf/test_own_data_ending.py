@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from found_people import known, summary
 
-from fesr_tf import own_data_ending
+from fesr_tf.own_data import summary as own_data_ending
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fesr_tf import pictures
+from fesr_tf.plots import image_grids
 
 CLASSES = ("neutral", "happiness", "surprise")
 
@@ -19,12 +19,12 @@ def flat(value: int, size: int = 16) -> np.ndarray:
 
 def test_a_png_holds_the_very_pixels():
     image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(pictures.png(image)))), image)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(image_grids.png(image)))), image)
 
 
 def test_the_grid_keeps_rows_and_columns_apart():
     rows = [[flat(10), flat(60), None], [flat(110), flat(160), flat(210)]]
-    sheet = pictures.grid(rows, ["a", "b", "c"], ["one", "two"], "title", cell=32)
+    sheet = image_grids.grid(rows, ["a", "b", "c"], ["one", "two"], "title", cell=32)
     # Smoothed letters share a few of these grays; the median is the face's all the same.
     found = {
         value: np.median(np.argwhere((sheet == value).all(-1)), axis=0).round()
@@ -36,31 +36,31 @@ def test_the_grid_keeps_rows_and_columns_apart():
 
 
 def test_small_faces_are_enlarged_and_gray_becomes_rgb():
-    sheet = pictures.grid([[flat(50, 8)]], cell=64)
+    sheet = image_grids.grid([[flat(50, 8)]], cell=64)
     assert (sheet == 50).all(-1).sum() == 64 * 64
 
 
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="labels"):
-        pictures.grid([[flat(1), flat(2)]], ["only one"])
+        image_grids.grid([[flat(1), flat(2)]], ["only one"])
 
 
 def test_pictures_other_than_uint8_are_refused():
     with pytest.raises(ValueError, match="uint8"):
-        pictures.png(np.zeros((4, 4), np.float32))
+        image_grids.png(np.zeros((4, 4), np.float32))
 
 
 def test_the_diagonal_of_a_perfect_confusion_matrix_is_the_darkest():
-    figure = pictures.confusion_figure(np.diag([5, 3, 2]), CLASSES, "title", "note")
-    ink = (figure == np.array(pictures.ACCENT)).all(-1)
+    figure = image_grids.confusion_figure(np.diag([5, 3, 2]), CLASSES, "title", "note")
+    ink = (figure == np.array(image_grids.ACCENT)).all(-1)
     assert ink.sum() > 3 * 40 * 40
-    nothing = pictures.confusion_figure(np.zeros((3, 3)), CLASSES)
-    assert not (nothing == np.array(pictures.ACCENT)).all(-1).any()
+    nothing = image_grids.confusion_figure(np.zeros((3, 3)), CLASSES)
+    assert not (nothing == np.array(image_grids.ACCENT)).all(-1).any()
 
 
 def test_long_class_names_stay_inside_the_figure():
     names = ("an unusually long class name", "b", "c")
-    figure = pictures.confusion_figure(np.eye(3), names)
+    figure = image_grids.confusion_figure(np.eye(3), names)
     for edge in (figure[0], figure[-1], figure[:, 0], figure[:, -1]):
         assert (edge == 255).all()
 
@@ -69,11 +69,11 @@ def test_the_annotated_copy_holds_the_photograph_and_a_box_and_bars():
     photo = np.full((500, 600, 3), 128, np.uint8)
     shares = np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2]])
     boxes = [(100, 100, 200, 220), (560, 2, 598, 60)]
-    copy = pictures.annotate(photo, boxes, shares, CLASSES)
+    copy = image_grids.annotate(photo, boxes, shares, CLASSES)
     assert copy.shape[0] == 500 and copy.shape[1] > 600
     np.testing.assert_array_equal(copy[160, 150], photo[160, 150])
     for i in range(2):
-        inked = np.argwhere((copy == np.array(pictures.BOX_COLOURS[i])).all(-1))
+        inked = np.argwhere((copy == np.array(image_grids.BOX_COLOURS[i])).all(-1))
         assert (inked[:, 1] < 600).any() and (inked[:, 1] >= 600).any()
     assert (photo == 128).all()
 
@@ -81,6 +81,8 @@ def test_the_annotated_copy_holds_the_photograph_and_a_box_and_bars():
 def test_small_photographs_and_many_faces_are_annotated():
     shares = np.full((40, 3), 1 / 3)
     boxes = [(1, 1, 20, 20)] * 40
-    copy = pictures.annotate(np.zeros((60, 80), np.uint8), boxes, shares, CLASSES)
+    copy = image_grids.annotate(np.zeros((60, 80), np.uint8), boxes, shares, CLASSES)
     assert copy.shape[0] == 480
-    assert pictures.annotate(np.zeros((60, 80), np.uint8), [], shares[:0], CLASSES).shape[1] == 640
+    assert (
+        image_grids.annotate(np.zeros((60, 80), np.uint8), [], shares[:0], CLASSES).shape[1] == 640
+    )

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf import pretrain_identity
-from fesr_tf.identity_training import People, augment, embed, read_people, train
+from fesr_tf.metrics.face_verification import verification
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
-from fesr_tf.verification import verification
-from pipelines.errors import FailedWork
-from pipelines.files import sha256_of
+from fesr_tf.weights import pretrain
+from fesr_tf.weights.identity_training import People, augment, embed, read_people, train
+from pipelines.common.errors import FailedWork
+from pipelines.common.files import sha256_of
 
 # isort: split
 import tensorflow as tf
@@ -27,7 +27,7 @@ DEMO = SPECS["light_cnn_demo"]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> list[Path]:
     """People of a seed that neither the demo database nor the committed weights have seen."""
-    return pretrain_identity.render_people(tmp_path_factory.mktemp("people"), SUBJECTS, SEED)
+    return pretrain.render_people(tmp_path_factory.mktemp("people"), SUBJECTS, SEED)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def people(data) -> People:
 
 
 def run(*words: object) -> int:
-    return pretrain_identity.main([str(word) for word in words])
+    return pretrain.main([str(word) for word in words])
 
 
 def test_reads_every_aligned_face_of_all_folders(people):
@@ -65,7 +65,7 @@ def test_the_command_end_to_end(data, people, tmp_path, capsys):
 
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["sha256"] == sha256_of(output)
-    assert record["command"].startswith("python -m fesr_tf.pretrain_identity --data ")
+    assert record["command"].startswith("python -m fesr_tf.weights.pretrain --data ")
     assert (record["people_trained"], record["people_held_out"], record["epochs"]) == (2, 2, 2)
     assert record["images_trained"] + record["images_held_out"] == len(people.images)
     assert record["versions"]["tensorflow"] == tf.__version__
@@ -158,4 +158,4 @@ def test_too_few_people_in_the_data(data, tmp_path, capsys):
 
 def test_a_failed_rendering_is_reported(tmp_path):
     with pytest.raises(FailedWork, match=r"pipelines.demo_faces .*--subjects 0.*exit code 2"):
-        pretrain_identity.render_people(tmp_path, 0, 1)
+        pretrain.render_people(tmp_path, 0, 1)

@@ -11,9 +11,10 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector import ProjectorConfig
 
-from fesr_tf import config, data, fesr
-from fesr_tf.watching import projector
-from fesr_tf.watching.projector import DRAWN, LEARNT, THUMBNAIL, UNSEEN
+from fesr_tf import config, data
+from fesr_tf.model import fesr
+from fesr_tf.training.monitoring import projector
+from fesr_tf.training.monitoring.projector import DRAWN, LEARNT, THUMBNAIL, UNSEEN
 
 COUNT = 11
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from report_pages import Page
 
-from fesr_tf import config, evaluate, report, synthesize, train
-from fesr_tf.reporting import document, material, sources
-from fesr_tf.reporting.html import safe
-from pipelines.errors import FailedWork
+from fesr_tf import config, evaluate, synthesize, train
+from fesr_tf.report import __main__ as report
+from fesr_tf.report import document, material
+from fesr_tf.report.html import safe
+from fesr_tf.results import sources
+from pipelines.common.errors import FailedWork
 
 
 @pytest.fixture

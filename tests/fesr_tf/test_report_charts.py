@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from fesr_tf.reporting.charts import Bar, curves, intervals, legend, nice_ticks, ticked
-from fesr_tf.reporting.events import thinned
+from fesr_tf.report.charts import Bar, curves, intervals, legend, nice_ticks, ticked
+from fesr_tf.results.curves import thinned
 
 
 def shapes(svg: str, tag: str) -> list[dict]:

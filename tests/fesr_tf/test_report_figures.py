@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from report_pages import Page, resolve
 
-from fesr_tf import evaluate, measure, report, runs, train
-from fesr_tf.crossval_plan import Plan
-from fesr_tf.crossval_record import Record
-from fesr_tf.metrics import wilson_interval
-from fesr_tf.reporting.book import written
-from pipelines import manifest as manifests
+from fesr_tf import evaluate, measure, runs, train
+from fesr_tf.crossvalidation.plan import Plan
+from fesr_tf.crossvalidation.record import Record
+from fesr_tf.metrics.classification import wilson_interval
+from fesr_tf.report import __main__ as report
+from fesr_tf.report.values import written
+from pipelines.dataset import manifest as manifests
 
 
 class Made(NamedTuple):

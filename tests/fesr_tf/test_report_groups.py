@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fesr_tf.crossval_results import Unit
-from fesr_tf.reporting.groups import Rate, rates, read_people, sentences
-from pipelines.errors import BadUse
-from pipelines.people import table
+from fesr_tf.crossvalidation.outcomes import Unit
+from fesr_tf.results.groups import Rate, rates, read_people, sentences
+from pipelines.common.errors import BadUse
+from pipelines.dataset.people import table
 
 
 def people(tmp_path, text: str):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fesr_tf.crossval import FIG_8
-from fesr_tf.reporting.paper_figures import PRINTED, of
+from fesr_tf.config.variants import FIG_8
+from fesr_tf.report.paper_values import PRINTED, of
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ UNREPORTED: dict[str, Edit] = {
 
 
 def edited(monkeypatch, edits: list[Edit]) -> types.ModuleType:
-    """`fesr_tf.fesr` as it would be with these edits; each must fit in one place exactly."""
+    """`fesr_tf.model.fesr` as it would be with these edits; each must fit in one place exactly."""
     for name in ("losses", "fesgan", "fesr"):
         module = importlib.import_module(f"fesr_tf.{name}")
         source = Path(module.__file__).read_text(encoding="utf-8")

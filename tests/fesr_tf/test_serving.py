@@ -14,12 +14,13 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from fesr_tf import contract, synthesize
-from fesr_tf.codes import expression_code
-from fesr_tf.cpp_session import CppSession, Refused, meta_graph
-from fesr_tf.preprocessing import from_model
-from fesr_tf.serving_pictures import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
-from fesr_tf.serving_requests import difference, eager, example, inputs_of, picture
+from fesr_tf.data.images import from_model
+from fesr_tf.model.expression_codes import expression_code
+from fesr_tf.serving import signatures_check
+from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
+from fesr_tf.serving.images import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
+from fesr_tf.serving.requests import difference, eager, example, inputs_of, picture
+from fesr_tf.synthesis import generation
 
 SIGNATURES = {
     "serving_default",
@@ -49,7 +50,7 @@ def graph(exported_model):
 def rows(session, opened_run):
     """Every signature × PNG and JPEG, gray and colour × batch 1, 3 and 32."""
     classes = opened_run.info.classes
-    return contract.prove(session, classes, eager(opened_run.fesr, classes))
+    return signatures_check.prove(session, classes, eager(opened_run.fesr, classes))
 
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
@@ -65,8 +66,8 @@ def test_the_process_that_answers_has_no_python_of_anybody(session):
 
 
 def test_nothing_but_stock_operations_open_batches_and_four_types(graph):
-    assert contract.breaches(graph) == []
-    assert set(contract.signatures_of(graph)) == SIGNATURES
+    assert signatures_check.breaches(graph) == []
+    assert set(signatures_check.signatures_of(graph)) == SIGNATURES
 
 
 def _python_call(graph):
@@ -108,7 +109,7 @@ def test_a_breach_of_the_contract_is_named(spoil, said, graph):
     spoilt = meta_graph_pb2.MetaGraphDef()
     spoilt.CopyFrom(graph)
     spoil(spoilt)
-    (found,) = contract.breaches(spoilt)
+    (found,) = signatures_check.breaches(spoilt)
     assert said in found
 
 
@@ -192,7 +193,7 @@ def pixels(files: np.ndarray) -> np.ndarray:
 
 
 def test_a_seed_draws_the_identity_that_synthesize_draws_in_any_batch(session, opened_run):
-    (row,) = synthesize.new_identity_rows(opened_run.fesr.fesgan, 1, seed=7)
+    (row,) = generation.new_identity_rows(opened_run.fesr.fesgan, 1, seed=7)
     classes = [name.encode() for name in opened_run.info.classes]
     every = np.array(classes, object)
     ones, seeds = np.ones(len(classes), np.float32), np.full(len(classes), 7, np.int64)

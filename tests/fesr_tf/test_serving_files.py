@@ -13,9 +13,10 @@ import tensorflow as tf
 import yaml
 from google.protobuf import text_format
 
-from fesr_tf import rollout, serving_messages, warmup
-from fesr_tf.cpp_session import meta_graph
-from pipelines.errors import FailedWork
+from fesr_tf import rollout
+from fesr_tf.serving import messages, versions, warmup
+from fesr_tf.serving.cpp_session import meta_graph
+from pipelines.common.errors import FailedWork
 
 CONFIG = Path(__file__).parents[2] / "configs/serving"
 
@@ -84,8 +85,8 @@ def test_our_messages_are_the_official_ones_in_part():
             if field.message_type:
                 compare(field.message_type, other.message_type)
 
-    compare(serving_messages.prediction_log().DESCRIPTOR, logs)
-    compare(serving_messages.server_config().DESCRIPTOR, config)
+    compare(messages.prediction_log().DESCRIPTOR, logs)
+    compare(messages.server_config().DESCRIPTOR, config)
     assert len(checked) >= 13
 
 
@@ -117,16 +118,16 @@ def test_a_version_that_is_not_there_is_no_label(models, capfd):
     assert rollout.main([*words, "--stable", "3"]) == 2
     assert "no version 3 to be stable; it has: 1, 2" in capfd.readouterr().err
     assert rollout.main([*words, "--canary", "2"]) == 2
-    assert not (models / rollout.FILE).exists()
+    assert not (models / versions.FILE).exists()
     assert rollout.main(["--models", str(models), "--name", "nobody"]) == 2
 
 
 def test_a_models_config_with_more_than_we_know_is_left_alone(models):
     text = 'model_config_list { config { name: "faces" logging_config { } } }'
-    (models / rollout.FILE).write_text(text)
+    (models / versions.FILE).write_text(text)
     with pytest.raises(FailedWork, match="edit it by hand"):
         rollout.label(models, "faces", {"stable": 1})
-    assert (models / rollout.FILE).read_text() == text
+    assert (models / versions.FILE).read_text() == text
 
 
 def test_batching_ends_at_its_largest_batch():
@@ -146,7 +147,7 @@ def test_the_compose_file_names_files_that_are_there(service):
     named = [word.rpartition("=")[2] for word in words if "/config/" in word]
     assert len(named) >= 2
     assert all((CONFIG / name.removeprefix("/config/")).is_file() for name in named)
-    assert f"--model_config_file=/models/{rollout.FILE}" in words
+    assert f"--model_config_file=/models/{versions.FILE}" in words
     assert all(port.startswith("127.0.0.1:") for port in server["ports"])
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf import evaluate, preprocessing
+from fesr_tf import evaluate
 from fesr_tf.client import Client
-from fesr_tf.cpp_session import CppSession
 from fesr_tf.data import Faces
-from pipelines import images
-from pipelines.alignment import FaceAligner
-from pipelines.errors import BadUse
+from fesr_tf.data import images as preprocessing
+from fesr_tf.serving.cpp_session import CppSession
+from pipelines.common.errors import BadUse
+from pipelines.faces.alignment import FaceAligner
+from pipelines.media import images
 
 COUNT = 5
 

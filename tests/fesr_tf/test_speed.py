@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import config, data, fesr
+from fesr_tf import config, data
 from fesr_tf.data import Faces
-from fesr_tf.frozen import cached_bytes, frozen_features
+from fesr_tf.model import fesr
+from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 
 CLASSES, SIZE, BATCH, STEPS = 4, 64, 3, 3
 TINY = [f"image_size={SIZE}", "width=0.0625", f"batch_size={BATCH}", "dropout=0.5"]

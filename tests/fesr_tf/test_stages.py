@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fesr_tf import stages
-from fesr_tf.stages import Stage
+from fesr_tf.processes import sequence
+from fesr_tf.processes.sequence import Stage
 
 
 def test_the_first_failure_ends_the_row_with_its_code(capfd):
@@ -16,7 +16,7 @@ def test_the_first_failure_ends_the_row_with_its_code(capfd):
         return 1 if words == ["b"] else 0
 
     row = [Stage("first", [["a"]], 1), Stage("second", [["b"], ["c"]], 1), Stage("x", [["d"]], 1)]
-    assert stages.run_stages(row, call) == 1
+    assert sequence.run_stages(row, call) == 1
     assert called == [["a"], ["b"]]
     assert "stage 2 of 3 (second) failed with exit code 1" in capfd.readouterr().err
 
@@ -29,7 +29,7 @@ def test_a_stamped_stage_is_done_once_until_its_command_changes(tmp_path):
         return 0
 
     for words in (["a"], ["a"], ["a", "--more"]):
-        stages.run_stages([Stage("x", [words], 1, stamp=tmp_path / "stamp")], call)
+        sequence.run_stages([Stage("x", [words], 1, stamp=tmp_path / "stamp")], call)
     assert called == [["a"], ["a", "--more"]]
 
 
@@ -43,14 +43,14 @@ def test_a_stamped_stage_is_done_again_where_its_work_is_gone(tmp_path):
 
 def test_a_failed_stage_leaves_no_stamp(tmp_path):
     stage = Stage("x", [["a"]], 1, stamp=tmp_path / "stamp")
-    assert stages.run_stages([stage], lambda words: 3) == 3
+    assert sequence.run_stages([stage], lambda words: 3) == 3
     assert not stage.finished()
 
 
 def test_time_left_follows_the_pace_of_this_machine(capfd):
     times = iter([0, 0, 0, 240, 240, 240, 240])
     row = [Stage("slow", [["a"]], 2), Stage("next", [["b"]], 10)]
-    stages.run_stages(row, lambda words: 0, clock=lambda: next(times))
+    sequence.run_stages(row, lambda words: 0, clock=lambda: next(times))
     out = capfd.readouterr().out
     assert "[1/2] slow (about 2 min; elapsed 1 s, left in all about 12 min)" in out
     assert "[2/2] next (about 20 min; elapsed 4 min, left in all about 20 min)" in out
@@ -63,14 +63,14 @@ def test_words_are_filled_in_only_when_the_stage_begins():
         called.append(words)
         return 0
 
-    stages.run_stages([Stage("x", [["p", "PHOTO"]], 1)], call, fill=lambda w: w.lower())
+    sequence.run_stages([Stage("x", [["p", "PHOTO"]], 1)], call, fill=lambda w: w.lower())
     assert called == [["p", "photo"]]
 
 
 @pytest.mark.parametrize(("code", "expected"), [("3", 3), ("0", 0)])
 def test_a_command_is_a_process_of_its_own(code, expected):
-    assert stages.call(["-c", f"raise SystemExit({code})"]) == expected
+    assert sequence.call(["-c", f"raise SystemExit({code})"]) == expected
 
 
 def test_a_killed_command_reports_its_signal():
-    assert stages.call(["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == 137
+    assert sequence.call(["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == 137

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf import comparison
-from fesr_tf.comparison import Answers
-from fesr_tf.metrics import summary
+from fesr_tf.metrics import comparison
+from fesr_tf.metrics.classification import summary
+from fesr_tf.metrics.comparison import Answers
 
 STUDY = Path(__file__).parents[2] / "docs/results/demo"
 VARIANTS = ("FESR_SL", "FESR_OneSt", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")

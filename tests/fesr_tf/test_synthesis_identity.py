@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.metrics.pairwise import cosine_similarity
 
-from fesr_tf.synthesis import identity
+from fesr_tf.synthesis.quality import identity
 
 
 @pytest.fixture(params=[0, 1, 2])

@@ -6,9 +6,9 @@ import numpy as np
 
 from fesr_tf import evaluate
 from fesr_tf.data import Faces
-from fesr_tf.synthesis import pairs
-from pipelines import examples
-from pipelines import manifest as manifests
+from fesr_tf.synthesis.quality import pairs
+from pipelines.dataset import examples
+from pipelines.dataset import manifest as manifests
 
 # a: classes 0 and 1; b: 0, 1 and 1 turned; c: 2 alone.
 SUBJECTS = np.array(list("aabbbc"))

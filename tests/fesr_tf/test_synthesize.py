@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import config, evaluate, pictures, synthesize
-from fesr_tf.preprocessing import from_model
+from fesr_tf import config, evaluate, synthesize
+from fesr_tf.data.images import from_model
+from fesr_tf.plots import image_grids
+from fesr_tf.synthesis import generation, sheets
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +21,16 @@ def faces(opened_run):
 
 
 def test_one_picture_a_person_chosen_by_the_seed(faces):
-    rows = synthesize.choose_people(faces, 10, seed=4)
+    rows = sheets.choose_people(faces, 10, seed=4)
     assert sorted(faces.subjects[rows]) == sorted(set(faces.subjects))
-    np.testing.assert_array_equal(rows, synthesize.choose_people(faces, 10, seed=4))
-    assert len(synthesize.choose_people(faces, 1, seed=4)) == 1
+    np.testing.assert_array_equal(rows, sheets.choose_people(faces, 10, seed=4))
+    assert len(sheets.choose_people(faces, 1, seed=4)) == 1
     assert len(set(faces.labels[rows])) == len(rows)
 
 
 def test_a_row_is_input_reconstruction_and_each_class_at_full_intensity(opened_run, faces):
     fesgan, some = opened_run.fesr.fesgan, faces.of(np.array([3, 0]))
-    rows = synthesize.expression_rows(fesgan, some)
+    rows = generation.expression_rows(fesgan, some)
     face_codes = fesgan.encode(some.floats())
     for i, row in enumerate(rows):
         assert len(row) == 2 + len(opened_run.info.classes)
@@ -44,8 +46,8 @@ def test_a_row_is_input_reconstruction_and_each_class_at_full_intensity(opened_r
 def test_the_sweep_ends_at_full_intensity_and_begins_where_all_classes_are_alike(opened_run, faces):
     fesgan = opened_run.fesr.fesgan
     image = faces.floats()[0]
-    rows = synthesize.intensity_rows(fesgan, image, np.linspace(-1, 1, 3))
-    full = synthesize.every_expression(fesgan, fesgan.encode(image[tf.newaxis]))[0]
+    rows = generation.intensity_rows(fesgan, image, np.linspace(-1, 1, 3))
+    full = generation.every_expression(fesgan, fesgan.encode(image[tf.newaxis]))[0]
     for k, row in enumerate(rows):
         assert np.abs(row[0].astype(int) - rows[0][0]).max() <= 1
         assert np.abs(row[2].astype(int) - full[k]).max() <= 1
@@ -53,7 +55,7 @@ def test_the_sweep_ends_at_full_intensity_and_begins_where_all_classes_are_alike
 
 def test_new_identities_follow_the_seed(opened_run):
     fesgan = opened_run.fesr.fesgan
-    first, again, other = (synthesize.new_identity_rows(fesgan, 2, seed) for seed in (1, 1, 2))
+    first, again, other = (generation.new_identity_rows(fesgan, 2, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (np.array(first) != np.array(other)).any()
     assert np.shape(first)[:2] == (2, fesgan.num_classes)
@@ -66,7 +68,7 @@ def test_the_command_writes_three_readable_pictures_the_same_each_time(
     again = synthesize.sheets(opened_run, faces, people=2, seed=0)
     assert set(again) == {"expressions.png", "intensity.png", "new_identities.png"}
     for name, sheet in again.items():
-        assert (tmp_path / name).read_bytes() == pictures.png(sheet)
+        assert (tmp_path / name).read_bytes() == image_grids.png(sheet)
         assert sheet.shape[1] > 8 * 128
     assert str(tmp_path / "intensity.png") in capfd.readouterr().out
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from fesr_tf.watching.events import open_writer
+from fesr_tf.training.monitoring.events import open_writer
 
 Ask = Callable[..., bytes]
 

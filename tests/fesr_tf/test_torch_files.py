@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf.torch_files import Checkpoint, read_checkpoint
-from pipelines.errors import BadUse, FailedWork
+from fesr_tf.weights.torch_files import Checkpoint, read_checkpoint
+from pipelines.common.errors import BadUse, FailedWork
 
 # isort: split
 from torch_checkpoints import HERE, expected

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf.torch_pickle import LONGEST, BadPickle, run_pickle
+from fesr_tf.weights.torch_pickle import LONGEST, BadPickle, run_pickle
 
 # isort: split
 from torch_refusal import refused

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from fesr_tf import config, runs
 from fesr_tf.train import main
-from pipelines import examples, manifest
-from pipelines.errors import BadUse, FailedWork
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.dataset import examples, manifest
 
 
 def arguments(data: Path, folder: Path, *more: str) -> list[str]:

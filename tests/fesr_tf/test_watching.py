@@ -16,12 +16,16 @@ from PIL import Image
 from reading_events import hparams, picture, read, values
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fesr_tf import config, data, fesr, pictures, runs, synthesize, watching
+from fesr_tf import config, data, runs
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
-from fesr_tf.fesr import FESR
-from fesr_tf.train import stages
-from fesr_tf.watching.glossary import LOSSES
+from fesr_tf.model import fesr
+from fesr_tf.model.fesr import FESR
+from fesr_tf.plots import image_grids
+from fesr_tf.synthesis import sheets
+from fesr_tf.training import monitoring
+from fesr_tf.training.loop import stages
+from fesr_tf.training.monitoring.glossary import LOSSES
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +80,7 @@ def watched(small_fold, tmp_path_factory) -> Watched:
     runs.start(folder, settings, info)
     model = fesr.build(settings, len(fold.classes))
     notes = Notes(model, fold)
-    with watching.watch(model, fold, folder, stages(settings), None) as watch:
+    with monitoring.watch(model, fold, folder, stages(settings), None) as watch:
         for stage in (model.fesgan, model):
             start = int(model.fesgan.step.numpy())
             batches = data.batches(fold.train, settings, start=start)
@@ -129,19 +133,19 @@ def test_the_panel_is_the_generator_s_and_the_png_is_the_same(watched):
     # One validation person, so one row of x, x_rec and eight x_hat, and one new identity.
     assert picture(found[6]).shape[1] > 10 * 128
     people = watched.fold.valid
-    people = people.of(synthesize.choose_people(people, 6, 0))
-    sheet = synthesize.training_sheet(watched.model.fesgan, people, watched.fold.classes, 0)
+    people = people.of(sheets.choose_people(people, 6, 0))
+    sheet = sheets.training_sheet(watched.model.fesgan, people, watched.fold.classes, 0)
     np.testing.assert_array_equal(picture(found[6]), sheet)
 
 
 def test_the_sweep_shows_the_levels_of_fig_6(watched):
     sheet = picture(values(watched.events, "intensity")[6])
     gan, people = watched.model.fesgan, watched.fold.valid
-    face = people.of(synthesize.choose_people(people, 6, 0)).floats()[:1]
+    face = people.of(sheets.choose_people(people, 6, 0)).floats()[:1]
     code = np.full((1, 8), -1.0, np.float32)
     code[0, 2] = 0.5  # third class, seventh of nine levels
     drawn = np.asarray(gan.decode(gan.encode(face), tf.constant(code)))[0]
-    expected = pictures.enlarge(np.round((drawn + 1) * 127.5).astype(np.uint8), 64)
+    expected = image_grids.enlarge(np.round((drawn + 1) * 127.5).astype(np.uint8), 64)
     left = sheet.shape[1] - 10 - 9 * 68  # margin, then nine faces of 64 with gaps of 4
     cell = sheet[34 + 2 * 68 :][:64, left + 6 * 68 :][:, :64]
     assert np.abs(cell.astype(int) - expected).max() <= 1
@@ -167,9 +171,9 @@ def test_the_confusion_matrix_is_a_picture_of_the_counts(watched):
     for label, row in zip(watched.fold.valid.labels, watched.logits[6], strict=True):
         counts[label, row.argmax()] += 1
     shown = picture(values(watched.events, "validation/confusion")[6])
-    drawn = pictures.confusion_figure(counts, watched.fold.classes)
-    left = next(i for i in range(500) if (drawn[:, i] == pictures.FAINT).all(-1).sum() > 400)
-    top = next(i for i in range(500) if (drawn[i] == pictures.FAINT).all(-1).sum() > 400)
+    drawn = image_grids.confusion_figure(counts, watched.fold.classes)
+    left = next(i for i in range(500) if (drawn[:, i] == image_grids.FAINT).all(-1).sum() > 400)
+    top = next(i for i in range(500) if (drawn[i] == image_grids.FAINT).all(-1).sum() > 400)
     size = 8 * 64
     matrix = slice(top, top + size), slice(left, left + size)
     np.testing.assert_array_equal(shown[matrix], drawn[matrix])

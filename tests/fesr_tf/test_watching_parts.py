@@ -14,13 +14,14 @@ import tensorflow as tf
 from reading_events import read, values
 from tqdm import tqdm
 
-from fesr_tf import config, fesr
-from fesr_tf.watching.cadence import EverySteps
-from fesr_tf.watching.events import open_writer
-from fesr_tf.watching.progress import Progress, clock_time
-from fesr_tf.watching.scalars import Scalars
-from fesr_tf.watching.validation import precision_recall
-from pipelines.errors import FailedWork
+from fesr_tf import config
+from fesr_tf.model import fesr
+from fesr_tf.training.monitoring.console import Progress, clock_time
+from fesr_tf.training.monitoring.events import open_writer
+from fesr_tf.training.monitoring.scalars import Scalars
+from fesr_tf.training.monitoring.schedule import EverySteps
+from fesr_tf.training.monitoring.validation import precision_recall
+from pipelines.common.errors import FailedWork
 
 
 @pytest.fixture(scope="module")

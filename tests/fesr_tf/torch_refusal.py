@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf.torch_files import read_checkpoint
-from pipelines.errors import FailedWork
+from fesr_tf.weights.torch_files import read_checkpoint
+from pipelines.common.errors import FailedWork
 
 
 def refused(path: Path) -> str:

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines import alignment, examples, images
+from pipelines.common.files import write_whole
+from pipelines.common.records import Reject
 from pipelines.databases import open_database
 from pipelines.databases.base import Database, Sample
-from pipelines.files import write_whole
-from pipelines.finish import finish
-from pipelines.folds import Division, divide
-from pipelines.manifest import Manifest, Reject, Shard
-from pipelines.tasks import plan
+from pipelines.dataset import examples
+from pipelines.dataset.folds import Division, divide
+from pipelines.dataset.manifest import Manifest, Shard
+from pipelines.faces import alignment
+from pipelines.job.finish import finish
+from pipelines.job.tasks import plan
+from pipelines.media import images
 
 CLASSES = ("fear", "happiness")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from miniatures import ckplus, mmi, multi_pie, oulu_casia, tfd
 
+from pipelines.common.errors import FesrError, command
 from pipelines.databases import Choices, Database, open_database
 from pipelines.demo_faces import render_database
-from pipelines.errors import FesrError, command
-from pipelines.reports import findings_report
+from pipelines.inspection.console import findings_report
 
 _479 = "the edition of 479 sequences"
 

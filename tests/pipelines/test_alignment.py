@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import chips, images, scales
-from pipelines.alignment import FaceAligner, NoFaceFound
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
+from pipelines.faces import chips, scales
+from pipelines.faces.alignment import FaceAligner, NoFaceFound
+from pipelines.media import images
 
 EYES = np.array([40.6, 39.8, 85.7, 39.8])
 

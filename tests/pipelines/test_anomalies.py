@@ -9,9 +9,11 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipelines import anomalies, images, schema
-from pipelines.examples import TEST, TRAIN, UNUSED, Record
-from pipelines.inventory import Columns
+from pipelines.common.roles import TEST, TRAIN, UNUSED
+from pipelines.dataset import anomalies, schema
+from pipelines.dataset.examples import Record
+from pipelines.dataset.inventory import Columns
+from pipelines.media import images
 
 CLASSES = ["calm", "glad"]
 SCHEMA = schema.build(CLASSES, 2)

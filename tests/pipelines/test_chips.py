@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines import chips
-from pipelines.chips import NoFaceFound
+from pipelines.faces import chips
+from pipelines.faces.chips import NoFaceFound
 
 
 def test_to_chip_of_an_upright_rectangle():

@@ -10,13 +10,13 @@ import pytest
 from inspection import found_in, linked_copy, said
 from miniatures import ckplus, in_memory
 
-from pipelines import manifest
+from pipelines.common.errors import BadUse
 from pipelines.databases import Choices, Database, open_database
 from pipelines.databases import ckplus as reader
-from pipelines.errors import BadUse
-from pipelines.folds import divide
+from pipelines.dataset import manifest
+from pipelines.dataset.folds import divide
+from pipelines.inspection.console import findings_report
 from pipelines.preprocess import main
-from pipelines.reports import findings_report
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from corpus import Case, folder, matlab, measure, tables, trials, write
 from corpus.pictures import saved, scans, stored
 from PIL import Image, ImageOps
 
-from pipelines import images
+from pipelines.media import images
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.common.errors import BadUse
 from pipelines.databases import Choices, open_database
-from pipelines.errors import BadUse
 
 HEADER = ["path", "label", "subject", "frame", "intensity", "yaw"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import examples
-from pipelines.errors import FailedWork
+from pipelines.common.errors import FailedWork
+from pipelines.dataset import examples
 
 RECORD = examples.Record(
     key="fear/p001_04",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from pipelines.files import folder_whole, location, sha256_of, write_whole, writing
+from pipelines.common.files import folder_whole, location, sha256_of, write_whole, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -48,7 +48,7 @@ def test_a_folder_that_failed_half_way_leaves_the_old_one(tmp_path):
 
 def test_what_a_killed_process_left_is_removed_and_a_live_ones_is_not(tmp_path):
     code = (
-        "import sys, time; from pipelines.files import folder_whole\n"
+        "import sys, time; from pipelines.common.files import folder_whole\n"
         "with folder_whole(sys.argv[1]) as folder:\n"
         "    (folder / 'half').write_text(''); print('in', flush=True); time.sleep(60)"
     )

@@ -15,11 +15,11 @@ import pytest
 from miniatures import mmi
 from upath import UPath
 
-from pipelines import ffmpeg, films
-from pipelines.alignment import FaceAligner
 from pipelines.databases import Film
-from pipelines.films import UnreadableFilm, View
-from pipelines.images import to_gray
+from pipelines.faces.alignment import FaceAligner
+from pipelines.media import ffmpeg, films
+from pipelines.media.films import UnreadableFilm, View
+from pipelines.media.images import to_gray
 
 
 def run_ffmpeg(*arguments: str | Path) -> None:

@@ -9,13 +9,14 @@ import json
 import pytest
 from data_folders import build, records, some
 
-from pipelines import fold_manifest, images, losses, manifest
-from pipelines.errors import FailedWork
-from pipelines.examples import TEST, TRAIN
-from pipelines.finish import finish
-from pipelines.fold_manifest import Member
-from pipelines.folds import divide
-from pipelines.reports import closing_report
+from pipelines.common.errors import FailedWork
+from pipelines.common.roles import TEST, TRAIN
+from pipelines.dataset import fold_manifest, manifest, rejections
+from pipelines.dataset.fold_manifest import Member
+from pipelines.dataset.folds import divide
+from pipelines.inspection.console import closing_report
+from pipelines.job.finish import finish
+from pipelines.media import images
 
 
 def rejecting(*keys: str):
@@ -55,12 +56,12 @@ def test_losses_are_counted_by_class_and_by_subject(lossy):
     counts = lossy[1].counts
     assert counts["rejected_by_class"] == {"fear": 1, "happiness": 1}
     assert counts["rejected_by_subject"] == {"p001": 2}
-    assert losses.losses(counts, "subject") == [
+    assert rejections.losses(counts, "subject") == [
         ("p001", 2, 0, 2, 1.0),
         ("p000", 2, 2, 0, 0.0),
         ("p002", 2, 2, 0, 0.0),
     ]
-    assert losses.losses(counts, "class")[0] == ("fear", 3, 2, 1, 1 / 3)
+    assert rejections.losses(counts, "class")[0] == ("fear", 3, 2, 1, 1 / 3)
 
 
 def test_the_closing_report_shows_losses_worst_first(lossy):

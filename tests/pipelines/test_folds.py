@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import folds
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import Database, Sample
-from pipelines.errors import BadUse, FailedWork
-from pipelines.examples import TEST, TRAIN, UNUSED, VALID
+from pipelines.dataset import folds
 
 
 def database(subjects: int, **fields) -> Database:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import images
+from pipelines.media import images
 
 
 def stored(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from data_folders import shard
 
-from pipelines import images, inventory
-from pipelines.errors import FailedWork
-from pipelines.examples import TEST, TRAIN, UNUSED, Record
-from pipelines.inventory import Columns
+from pipelines.common.errors import FailedWork
+from pipelines.common.roles import TEST, TRAIN, UNUSED
+from pipelines.dataset import inventory
+from pipelines.dataset.examples import Record
+from pipelines.dataset.inventory import Columns
+from pipelines.media import images
 
 NOISE = images.encode_png(np.random.default_rng(0).integers(0, 256, (128, 128), np.uint8))
 GRAY = images.encode_png(np.full((128, 128), 77, np.uint8))

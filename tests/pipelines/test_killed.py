@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from inspection import contents
 
-from pipelines import manifest
-from pipelines.reports import table
+from pipelines.common.text import table
+from pipelines.dataset import manifest
 
 REPOSITORY = Path(__file__).parents[2]
 SEED = 7

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines import chips, images
-from pipelines.alignment import FaceAligner
-from pipelines.chips import NoFaceFound
-from pipelines.landmarks import align_by_anchors, align_by_landmarks, read_landmarks
+from pipelines.faces import chips
+from pipelines.faces.alignment import FaceAligner
+from pipelines.faces.chips import NoFaceFound
+from pipelines.faces.landmarks import align_by_anchors, align_by_landmarks, read_landmarks
+from pipelines.media import images
 
 # Where the template lies in a picture of 400×300 in which a chip pixel is two pixels.
 ANCHORS = (82 + 30, 80 + 20, 172 + 30, 80 + 20, 127 + 30, 176 + 20)

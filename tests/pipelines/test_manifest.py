@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from pipelines import manifest
-from pipelines.errors import BadUse, FailedWork
-from pipelines.examples import schema
-from pipelines.files import write_whole
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import write_whole
+from pipelines.dataset import manifest
+from pipelines.dataset.examples import schema
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ import pytest
 from miniatures import mmi
 from upath import UPath
 
-from pipelines import examples, films, images, manifest
-from pipelines.alignment import FaceAligner, NoFaceFound
+from pipelines.common import roles
+from pipelines.common.errors import BadUse
 from pipelines.databases import Choices, Database, Film, open_database
 from pipelines.databases.mmi import read
-from pipelines.errors import BadUse
+from pipelines.dataset import examples, manifest
+from pipelines.faces.alignment import FaceAligner, NoFaceFound
+from pipelines.media import films, images
 from pipelines.preprocess import main
 
 
@@ -326,7 +328,7 @@ def test_the_whole_job_turns_and_cuts_films_as_they_lie(tmp_path, capsys):
     ]
     # Nine frames: the middle one is 4, and it alone is tested.
     assert sorted(record.frame for record in stored) == [3, 3, 3, 4, 4, 4, 5, 5, 5]
-    tested = {record.key for record in stored if examples.TEST in record.splits}
+    tested = {record.key for record in stored if roles.TEST in record.splits}
     assert tested == {"S001-001_1", "S001-002_1", "S002-001_1"}
     # The chip of a person seen twice is the same face, upright, whichever film it came from.
     for record in stored:

@@ -10,9 +10,9 @@ import pytest
 from data_folders import build, some
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipelines import page
-from pipelines.histograms import histogram
-from pipelines.manifest import Finding, Reject
+from pipelines.common.records import Finding, Reject
+from pipelines.inspection import page
+from pipelines.inspection.histograms import histogram
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 EVIL = "<script>alert(1)</script>&\"'"

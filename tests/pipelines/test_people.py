@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 
-from pipelines import manifest, people
+from pipelines.dataset import manifest, people
 from pipelines.verify import main as verify
 
 

@@ -13,10 +13,12 @@ import tensorflow as tf
 from inspection import contents, run
 from PIL import Image
 
-from pipelines import examples, images, manifest
+from pipelines.common import roles
 from pipelines.databases import open_database
-from pipelines.finish import finish
-from pipelines.folds import divide
+from pipelines.dataset import examples, manifest
+from pipelines.dataset.folds import divide
+from pipelines.job.finish import finish
+from pipelines.media import images
 from pipelines.preprocess import build
 
 
@@ -51,7 +53,7 @@ def test_every_face_is_stored_once_under_the_fold_that_tests_it(demo_data):
         ]
         assert {record.subject for record in held} == {f"p{fold:03d}"}
         assert [record.key for record in held] == sorted(record.key for record in held)
-        assert sum(record.splits[fold] == examples.TEST for record in held) == 8
+        assert sum(record.splits[fold] == roles.TEST for record in held) == 8
 
 
 def test_counts_are_those_of_the_records(demo_data):
@@ -70,7 +72,7 @@ def test_no_person_crosses_a_split(demo_data):
         roles: dict[str, set[int]] = {}
         for record in records(demo_data):
             roles.setdefault(record.subject, set()).add(record.splits[fold])
-        assert all(len(found - {examples.UNUSED}) == 1 for found in roles.values())
+        assert all(len(found - {roles.UNUSED}) == 1 for found in roles.values())
 
 
 def test_tensorflow_reads_the_shards(demo_data):

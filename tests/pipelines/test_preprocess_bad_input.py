@@ -8,7 +8,7 @@ import pytest
 from inspection import contents, run
 from PIL import Image
 
-from pipelines import manifest
+from pipelines.dataset import manifest
 
 
 def test_troubles_are_rejected_by_name_and_the_job_goes_on(mixed, tmp_path, capsys):

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from inspection import contents, run
 
-from pipelines import manifest
-from pipelines.files import location
+from pipelines.common.files import location
+from pipelines.dataset import manifest
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,9 @@ import dlib
 import numpy as np
 import pytest
 
-from pipelines import images, scales
-from pipelines.scales import Rung
+from pipelines.faces import scales
+from pipelines.faces.scales import Rung
+from pipelines.media import images
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 
-from pipelines import examples, spill
+from pipelines.dataset import examples
+from pipelines.job import spill
 
 
 def test_records_come_in_the_order_of_their_keys(tmp_path):

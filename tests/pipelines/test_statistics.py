@@ -8,9 +8,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from pipelines import schema, statistics
-from pipelines.examples import TEST, TRAIN, UNUSED, VALID, Record
-from pipelines.inventory import Columns
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
+from pipelines.dataset import schema, statistics
+from pipelines.dataset.examples import Record
+from pipelines.dataset.inventory import Columns
 
 # yaw, class, picture, role in the only fold
 ROWS = [

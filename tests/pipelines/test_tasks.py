@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import tasks
-from pipelines.databases.base import Database, Film, Sample
-from pipelines.errors import FailedWork
-from pipelines.folds import divide
-from pipelines.tasks import Task
+from pipelines.common.errors import FailedWork
+from pipelines.databases.base import Database, Sample
+from pipelines.dataset.folds import divide
+from pipelines.job import tasks
+from pipelines.job.tasks import Task
+from pipelines.media.films import Film
 
 
 def task(key: str, **fields) -> Task:

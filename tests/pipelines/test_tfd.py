@@ -16,9 +16,9 @@ import scipy.sparse
 from miniatures import tfd
 from upath import UPath
 
+from pipelines.common.errors import BadUse
 from pipelines.databases import Choices, Database, open_database
 from pipelines.databases.tfd import CLASSES, read
-from pipelines.errors import BadUse
 
 NAME = "TFD_48x48.mat"
 WRITERS = pytest.mark.parametrize("write", [tfd.write_v5, tfd.write_v73])

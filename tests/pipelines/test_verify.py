@@ -11,10 +11,12 @@ import pytest
 from data_folders import build, records, shard, some
 from upath import UPath
 
-from pipelines import examples, images, manifest, side_files
-from pipelines.checks import check_folder
-from pipelines.errors import FailedWork
-from pipelines.files import write_whole
+from pipelines.common.errors import FailedWork
+from pipelines.common.files import write_whole
+from pipelines.dataset import examples, manifest
+from pipelines.inspection import side_files
+from pipelines.inspection.checks import check_folder
+from pipelines.media import images
 from pipelines.verify import main
 
 

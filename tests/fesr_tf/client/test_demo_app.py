@@ -8,7 +8,7 @@ from PIL import Image
 
 from fesr_tf import demo_app
 from fesr_tf.client import Client
-from pipelines import images
+from pipelines.media import images
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from fesr_tf.client import Client, contract, errors, over_rest
-from pipelines import images
-from pipelines.errors import FesrError
+from fesr_tf.client import Client, errors, rest_backend, signatures
+from pipelines.common.errors import FesrError
+from pipelines.media import images
 from tests.pipelines.corpus.pictures import bombs
 
 FACE = images.encode_png(np.full((40, 40), 90, np.uint8))
@@ -80,7 +80,7 @@ LIES = {
     "no outputs": b"{}",
     "deep": b'{"outputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "no JSON": b"<html>hello</html>",
-    "long": b'{"outputs": "' + b"a" * (over_rest.MAX_JSON + 1) + b'"}',
+    "long": b'{"outputs": "' + b"a" * (rest_backend.MAX_JSON + 1) + b'"}',
 }
 
 
@@ -133,7 +133,7 @@ def test_a_bomb_for_a_drawn_picture_is_not_decoded(bomb, monkeypatch):
 def test_a_declared_size_allocates_nothing():
     for shape in ([2**40], [2**20, 2**20], [1, -1], [1, 1, 1, 1]):
         with pytest.raises(errors.BadAnswer, match="has the shape"):
-            contract.check_shape("there", "probabilities", shape)
+            signatures.check_shape("there", "probabilities", shape)
 
 
 def test_a_tensor_that_declares_more_than_it_holds(models):

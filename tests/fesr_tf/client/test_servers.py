@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from fesr_tf.client import Client, errors, retries
-from fesr_tf.client.addresses import Address, parse
-from pipelines import images
-from pipelines.errors import BadUse
+from fesr_tf.client.connection import Address, parse
+from pipelines.common.errors import BadUse
+from pipelines.media import images
 
 
 def gray(value: int) -> bytes:

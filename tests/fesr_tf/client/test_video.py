@@ -12,7 +12,7 @@ from PIL import Image
 
 from fesr_tf.client import Client
 from fesr_tf.client.__main__ import device, main
-from pipelines import ffmpeg
+from pipelines.media import ffmpeg
 
 RATE, FRAMES = 10, 6
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipelines import examples, manifest
+from pipelines.dataset import examples, manifest
 
 from . import EITHER, KEEP, REJECT, STRAY, Case
 

@@ -175,8 +175,8 @@ def _link_out(folder: Path) -> None:
 
 def _landmarks(folder: Path) -> None:
     """68 rows of the last three frames, as dlib measures them."""
-    from pipelines import images
-    from pipelines.alignment import FaceAligner
+    from pipelines.faces.alignment import FaceAligner
+    from pipelines.media import images
 
     aligner, known = FaceAligner(), {}
     for label in labels(folder):

@@ -1,0 +1,140 @@
+"""The typed configuration of a run: base.yaml, then the database, the variant, `key=value`.
+
+Unknown keys and values of the wrong type or range are errors that name the file or the
+argument. The resolved configuration is saved with every run and reads back equal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import site
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fesr_tf.config.schema import Config, build, checked
+from pipelines.common.errors import BadUse
+
+
+def config_folder() -> Path:
+    """Where the YAML files are: beside the package, or where the wheel put them."""
+    beside = Path(__file__).resolve().parents[2] / "configs"
+    # site-packages may hold somebody else's `configs`.
+    if (beside / "base.yaml").is_file():
+        return beside
+    roots = (sys.prefix, site.getuserbase())
+    places = [Path(root) / "share/fesr_tf/configs" for root in roots]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def names(folder: str = ".") -> list[str]:
+    """The names of the YAML files in `configs/<folder>`, sorted."""
+    return sorted(path.stem for path in (config_folder() / folder).glob("*.yaml"))
+
+
+def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = ()) -> Config:
+    """The configuration of one run, later layers winning.
+
+    `overrides` are strings `key=value` whose values are read as YAML. Raises `BadUse` for a
+    database, variant or key that does not exist and for a value that does not fit.
+    """
+    if variant not in names("variants"):
+        raise BadUse(f"no variant {variant!r}; there are: {', '.join(names('variants'))}")
+    if database == "base" or database not in names():
+        databases = ", ".join(name for name in names() if name != "base")
+        raise BadUse(f"no database {database!r} in configs/; there are: {databases}")
+    values: dict[str, Any] = {}
+    for path in _layers(database, variant):
+        values.update(checked(_read(path), str(path)))
+    values.update(checked(_parse(overrides), "the command line"))
+    return build(values)
+
+
+def size(name: str) -> list[str]:
+    """The settings of `configs/sizes/<name>.yaml` as overrides. Raises `BadUse` where there is no
+    such size."""
+    if name not in names("sizes"):
+        raise BadUse(f"no size {name!r}; there are: {', '.join(names('sizes'))}")
+    path = config_folder() / "sizes" / f"{name}.yaml"
+    values = checked(_read(path), str(path)).items()
+    return [f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in values]
+
+
+def own_keys(variant: str) -> frozenset[str]:
+    """The keys that make a variant what it is: those that its file sets."""
+    path = config_folder() / "variants" / f"{variant}.yaml"
+    return frozenset(checked(_read(path), str(path)))
+
+
+def withheld(variant: str, overrides: Iterable[str]) -> list[str]:
+    """The overrides that cannot hold for a variant: what they set makes it what it is."""
+    own = own_keys(variant) if variant in names("variants") else ()
+    return [text for text in overrides if text.partition("=")[0].strip() in own]
+
+
+def origins(config: Config, database: str, variant: str) -> dict[str, str]:
+    """For each key of `config` where its value comes from: the last file that sets it, as in
+    `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.
+    """
+    found = dict.fromkeys(dataclasses.asdict(config), "command line")
+    for path in _layers(database, variant):
+        for key, value in checked(_read(path), str(path)).items():
+            same = value == getattr(config, key)
+            where = path.relative_to(config_folder()).as_posix()
+            found[key] = where if same else "command line"
+    return found
+
+
+def _layers(database: str, variant: str) -> list[Path]:
+    """The files of a configuration, later ones winning."""
+    folder = config_folder()
+    return [
+        folder / "base.yaml",
+        folder / f"{database}.yaml",
+        folder / "variants" / f"{variant}.yaml",
+    ]
+
+
+def load(path: str | Path) -> Config:
+    """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
+    path = Path(path)
+    values = checked(_read(path), str(path))
+    missing = [field.name for field in dataclasses.fields(Config) if field.name not in values]
+    if missing:
+        raise BadUse(f"{path} lacks {', '.join(missing)}: it is not a saved run configuration")
+    return build(values)
+
+
+def differences(left: Config, right: Config) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two configurations differ, with both values."""
+    a, b = dataclasses.asdict(left), dataclasses.asdict(right)
+    return {key: (a[key], b[key]) for key in a if a[key] != b[key]}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadUse(f"cannot read the configuration {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadUse(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise BadUse(f"{path} must hold `key: value` lines")
+    return values
+
+
+def _parse(overrides: Iterable[str]) -> dict[str, Any]:
+    values = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise BadUse(f"{text!r} is not an override; write it as key=value")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise BadUse(f"the value of {key}={value} cannot be read as YAML") from None
+    return values

@@ -1,0 +1,1 @@
+"""Every variant on every fold: plan, execution, record and outcomes."""

@@ -1,0 +1,144 @@
+"""Shards to batches of triplets (image, positive, label)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from fesr_tf.config import Config
+from fesr_tf.data.images import decode_image, to_float, to_size
+from pipelines.common import roles
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.dataset import examples
+from pipelines.dataset.manifest import Manifest
+from pipelines.dataset.manifest import load as load_manifest
+from pipelines.dataset.manifest import verify as verify_manifest
+
+if TYPE_CHECKING:
+    pass
+
+ALL = "all"
+"""The fold that holds nobody out."""
+FoldNumber = Literal["all"] | int
+
+
+@dataclass(frozen=True)
+class Faces:
+    """One part of a fold, in memory: row i of every field is one image."""
+
+    images: np.ndarray  # uint8 (N, S, S, c)
+    labels: np.ndarray  # int32 (N,)
+    subjects: np.ndarray  # str (N,)
+    keys: np.ndarray  # str (N,)
+    intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
+    yaw: np.ndarray | None = None  # float32 (N,), degrees; None where nobody asks
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def floats(self, rows: slice | np.ndarray = slice(None)) -> tf.Tensor:
+        """The images of `rows` as float32 in [-1, 1]."""
+        return to_float(self.images[rows])
+
+    def of(self, rows: np.ndarray) -> Faces:
+        """The part that `rows` (mask or indices) selects."""
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Faces(*(None if value is None else value[rows] for value in values))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The three parts of one fold. `valid` is empty when the data were cut without one; in the
+    fold `ALL`, so is `test`."""
+
+    train: Faces
+    valid: Faces
+    test: Faces
+    classes: tuple[str, ...]
+    digest: str
+
+
+def fold_number(text: str) -> FoldNumber:
+    """'all' or a number as a fold. Raises ValueError for anything else."""
+    return ALL if text == ALL else int(text)
+
+
+def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
+    """Reads fold `fold` of a preprocessed database, at the config's size and channels.
+
+    In the fold `ALL` everybody trains: every picture that some fold trains on, and every one that
+    each fold tests or validates on. What the database keeps for tests alone stays out.
+    Counts and digests of all shards are verified first: a TFRecord file that was cut at a
+    record boundary reads short without any error. Raises `BadUse` for a folder or fold that
+    does not exist, `FailedWork` for damaged shards and for a subject on both sides of a split.
+    """
+    folder = Path(folder)
+    manifest = load_manifest(folder)
+    if fold != ALL and not 0 <= fold < manifest.folds:
+        raise BadUse(f"{folder} has folds 0 to {manifest.folds - 1}, not {fold}")
+    verify_manifest(folder, manifest)
+    faces, splits = _read(folder, manifest, fold, config)
+    parts = Fold(
+        train=faces.of(splits == roles.TRAIN),
+        valid=faces.of(splits == roles.VALID),
+        test=faces.of(splits == roles.TEST),
+        classes=tuple(manifest.classes),
+        digest=manifest.digest,
+    )
+    if manifest.subject_independent:
+        _refuse_shared_subjects(parts, folder, fold)
+    for name in ("train",) if fold == ALL else ("train", "test"):
+        if not len(getattr(parts, name)):
+            raise FailedWork(f"fold {fold} of {folder} has no {name} images")
+    return parts
+
+
+def role(splits: np.ndarray, fold: FoldNumber) -> int:
+    """What a record with these roles, one a fold, int (K,), is in fold `fold`: a split code."""
+    if fold != ALL:
+        return int(splits[fold])
+    trains = roles.TRAIN in splits or roles.UNUSED not in splits
+    return roles.TRAIN if trains else roles.UNUSED
+
+
+def _read(
+    folder: Path, manifest: Manifest, fold: FoldNumber, config: Config
+) -> tuple[Faces, np.ndarray]:
+    """All images that fold `fold` uses, in key order, and their split codes."""
+    features = examples.features(manifest.folds)
+
+    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
+        row = tf.io.parse_single_example(record, features)
+        image = decode_image(row["image"], config.channels)
+        return row | {"image": to_size(image, config.image_size, config.channels)}
+
+    paths = [str(folder / shard.path) for shard in manifest.shards]
+    records = tf.data.TFRecordDataset(paths).map(parse, tf.data.AUTOTUNE)
+    rows = [row for row in records.as_numpy_iterator() if role(row["splits"], fold) > 0]
+    rows.sort(key=lambda row: row["key"])
+    shape = (0, config.image_size, config.image_size, config.channels)
+    text = [[row[name].decode() for row in rows] for name in ("subject", "key")]
+    faces = Faces(
+        images=np.stack([row["image"] for row in rows]) if rows else np.zeros(shape, np.uint8),
+        labels=np.array([row["label"] for row in rows], np.int32),
+        subjects=np.array(text[0], dtype=np.str_),
+        keys=np.array(text[1], dtype=np.str_),
+        intensity=np.array([row["intensity"] for row in rows], np.float32),
+        yaw=np.array([row["yaw"] for row in rows], np.float32),
+    )
+    return faces, np.array([role(row["splits"], fold) for row in rows], np.int64)
+
+
+def _refuse_shared_subjects(parts: Fold, folder: Path, fold: FoldNumber) -> None:
+    names = ("train", "valid", "test")
+    for first, second in (names[:2], names[1:], names[::2]):
+        shared = set(getattr(parts, first).subjects) & set(getattr(parts, second).subjects)
+        if shared:
+            raise FailedWork(
+                f"in fold {fold} of {folder} subject {min(shared)} is in {first} and in {second}; "
+                "preprocess the database again"
+            )

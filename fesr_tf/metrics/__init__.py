@@ -1,0 +1,1 @@
+"""Pure functions on arrays: classification, comparison of variants, face verification."""

@@ -1,0 +1,1 @@
+"""The paper's method: FESGAN, FESR, their losses and optimizers."""

@@ -1,0 +1,77 @@
+"""Expression codes and the random draws of one step (eq. 2 and Algorithm 1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.networks import replicas
+
+
+def expression_code(label: tf.Tensor, intensity: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """u(y) = v * (2y - 1), eq. 2: (B,) int and v (B, K) or scalar in [0, 1] -> (B, K) in [-1, 1].
+
+    The entry of the class is its intensity v; every other entry is -v of its own.
+    """
+    chosen = tf.one_hot(label, num_classes, dtype=keras.backend.floatx())
+    return intensity * (2.0 * chosen - 1.0)
+
+
+class Draws(NamedTuple):
+    """Everything random in one iteration of Algorithm 1."""
+
+    prior_code: tf.Tensor  # z ~ U(-1, 1), (B, n): for D_z and for x^{p,f}
+    target_label: tf.Tensor  # y' != y, uniform over the other K - 1 classes, (B,)
+    own_intensity: tf.Tensor  # v of u(y) in x_rec, U(0, 1), (B, K)
+    target_intensity: tf.Tensor  # v of u(y') in the translated face
+    synthetic_intensity: tf.Tensor  # v of u(y) in x^{p,f}
+    synthetic_label: tf.Tensor  # uniform over all K classes, (B,): FESR_Real only
+    penalty_seed: tf.Tensor  # int32 (2,): alpha of the gradient penalty
+    dropout_seeds: tf.Tensor  # int32 (4, 2): x, x^{p,r}, x^{p,f} for R, x^{p,f} for G
+
+
+def draw(
+    label: tf.Tensor,
+    num_classes: int,
+    code_size: int,
+    seed: int,
+    step: tf.Tensor,
+    intensity: str = "uniform",
+) -> Draws:
+    """The draws of iteration `step` (scalar int): a pure function of seed, step and labels.
+
+    Codes and intensities are of Keras' float type (float32 unless set otherwise).
+
+    A run that was stopped and goes on at a step therefore draws what it would have drawn.
+    With `intensity` "one" every v is 1: the codes tell the class alone.
+    """
+    batch = tf.shape(label)[0]
+    seeds = tf.random.experimental.stateless_split(
+        tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)]), 11
+    )
+    dtype = keras.backend.floatx()
+
+    def uniform(index: int, shape: tuple[int, ...], *range_and_type: object) -> tf.Tensor:
+        return replicas.own_rows(
+            lambda rows: tf.random.stateless_uniform((rows, *shape), seeds[index], *range_and_type),
+            batch,
+        )
+
+    def v(index: int) -> tf.Tensor:
+        if intensity == "one":
+            return tf.ones((batch, num_classes), dtype)
+        return uniform(index, (num_classes,), 0, 1, dtype)
+
+    shift = uniform(1, (), 1, num_classes, tf.int32)
+    return Draws(
+        prior_code=uniform(0, (code_size,), -1.0, 1.0, dtype),
+        target_label=(tf.cast(label, tf.int32) + shift) % num_classes,
+        own_intensity=v(2),
+        target_intensity=v(3),
+        synthetic_intensity=v(4),
+        synthetic_label=uniform(5, (), 0, num_classes, tf.int32),
+        penalty_seed=seeds[6],
+        dropout_seeds=seeds[7:11],
+    )

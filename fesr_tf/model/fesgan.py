@@ -1,0 +1,233 @@
+"""FESGAN: the generator, its two critics, and the first stage of Algorithm 1."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.config import Config
+from fesr_tf.model import collapse_signals, losses
+from fesr_tf.model.batch import Batch, unpack
+from fesr_tf.model.expression_codes import Draws, draw, expression_code
+from fesr_tf.model.frozen_features import FrozenPasses
+from fesr_tf.model.optimizers import adam
+from fesr_tf.networks import replicas
+from fesr_tf.networks.code_critic import CodeCritic
+from fesr_tf.networks.decoder import Decoder
+from fesr_tf.networks.encoder import Encoder
+from fesr_tf.networks.face_networks import FaceNetwork
+from fesr_tf.networks.image_critic import ImageCritic
+
+Scalars = dict[str, tf.Tensor]
+
+
+def minimise(
+    optimizer: keras.optimizers.Optimizer,
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    variables: list[tf.Variable],
+) -> tf.Tensor:
+    """One update of `variables`. A variable that the loss does not reach stays as it is.
+
+    Over several devices the update is that of the mean of their losses. Returns the global norm
+    of this device's gradients: not finite where any of them is not.
+    """
+    share = tf.ones_like(loss) / replicas.count()  # apply_gradients adds the devices' up
+    gradients = tape.gradient(loss, variables, output_gradients=share)
+    reached = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
+    optimizer.apply_gradients(reached)
+    return tf.linalg.global_norm(gradients) * replicas.count()
+
+
+def running(config: Config) -> dict[str, object]:
+    """What `keras.Model.compile` is told."""
+    return {
+        "steps_per_execution": config.steps_per_execution,
+        "jit_compile": config.jit_compile or None,
+    }
+
+
+class FESGAN(keras.Model):
+    """G = (G_enc, G_dec), D_img and D_z (Section III-B).
+
+    Images are float32 (B, S, S, c) in [-1, 1], labels (B,) int32 in 0..K-1. `train_step` takes
+    the batch (image, positive, label) of `fesr_tf.data`; the positive is R's alone. A fourth
+    member, `frozen.Known`, spares it what the face network says of real images.
+    """
+
+    def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
+        super().__init__(name="FESGAN")
+        self.config = config
+        self.num_classes = num_classes
+        self.face_network = face_network  # F_id, frozen
+        self.frozen = FrozenPasses(face_network, config)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.image_critic = ImageCritic(config, num_classes)
+        self.code_critic = CodeCritic(config)
+        only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+        # t of Algorithm 1: seeds the draws, and stands in every checkpoint.
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", **only_one)
+        image = tf.zeros((1, config.image_size, config.image_size, config.channels))
+        self((image, tf.zeros((1, num_classes))))
+        self.image_critic(image)
+        self.code_critic(tf.zeros((1, config.code_size)))
+
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Draws the face of the image, inputs[0], with the expression code u(y), inputs[1]."""
+        image, expression = inputs
+        return self.decode(self.encode(image), expression)
+
+    def encode(self, image: tf.Tensor) -> tf.Tensor:
+        """g(x), eq. 1: (B, n) in [-1, 1]."""
+        return self.encoder(image)
+
+    def decode(self, face_code: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
+        """G_dec([face_code, expression]): an image in [-1, 1]."""
+        return self.decoder((face_code, expression))
+
+    @property
+    def generator_variables(self) -> list[tf.Variable]:
+        """W_G: the encoder's and the decoder's weights."""
+        return self.encoder.trainable_variables + self.decoder.trainable_variables
+
+    def compile(self, **kwargs) -> None:
+        """Gives each network its own Adam, with all state created before the first step."""
+        super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
+        self.generator_optimizer = adam(self.config)
+        self.generator_optimizer.build(self.generator_variables)
+        self.image_critic_optimizer = adam(self.config)
+        self.image_critic_optimizer.build(self.image_critic.trainable_variables)
+        self.code_critic_optimizer = adam(self.config)
+        self.code_critic_optimizer.build(self.code_critic.trainable_variables)
+
+    # AutoGraph would rewrite all of tf_keras first (a minute), for code that has no tensor
+    # in an `if` or a loop.
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, batch: Batch) -> Scalars:
+        """One iteration of Algorithm 1 while t < P_pre. Returns every loss by name."""
+        image, _, label, known = unpack(batch, self.config)
+        draws = self.draw(label)
+        with tf.GradientTape() as tape:
+            face_code = self.encode(image)  # line 3
+            with tape.stop_recording():
+                logs = self.update_code_critic(face_code, draws)  # lines 5, 6
+            translated = self.translate(face_code, draws)  # line 7
+            with tape.stop_recording():
+                logs |= self.update_image_critic(image, translated, label, draws)  # lines 8, 9
+            reconstructed = self.reconstruct(face_code, label, draws)  # line 10
+            identities = None
+            if self.config.lambda3:
+                identity = known["identity"] if known else self.frozen.embed(image)
+                identities = identity, self.frozen.embed(reconstructed)
+            terms = self.generator_terms(
+                image, identities, face_code, translated, reconstructed, draws
+            )
+            loss = tf.add_n([weight * term for weight, term in terms.values()])  # line 12, eq. 22
+        logs |= {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        logs |= self.update_generator(tape, loss)  # line 19
+        logs["signals/spread_translated"] = collapse_signals.spread(translated, image)
+        self.step.assign_add(1)  # line 20
+        return replicas.mean(logs)
+
+    def draw(self, label: tf.Tensor) -> Draws:
+        """z, y' and every v of this iteration (line 4 and eq. 2)."""
+        config = self.config
+        return draw(
+            label, self.num_classes, config.code_size, config.seed, self.step, config.intensity
+        )
+
+    def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """x_hat = G_dec([g(x), u(y')]), eq. 3."""
+        code = expression_code(draws.target_label, draws.target_intensity, self.num_classes)
+        return self.decode(face_code, code)
+
+    def reconstruct(self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """x_rec = G_dec([g(x), u(y)]), eq. 11."""
+        return self.decode(face_code, expression_code(label, draws.own_intensity, self.num_classes))
+
+    def update_code_critic(self, face_code: tf.Tensor, draws: Draws) -> Scalars:
+        """L_D_z (eq. 24) moves D_z."""
+        if not self.config.code_critic:
+            return {}
+        with tf.GradientTape() as tape:
+            prior, encoded = self.code_critic(draws.prior_code), self.code_critic(face_code)
+            loss = losses.critic_adversarial_code(prior, encoded)
+        variables = self.code_critic.trainable_variables
+        norm = minimise(self.code_critic_optimizer, tape, loss, variables)
+        accuracy = collapse_signals.critic_accuracy(prior, encoded)
+        return {
+            "L_advd_z": loss,
+            "signals/gradient_D_z": norm,
+            "signals/accuracy_D_z": accuracy,
+        }
+
+    def update_image_critic(
+        self, image: tf.Tensor, translated: tf.Tensor, label: tf.Tensor, draws: Draws
+    ) -> Scalars:
+        """L_D_img (eq. 23) moves D_img, `critic_steps` times on this batch.
+
+        The class head learns from the real images only.
+        """
+        config, critic = self.config, self.image_critic
+        if not config.image_critic:
+            return {}
+        logs: Scalars = {}
+        for repeat in range(config.critic_steps):
+            with tf.GradientTape() as tape:
+                on_real, logits, on_fake = critic.compare(image, translated, self.frozen.together)
+                adversarial = losses.critic_adversarial_image(on_real, on_fake)
+                penalty = losses.gradient_penalty(
+                    critic.realness, image, translated, draws.penalty_seed + repeat
+                )
+                loss = config.lambda5 * (adversarial + config.penalty_weight * penalty)
+                if config.auxiliary_classifier:
+                    logs["L_cls_D_r"] = losses.classification(label, logits)
+                    loss += logs["L_cls_D_r"]
+            norm = minimise(self.image_critic_optimizer, tape, loss, critic.trainable_variables)
+            logs |= {"L_advd_img": adversarial, "penalty": penalty, "L_D_img": loss}
+            logs["signals/gradient_D_img"] = norm
+        logs["signals/gap_D_img"] = -adversarial
+        logs["signals/slope_D_img"] = collapse_signals.critic_slope(
+            on_real, on_fake, image, translated
+        )
+        return logs
+
+    def generator_terms(
+        self,
+        image: tf.Tensor,
+        identities: tuple[tf.Tensor, tf.Tensor] | None,
+        face_code: tf.Tensor,
+        translated: tf.Tensor,
+        reconstructed: tf.Tensor,
+        draws: Draws,
+    ) -> dict[str, tuple[float, tf.Tensor]]:
+        """The terms of L_G by eq. 22, each with its weight. A weight of 0 computes nothing.
+
+        `identities` are F_id(x), which no weight moves, and F_id(x_rec); None only where lambda3
+        is 0.
+        """
+        config = self.config
+        terms: dict[str, tuple[float, tf.Tensor]] = {}
+        if config.image_critic:
+            realness, logits = self.image_critic(translated)
+            terms["L_advg_img"] = (1.0, losses.generator_adversarial_image(realness))
+            if config.auxiliary_classifier:
+                loss = losses.classification(draws.target_label, logits)
+                terms["L_cls_D_f"] = (config.lambda4, loss)
+        if config.code_critic:
+            loss = losses.generator_adversarial_code(self.code_critic(face_code))
+            terms["L_advg_z"] = (config.lambda1, loss)
+        if config.lambda2:
+            loss = losses.l1(image, reconstructed, config.l1_reduction)
+            terms["L_rec"] = (config.lambda2, loss)
+        if config.lambda3:
+            loss = losses.l1(*identities, config.l1_reduction)
+            terms["L_id"] = (config.lambda3, loss)
+        return terms
+
+    def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> Scalars:
+        """L_G moves W_G."""
+        norm = minimise(self.generator_optimizer, tape, loss, self.generator_variables)
+        return {"signals/gradient_G": norm}

@@ -1,0 +1,198 @@
+"""FESR: FESGAN and the recogniser R learning together, the second stage of Algorithm 1."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from fesr_tf.config import Config
+from fesr_tf.model import collapse_signals, losses
+from fesr_tf.model.batch import Batch, unpack
+from fesr_tf.model.expression_codes import Draws, expression_code
+from fesr_tf.model.fesgan import FESGAN, Scalars, minimise, running
+from fesr_tf.model.optimizers import adam
+from fesr_tf.networks import replicas
+from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
+from fesr_tf.networks.recognizer import Recognizer
+
+
+class FESR(keras.Model):
+    """FESGAN and R (Section III-D). Calling it classifies: (B, S, S, c) -> logits (B, K).
+
+    `train_step` takes the batch of `fesr_tf.data`, as FESGAN's does. With `synthetic: none`
+    (BASELINE) it trains R alone, on real images.
+    """
+
+    def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
+        super().__init__(name="FESR")
+        self.config = config
+        self.num_classes = num_classes
+        self.face_network = face_network
+        self.fesgan = FESGAN(config, num_classes, face_network)
+        self.recognizer = Recognizer(config, num_classes, face_network)
+        self(tf.zeros((1, config.image_size, config.image_size, config.channels)))
+
+    def call(self, image: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.recognizer(image)
+
+    def compile(self, **kwargs) -> None:
+        """Gives each of the four networks its own Adam, before either stage begins.
+
+        An optimizer that first acts in the second stage would create its state in a second
+        trace, and fail.
+        """
+        self.fesgan.compile(**kwargs)
+        super().compile(**running(self.config) | kwargs)
+        self.distribute_reduction_method = "first"  # train_step gives means over all devices
+        self.recognizer_optimizer = adam(self.config)
+        self.recognizer_optimizer.build(self.recognizer.trained_variables)
+
+    @tf.autograph.experimental.do_not_convert  # see FESGAN.train_step
+    def train_step(self, batch: Batch) -> Scalars:
+        """One iteration of Algorithm 1 from t = P_pre on. Returns every loss by name."""
+        if self.config.synthetic == "none":
+            return self.real_only_step(batch)
+        image, positive, label, known = unpack(batch, self.config)
+        gan, config, frozen = self.fesgan, self.config, self.fesgan.frozen
+        draws = gan.draw(label)
+        # The frozen trunk sees each picture once: F_id and R share its maps.
+        if known:
+            real_map, positive_map = known["map"], known["positive_map"]
+        else:
+            real_map, positive_map = frozen.trunk(image), frozen.trunk(positive)
+        with tf.GradientTape() as tape:
+            face_code = gan.encode(image)  # line 3
+            with tape.stop_recording():
+                logs = gan.update_code_critic(face_code, draws)  # lines 5, 6
+            translated = gan.translate(face_code, draws)  # line 7
+            with tape.stop_recording():
+                logs |= gan.update_image_critic(image, translated, label, draws)  # lines 8, 9
+            reconstructed = gan.reconstruct(face_code, label, draws)  # line 10
+            synthetic, synthetic_label = self.synthesize(face_code, label, draws)  # line 14
+            drawn_map, synthetic_map = self.map_drawn(reconstructed, synthetic)
+            with tape.stop_recording():
+                maps = (real_map, positive_map, synthetic_map)
+                logs |= self.update_recognizer(maps, label, synthetic_label, draws)  # lines 15, 16
+            identities = None
+            if config.lambda3:
+                identity = known["identity"] if known else frozen.embed_trunk(real_map)
+                identities = identity, frozen.embed_trunk(drawn_map)
+            terms = gan.generator_terms(
+                image, identities, face_code, translated, reconstructed, draws
+            )
+            if config.recognizer_guides_generator:
+                loss = self.classify_synthetic(
+                    synthetic_map, synthetic_label, draws.dropout_seeds[3]
+                )
+                terms["L_cls_R_f_to_G"] = (config.lambda4, loss)
+            loss = tf.add_n([weight * term for weight, term in terms.values()])  # line 17, eq. 25
+        logs |= {name: term for name, (_, term) in terms.items()} | {"L_G": loss}
+        logs |= gan.update_generator(tape, loss)  # line 19
+        logs["signals/spread_translated"] = collapse_signals.spread(translated, image)
+        logs["signals/spread_synthetic"] = collapse_signals.spread(synthetic, image)
+        gan.step.assign_add(1)  # line 20
+        return replicas.mean(logs)
+
+    def synthesize(
+        self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """x^{p,f} and its labels: eq. 13, a new identity of the input's class.
+
+        FESR_Real draws the input's own identity instead, with any of the K expressions.
+        """
+        code = draws.prior_code
+        if self.config.synthetic == "encoder":
+            code, label = face_code, draws.synthetic_label
+        expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
+        return self.fesgan.decode(code, expression), label
+
+    def map_drawn(
+        self, reconstructed: tf.Tensor, synthetic: tf.Tensor
+    ) -> tuple[tf.Tensor | None, tf.Tensor]:
+        """The trunk's maps of x_rec (None where lambda3 is 0, as nothing reads it) and x^{p,f}.
+
+        One pass where L_G goes back through both: else half of the way back would be for nothing.
+        """
+        frozen, config = self.fesgan.frozen, self.config
+        if not config.lambda3:
+            return None, frozen.trunk(synthetic)
+        if config.recognizer_guides_generator:
+            drawn, new = frozen.trunks(reconstructed, synthetic)
+            return drawn, new
+        return frozen.trunk(reconstructed), frozen.trunk(synthetic)
+
+    def update_recognizer(
+        self,
+        maps: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        label: tf.Tensor,
+        synthetic_label: tf.Tensor,
+        draws: Draws,
+    ) -> Scalars:
+        """L_R (eq. 26) moves R, on the trunk maps of x, x^{p,r} and x^{p,f}, constants here."""
+        recognizer, config, gan = self.recognizer, self.config, self.fesgan
+        with tf.GradientTape() as tape:
+            plain = recognizer.extract_all(maps, gan.frozen.together)
+            dropped = [
+                recognizer.drop(features, seed)
+                for features, seed in zip(plain, tf.unstack(draws.dropout_seeds[:3]), strict=True)
+            ]
+            compared = dropped if config.intra_features == "post_dropout" else plain
+            real_real, real_fake = losses.intra_class(
+                *compared, squared=config.distance_squared, rdbp=config.rdbp
+            )
+            intra = real_real + real_fake  # eq. 14
+            on_real = losses.classification(label, recognizer.classify(dropped[0]))
+            on_fake = losses.classification(synthetic_label, recognizer.classify(dropped[2]))
+            loss = config.lambda6 * intra + on_real + on_fake
+        norm = minimise(self.recognizer_optimizer, tape, loss, recognizer.trained_variables)
+        return {
+            "L_dist_r": real_real,
+            "L_dist_rf": real_fake,
+            "L_intra": intra,
+            "L_cls_R_r": on_real,
+            "L_cls_R_f": on_fake,
+            "L_R": loss,
+            "signals/gradient_R": norm,
+        }
+
+    def classify_synthetic(
+        self, synthetic_map: tf.Tensor, label: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """L_cls,R^f (eq. 21) with R's updated weights, for G: R is a constant here."""
+        features = self.recognizer.extract(synthetic_map)
+        logits = self.recognizer.classify(self.recognizer.drop(features, seed))
+        return losses.classification(label, logits)
+
+    def real_only_step(self, batch: Batch) -> Scalars:
+        """BASELINE: L_cls,R^r (eq. 20) moves R."""
+        image, _, label, known = unpack(batch, self.config)
+        draws = self.fesgan.draw(label)
+        trunk = known["map"] if known else self.fesgan.frozen.trunk(image)
+        with tf.GradientTape() as tape:
+            features = self.recognizer.drop(self.recognizer.extract(trunk), draws.dropout_seeds[0])
+            loss = losses.classification(label, self.recognizer.classify(features))
+        norm = minimise(self.recognizer_optimizer, tape, loss, self.recognizer.trained_variables)
+        self.fesgan.step.assign_add(1)
+        return replicas.mean({"L_cls_R_r": loss, "L_R": loss, "signals/gradient_R": norm})
+
+
+def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
+    """A compiled FESR with initial weights that follow from `config.seed`.
+
+    Loads the face network that `config.identity` names unless one is given. With `mirrored`,
+    every variable stands on each of the machine's devices (a face network that is given must have
+    been made in the scope of the strategy that is current).
+    """
+    with strategy(config).scope():
+        face_network = face_network or load_face_network(config.identity, config.identity_weights)
+        keras.utils.set_random_seed(config.seed)
+        model = FESR(config, num_classes, face_network)
+        model.compile()
+    return model
+
+
+def strategy(config: Config) -> tf.distribute.Strategy:
+    """The current strategy; with `mirrored` and none chosen, one over every GPU."""
+    if config.mirrored and not tf.distribute.has_strategy():
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

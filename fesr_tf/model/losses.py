@@ -1,0 +1,98 @@
+"""The paper's losses: one pure function an equation, tensors in, a scalar of their type out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from fesr_tf.networks import replicas
+
+# Keeps the gradient of a norm finite where the norm is 0; far below any norm that matters.
+TINY = 1e-12
+
+
+def generator_adversarial_image(fake: tf.Tensor) -> tf.Tensor:
+    """L_advg^img, eq. 4: -E[D(x_hat)]. `fake`: critic outputs of any shape, patches included."""
+    return -tf.reduce_mean(fake)
+
+
+def critic_adversarial_image(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """L_advd^img, eq. 5: -E[D(x)] + E[D(x_hat)], Wasserstein, over patches and batch."""
+    return tf.reduce_mean(fake) - tf.reduce_mean(real)
+
+
+def gradient_penalty(
+    critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """WGAN-GP [65]: E[(||d critic / d x|| - 1)^2] at x on the line from `real` to `fake`.
+
+    Images (B, H, W, C); one alpha ~ U(0, 1) an image, from `seed` (int32 (2,)). The norm runs
+    over the whole image; a patch critic is summed over its patches, as its gradient is.
+    """
+    alpha = replicas.own_rows(
+        lambda rows: tf.random.stateless_uniform((rows, 1, 1, 1), seed, dtype=real.dtype),
+        tf.shape(real)[0],
+    )
+    between = real + alpha * (fake - real)
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        realness = critic(between)
+    gradient = tape.gradient(realness, between)
+    squares = tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3])
+    # Inside the root: tf.norm has a NaN gradient at 0.
+    return tf.reduce_mean(tf.square(tf.sqrt(squares + TINY) - 1.0))
+
+
+def generator_adversarial_code(encoded: tf.Tensor) -> tf.Tensor:
+    """L_advg^z, eq. 6: -E[log D_z(g(x))], from logits (B, 1)."""
+    return tf.reduce_mean(tf.nn.softplus(-encoded))
+
+
+def critic_adversarial_code(prior: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
+    """L_advd^z, eq. 7: -E[log D_z(z)] - E[log(1 - D_z(g(x)))], from logits (B, 1)."""
+    return tf.reduce_mean(tf.nn.softplus(-prior)) + tf.reduce_mean(tf.nn.softplus(encoded))
+
+
+def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """-E[log p(y | .)], eq. 8, 9, 20 and 21: labels (B,) int, logits (B, K)."""
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
+    )
+
+
+def l1(first: tf.Tensor, second: tf.Tensor, reduction: str = "mean") -> tf.Tensor:
+    """E[||a - b||_1], eq. 10 (images) and 12 (face features), batch first.
+
+    `mean` also averages over an example's entries, `sum` adds them, as the norm is written.
+    """
+    distance = tf.abs(first - second)
+    if reduction == "mean":
+        return tf.reduce_mean(distance)
+    return tf.reduce_sum(distance) / tf.cast(tf.shape(distance)[0], distance.dtype)
+
+
+def distance(first: tf.Tensor, second: tf.Tensor, squared: bool = False) -> tf.Tensor:
+    """L_dist, eq. 15 and 16: E[||a - b||_2] over features (B, F), or its square.
+
+    The gradient is finite (and 0) where two features are equal.
+    """
+    squares = tf.reduce_sum(tf.square(first - second), axis=-1)
+    return tf.reduce_mean(squares if squared else tf.sqrt(squares + TINY))
+
+
+def intra_class(
+    real: tf.Tensor,
+    positive: tf.Tensor,
+    synthetic: tf.Tensor,
+    *,
+    squared: bool = False,
+    rdbp: bool = True,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """L_dist^r and L_dist^rf, the terms of L_intra (eq. 14 to 16), on R_ext features (B, F).
+
+    Real data-guided back-propagation (eq. 18): in the real-synthetic term the real features
+    are the ground truth and get no gradient; the real-real term (eq. 17) moves both sides.
+    """
+    guide = tf.stop_gradient(real) if rdbp else real
+    return distance(real, positive, squared), distance(guide, synthetic, squared)

@@ -1,0 +1,1 @@
+"""The one reader of finished runs and cross-validations."""

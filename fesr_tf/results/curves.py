@@ -1,0 +1,41 @@
+"""Curves out of a run's event files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util import tensor_util
+
+from fesr_tf.training.monitoring.events import PREFIX
+from fesr_tf.training.monitoring.glossary import LOSSES
+
+ACCURACY, SPEED, MEMORY = "validation/accuracy", "speed/seconds_per_step", "memory/peak_GiB"
+WANTED = frozenset({*(f"losses/{name}" for name in LOSSES), ACCURACY, SPEED, MEMORY})
+POINTS = 60
+
+Curve = list[tuple[int, float]]
+
+
+def curves(run: Path) -> dict[str, Curve]:
+    """Every wanted scalar of a run by its tag, in order of its steps; what is not finite is left
+    out. Read event by event by TensorBoard's loader: its accumulator would hold all pictures."""
+    found: dict[str, dict[int, float]] = {}
+    for path in sorted((run / "events").glob(f"{PREFIX}*")):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value if event.HasField("summary") else ():
+                if value.tag not in WANTED or not value.HasField("tensor"):
+                    continue
+                number = float(tensor_util.make_ndarray(value.tensor))
+                if np.isfinite(number):
+                    found.setdefault(value.tag, {})[int(event.step)] = number
+    return {tag: sorted(points.items()) for tag, points in sorted(found.items())}
+
+
+def thinned(curve: Curve, points: int = POINTS) -> Curve:
+    """At most so many points, evenly spread, the first and the last among them; none is
+    averaged."""
+    if len(curve) <= points:
+        return curve
+    return [curve[int(i)] for i in np.linspace(0, len(curve) - 1, points).round()]

@@ -1,0 +1,136 @@
+"""A run's folder: what was asked, on which data, and the networks that came of it.
+
+runs/<db>/<variant>/fold-NN/
+    config.yaml     the resolved configuration
+    run.json        database, variant, fold, data folder and digest, classes
+    machine.json    processor, cores, memory, GPUs, TensorFlow and commit of each start of training
+    checkpoints/    networks, optimizers, iteration: the last ones (`fesr_tf.runs.checkpoints`)
+    best/           the same, where R was best on the validation part
+    events/         TensorBoard
+    pictures/       sample grids, confusion matrix
+    evaluation.json
+
+`fold-all` is a run that holds nobody out: it trains on every person and is tested by none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fesr_tf import config as configs
+from fesr_tf.config import Config
+from fesr_tf.data import ALL, FoldNumber
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import write_whole
+from pipelines.common.records import typed
+
+LAST, BEST = "last", "best"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """run.json: what a run was trained on. `data` is the folder as it was given."""
+
+    database: str
+    variant: str
+    fold: FoldNumber
+    data: str
+    data_digest: str
+    classes: tuple[str, ...]
+
+
+def run_folder(runs: str | Path, database: str, variant: str, fold: FoldNumber) -> Path:
+    """Where a run lives: `<runs>/<database>/<variant>/fold-NN`, or `fold-all`."""
+    return Path(runs) / database / variant / (f"fold-{ALL}" if fold == ALL else f"fold-{fold:02d}")
+
+
+def require_held_out(info: RunInfo, folder: Path) -> None:
+    """Raises `BadUse` for a run that has no people to be tested on."""
+    if info.fold == ALL:
+        raise BadUse(
+            f"{folder} was trained on everybody: nobody was held out, so nobody is left to test it "
+            "on; its accuracy is that of the cross-validation (python -m fesr_tf.crossval)"
+        )
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes the run's folder and keeps every other process from training in it.
+
+    The lock is the kernel's: it ends with this process, however that ends. Raises `BadUse` where
+    another process holds it. A file system without locks (some NFS) protects nobody.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BadUse(
+                f"another process (number {file.read().strip() or 'unknown'}) is training in "
+                f"{folder}: wait for it, stop it, or give another --runs folder"
+            ) from None
+        except OSError:
+            yield
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def start(folder: Path, config: Config, info: RunInfo) -> None:
+    """Makes the run's folder, or checks that the run already there is this very one.
+
+    A run without a checkpoint has learnt nothing yet and is begun anew. Raises `BadUse`
+    naming the keys that differ.
+    """
+    if not (folder / "run.json").exists() or not any(folder.glob("checkpoints/step-*")):
+        folder.mkdir(parents=True, exist_ok=True)
+        # What was chosen by a run that never came to its first checkpoint.
+        shutil.rmtree(folder / BEST, ignore_errors=True)
+        config.save(folder / "config.yaml")
+        write_whole(folder / "run.json", json.dumps(dataclasses.asdict(info), indent=2) + "\n")
+        return
+    before = configs.differences(configs.load(folder / "config.yaml"), config)
+    changed = [f"{key} was {old}, now {new}" for key, (old, new) in before.items()]
+    there = read_info(folder)
+    if there.classes != info.classes:
+        changed.append(f"the classes were {other_classes(there.classes, info.classes)}")
+    if there.data_digest != info.data_digest:
+        changed.append(f"the data were {there.data_digest[:12]}, now {info.data_digest[:12]}")
+    if changed:
+        raise BadUse(
+            f"{folder} holds a run with other settings ({'; '.join(changed)}): go on with those, "
+            "or give another --runs folder"
+        )
+
+
+def other_classes(learnt: tuple[str, ...], offered: tuple[str, ...]) -> str:
+    """In what two lists of classes differ: "8, now 7 (contempt is in one of them only)"."""
+    odd = sorted(set(learnt) ^ set(offered))
+    if not odd:
+        return f"{', '.join(learnt)}, now {', '.join(offered)}"
+    verb = "is" if len(odd) == 1 else "are"
+    return f"{len(learnt)}, now {len(offered)} ({', '.join(odd)} {verb} in one of them only)"
+
+
+def read_info(folder: str | Path) -> RunInfo:
+    """Reads run.json. Raises `BadUse` where `folder` is not a run."""
+    path = Path(folder) / "run.json"
+    try:
+        return typed(RunInfo, json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BadUse(
+            f"{folder} is not a run: it has no run.json (runs are <runs>/<db>/<variant>/fold-NN)"
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise FailedWork(f"{path} is damaged ({error}); restore it or train again") from None

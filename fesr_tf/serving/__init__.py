@@ -1,0 +1,1 @@
+"""The served model: its graph, export, warm-up, checks and versions."""

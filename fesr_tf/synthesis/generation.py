@@ -1,0 +1,68 @@
+"""Images that the generator makes: expressions, intensities, new identities, interpolations."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from fesr_tf.data import Faces
+from fesr_tf.data.images import from_model
+from fesr_tf.model.expression_codes import expression_code
+from fesr_tf.model.fesgan import FESGAN
+
+# Fig. 6's axis; the paper shows every other of these.
+LEVELS = np.linspace(-1, 1, 9)
+
+
+def every_expression(fesgan: FESGAN, face_codes: tf.Tensor) -> np.ndarray:
+    """Face codes (B,n) -> uint8 (B,K,S,S,c): each with every expression at intensity 1."""
+    count, classes = len(face_codes), fesgan.num_classes
+    code = expression_code(tf.tile(tf.range(classes), [count]), 1.0, classes)
+    drawn = fesgan.decode(tf.repeat(face_codes, classes, axis=0), code)
+    return from_model(drawn).reshape(count, classes, *drawn.shape[1:])
+
+
+def expression_rows(fesgan: FESGAN, faces: Faces) -> list[list[np.ndarray]]:
+    """For each face: the input, its reconstruction (eq. 11 with v = 1), every expression."""
+    codes = fesgan.encode(faces.floats())
+    own = expression_code(tf.constant(faces.labels), 1.0, fesgan.num_classes)
+    reconstructed = from_model(fesgan.decode(codes, own))
+    drawn = every_expression(fesgan, codes)
+    return [
+        [image, again, *each]
+        for image, again, each in zip(faces.images, reconstructed, drawn, strict=True)
+    ]
+
+
+def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> list[list[np.ndarray]]:
+    """One face, float (S,S,c), as in Fig. 6: a row a class, a column a level in [-1,1].
+
+    The class's entry of the expression code takes the level, all others stay at -1.
+    """
+    classes, steps = fesgan.num_classes, len(levels)
+    code = np.full((classes, steps, classes), -1.0, np.float32)
+    for k in range(classes):
+        code[k, :, k] = levels
+    face_code = tf.repeat(fesgan.encode(image[tf.newaxis]), classes * steps, axis=0)
+    drawn = from_model(fesgan.decode(face_code, tf.constant(code.reshape(-1, classes))))
+    return [list(row) for row in drawn.reshape(classes, steps, *drawn.shape[1:])]
+
+
+def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
+    """z ~ U(-1,1), float32 (count,n): the same for every run with codes of that size."""
+    return tf.random.stateless_uniform((count, fesgan.config.code_size), (seed, 0), -1.0, 1.0)
+
+
+def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> list[list[np.ndarray]]:
+    """`count` people who do not exist, z ~ U(-1,1) (eq. 13): a row each, a column a class."""
+    return [list(row) for row in every_expression(fesgan, prior_codes(fesgan, count, seed))]
+
+
+def between(fesgan: FESGAN, start: tf.Tensor, end: tf.Tensor, label: int, steps: int) -> np.ndarray:
+    """From one face code (n,) to another in a straight line: uint8 (steps,S,S,c).
+
+    G_dec([(1 - t) start + t end, u(label)]) for t from 0 to 1, at intensity 1 throughout.
+    """
+    t = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+    expression = expression_code(tf.fill([steps], label), 1.0, fesgan.num_classes)
+    return from_model(fesgan.decode((1.0 - t) * start + t * end, expression))

@@ -1,0 +1,80 @@
+"""Trains a run: both stages of Algorithm 1, from its last checkpoint to its end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fesr_tf import data, runs
+from fesr_tf.config import Config
+from fesr_tf.data import Fold
+from fesr_tf.model.fesr import FESR
+from fesr_tf.model.frozen_features import frozen_features
+from fesr_tf.runs import machine
+from fesr_tf.runs.checkpoints import Checkpoints
+from fesr_tf.training import collapse_warnings, first_stage, guards, monitoring
+
+INTERRUPTED = 130
+
+
+def stages(settings: Config) -> list[tuple[str, int]]:
+    """The stages of a run with the iteration at which each ends: P_pre, then P_max."""
+    ends = []
+    if settings.trains_fesgan and settings.pretrain_iterations:
+        ends.append(("FESGAN", settings.pretrain_iterations))
+    if settings.trains_recognizer and settings.max_iterations > settings.pretrain_iterations:
+        ends.append(("FESR", settings.max_iterations))
+    return ends
+
+
+def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> bool:
+    """Trains the run in `folder` to its end, from its last checkpoint if it has one, else from
+    the end of the stage 1 of the run in `first`, if one is given (`first_stage.refuse` agreed).
+
+    True when the run is complete, False when a signal stopped it (it is saved then). No other
+    process may train in `folder` meanwhile: see `runs.alone`.
+    BASELINE has no first stage: it starts at t = P_pre and takes as many steps as R does in
+    the joint variants.
+    """
+    settings = model.config
+    about = {"images": len(fold.train), "data_digest": fold.digest}
+    checkpoints = Checkpoints(model, folder / "checkpoints", settings.keep_checkpoints, **about)
+    best = Checkpoints(model, folder / runs.BEST, 1, **about)
+    for each in (checkpoints, best):
+        each.sweep()
+    begun = checkpoints.restore(fall_back=True)
+    if begun is not None:
+        print(f"going on at step {begun}", flush=True)
+        if elsewhere := checkpoints.elsewhere():
+            print(f"note: {elsewhere}", file=sys.stderr, flush=True)
+    elif not settings.trains_fesgan:
+        model.fesgan.step.assign(settings.pretrain_iterations)
+    elif first:
+        step = first_stage.begin(model, first, checkpoints, folder)
+        print(f"stage 1 taken from {first}: beginning at step {step}", flush=True)
+    ends = stages(settings)
+    unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
+    if unfinished:
+        machine.note_start(folder, int(model.fesgan.step.numpy()))
+    frozen = frozen_features(model.face_network, fold.train, settings) if unfinished else None
+    stop = guards.StopOnSignal()
+    with monitoring.watch(model, fold, folder, ends, begun) as watch:
+        judge = watch.validation
+        called = [
+            guards.StopOnNonFinite(model),  # before whatever saves
+            collapse_warnings.WarnOfCollapse(model),
+            *watch.callbacks,
+            *([guards.KeepBest(model, best, lambda: judge.latest)] if judge else []),
+            guards.Saves(model, checkpoints),
+            stop,
+        ]
+        try:
+            for name, end in ends:
+                step = int(model.fesgan.step.numpy())
+                if step < end and not stop.stopped:
+                    stage = model.fesgan if name == "FESGAN" else model
+                    batches = data.batches(fold.train, settings, step, frozen)
+                    stage.fit(batches, steps_per_epoch=end - step, callbacks=called, verbose=0)
+        finally:
+            stop.restore()
+    return int(model.fesgan.step.numpy()) >= ends[-1][1]

@@ -1,0 +1,1 @@
+"""Weights of the face networks: fetched, converted or trained."""

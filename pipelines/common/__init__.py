@@ -1,0 +1,1 @@
+"""What every room of `pipelines` uses: errors, files, records, roles and text."""

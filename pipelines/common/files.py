@@ -1,0 +1,179 @@
+"""Outputs that appear whole or not at all: write under a temporary name, then rename.
+
+A place is a path on this machine or, with a scheme (`gs://bucket/x`), one in a store that
+universal_pathlib reaches; both have pathlib's methods.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO, TypeAlias
+
+from upath import UPath
+
+Location: TypeAlias = Path | UPath
+
+# The file that a finished data folder has, written last.
+MANIFEST_NAME = "manifest.json"
+
+_LOCK = ".lock"
+
+
+def location(text: str | os.PathLike | Location) -> Location:
+    """The place that `text` names: a `Path` unless it starts with a scheme. A place is itself."""
+    if isinstance(text, Location):
+        return text
+    name = os.fspath(text)
+    if name.startswith("file://"):
+        return Path(name.removeprefix("file://"))
+    return UPath(name) if "://" in name else Path(name)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike | Location) -> Iterator[BinaryIO]:
+    """A binary file to write, which takes the name `path` when the block ends without error.
+
+    A reader sees the old file or the new one. Stores such as gs:// give that by themselves.
+    """
+    path = location(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(path, Path):
+        with path.open("wb") as file:
+            yield file
+        return
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: str | os.PathLike | Location, content: bytes | str) -> None:
+    """Writes `content` to `path`; see `writing`."""
+    with writing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
+    """Yields a temporary folder beside `path`; on success it takes `path`'s place.
+
+    On any exception the temporary folder is removed and `path` stays as it was. What a killed
+    process left behind is removed first. A store cannot rename a folder: there `path` itself
+    is emptied and yielded, and whoever writes into it has to write last what says that it is
+    whole.
+    """
+    path = location(path)
+    if not isinstance(path, Path):
+        with _emptied(path):
+            yield path
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path.parent) as alone:
+        _sweep(path, alone)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        lock = _lock(temporary)
+    try:
+        with lock:
+            os.chmod(temporary, 0o755)
+            yield temporary
+            with _alone(path.parent):
+                _exchange(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def sha256_of(path: str | os.PathLike | Location) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    path = location(path)
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _emptied(path: UPath) -> Iterator[None]:
+    if path.exists():
+        path.rmdir(recursive=True)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        path.rmdir(recursive=True)
+        raise
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Waits until no other process begins, ends or sweeps a job in `folder`. Yields False where
+    the file system cannot lock a folder (NFS), and then nobody waits."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> TextIO:
+    """A file in `folder`, locked until it is closed or this process ends, however it ends."""
+    made = folder / f"{_LOCK}.new"
+    file = made.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    # Locked before it has its name: nobody sees it free while its owner lives.
+    os.replace(made, folder / _LOCK)
+    return file
+
+
+def _exchange(temporary: Path, path: Path) -> None:
+    (temporary / _LOCK).unlink()
+    old = None
+    if path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+        os.replace(path, old / path.name)
+    os.replace(temporary, path)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(path: Path, alone: bool) -> None:
+    """Removes temporary folders of `path` whose process is gone, and puts the old folder back
+    where one was killed between taking it away and putting the new one in its place.
+
+    alone: no other process begins or ends just now, so that a folder without a lock is nobody's.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if left.name.startswith(f".{path.name}.old."):
+            old = left / path.name
+            if old.exists() and not path.exists():
+                os.replace(old, path)
+            shutil.rmtree(left, ignore_errors=True)
+            continue
+        if not (left / _LOCK).exists():
+            if alone:
+                shutil.rmtree(left, ignore_errors=True)
+            continue
+        with contextlib.suppress(OSError), (left / _LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,29 @@
+"""Tables and lists as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.common.errors import plain
+
+_WIDEST = 120
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns set to width, numbers to the right, two spaces apart; long cells are cut."""
+    cells = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    right = [all(isinstance(row[column], int) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            text.rjust(width) if flush else text.ljust(width)
+            for text, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join("  " + line for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = plain(str(value))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -1,0 +1,1 @@
+"""The preprocessed folder: records, folds, manifest, schema, statistics and anomalies."""

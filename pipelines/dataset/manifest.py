@@ -1,0 +1,240 @@
+"""What a preprocessed folder holds: classes, schema, files with digests, counts, rejects.
+
+`manifest.json` is written last, so a folder that has one is complete. It carries no
+times and no machine's paths: two runs over the same pictures give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
+from pipelines.common.records import Finding, Reject, typed
+from pipelines.dataset.examples import schema
+from pipelines.faces.chips import CHIP_SIZE
+
+FORMAT = 2
+NAME = MANIFEST_NAME
+_AGAIN = "run `python -m pipelines.preprocess` again"
+_PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One TFRecord file: `path` relative to the folder, its records, bytes and SHA-256."""
+
+    path: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class File:
+    """One file beside the shards: `path` relative to the folder, its bytes and SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """Something odd in the records, in plain words.
+
+    feature: of `pipelines.dataset.examples`; kind: a name of AnomalyInfo.Type; severity: WARNING
+    (look at it) or ERROR (what is measured on these data would be wrong); short: a few words.
+    """
+
+    feature: str
+    kind: str
+    severity: str
+    short: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of `manifest.json`.
+
+    `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
+    aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
+    by_channels ({"1": n, "3": n}, of chips) and by_fold ([{train, valid, test}], one entry a
+    fold). fold_rule and valid_share: how the folds were cut, see `pipelines.dataset.folds`. files:
+    the side files. fold_digest: that of `folds.json`; equal where people, rule and database are.
+    digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
+    SHA-256 of this file's text with that value empty.
+    """
+
+    database: str
+    classes: tuple[str, ...]
+    channels: int
+    folds: int
+    subject_independent: bool
+    feature_schema: dict[str, dict[str, Any]]
+    shards: tuple[Shard, ...]
+    counts: dict[str, Any]
+    rejects: tuple[Reject, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    fold_rule: str = "step"
+    valid_share: float = 0.0
+    files: tuple[File, ...] = ()
+    chip_size: int = CHIP_SIZE
+    format: int = FORMAT
+    fold_digest: str = ""
+    digest: str = ""
+    manifest_digest: str = ""
+
+    def shards_of(self, fold: int) -> list[Shard]:
+        """The shards under `fold-NN/`."""
+        return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
+
+    def to_json(self) -> str:
+        """The file's text; the digests of the shards and of the text are worked out here."""
+        data = dataclasses.asdict(self)
+        data["digest"] = combined_digest(self.shards)
+        data["manifest_digest"] = ""
+        data["rejects"] = [
+            {"class" if name == "class_name" else name: value for name, value in entry.items()}
+            for entry in data["rejects"]
+        ]
+        ordered = {"format": data.pop("format"), **data}
+        ordered["manifest_digest"] = hashlib.sha256(_text(ordered).encode()).hexdigest()
+        return _text(ordered)
+
+
+def fold_folder(fold: int) -> str:
+    """`fold-03`: where the records tested by fold 3 lie."""
+    return f"fold-{fold:02d}"
+
+
+def shard_path(fold: int, index: int, count: int) -> str:
+    """`fold-03/images-00000-of-00002.tfrecord`, relative to the data folder."""
+    return f"{fold_folder(fold)}/images-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def combined_digest(shards: Iterable[Shard]) -> str:
+    """SHA-256 over the shards' paths and digests in the manifest's order, in hex."""
+    lines = "".join(f"{shard.sha256}  {shard.path}\n" for shard in shards)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def database_in(folder: str | Location) -> str | None:
+    """The name of the database in a preprocessed folder of whatever format, or None if it is
+    not one: what may be replaced by another run of the job."""
+    try:
+        data = json.loads((location(folder) / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    named = isinstance(data, dict) and "format" in data and isinstance(data.get("database"), str)
+    return data["database"] if named else None
+
+
+def load(folder: str | Location) -> Manifest:
+    """The manifest of a preprocessed folder; `BadUse` if the folder is not one."""
+    folder = location(folder) if isinstance(folder, str) else folder
+    path = folder / NAME
+    if not folder.is_dir():
+        raise BadUse(f"{folder} is not a folder; make one with `python -m pipelines.preprocess`")
+    if not path.is_file():
+        raise BadUse(
+            f"{folder} holds no {NAME}, so it is not a finished data folder; make one with "
+            "`python -m pipelines.preprocess`"
+        )
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.get("format")
+        if version != FORMAT:
+            raise BadUse(
+                f"{path} has format {version!r}; this version reads {FORMAT}: "
+                "preprocess the database again"
+            )
+        return _from_data(data)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadUse(f"{path} is not a manifest of this project ({error!r:.300})") from error
+
+
+def verify(folder: str | Location, manifest: Manifest) -> None:
+    """Recomputes every shard's size and SHA-256; `FailedWork` names the first that differs.
+
+    A TFRecord file cut at a record's boundary reads short without any error, so this runs
+    before training does. The manifest has to be the folder's, byte for byte.
+    """
+    folder = location(folder) if isinstance(folder, str) else folder
+    for shard in manifest.shards:
+        if wrong := file_trouble(folder, shard):
+            raise FailedWork(f"{wrong}; {_AGAIN}")
+    if wrong := manifest_trouble(folder, manifest):
+        raise FailedWork(f"{wrong}; {_AGAIN}")
+
+
+def file_trouble(folder: Location, listed: Shard | File) -> str | None:
+    """What is wrong with a listed file: missing, short, changed; None if nothing is."""
+    path = folder / listed.path
+    if not path.is_file():
+        return f"{path} is missing, though the manifest lists it"
+    size = path.stat().st_size
+    if size < listed.bytes:
+        return f"{path} is cut short: {size:,} of {listed.bytes:,} bytes"
+    if size > listed.bytes or sha256_of(path) != listed.sha256:
+        return f"{path} was changed after it was written"
+    return None
+
+
+def manifest_trouble(folder: Location, manifest: Manifest) -> str | None:
+    """What is wrong with the manifest's own text, digests included; None if nothing is."""
+    path = folder / NAME
+    if path.read_bytes() != manifest.to_json().encode():
+        return f"{path} was changed after it was written"
+    return None
+
+
+def _text(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _from_data(data: dict[str, Any]) -> Manifest:
+    renamed = [
+        {"class_name" if name == "class" else name: value for name, value in entry.items()}
+        for entry in data["rejects"]
+    ]
+    manifest = typed(Manifest, {**data, "rejects": renamed})
+    counts = manifest.counts
+    if manifest.feature_schema != schema(manifest.folds):
+        raise ValueError(f"feature_schema is not that of {manifest.folds} folds")
+    if list(counts["by_class"]) != list(manifest.classes):
+        raise ValueError("classes are not those of by_class")
+    if len(counts["by_fold"]) != manifest.folds:
+        raise ValueError(f"by_fold does not count {manifest.folds} folds")
+    tables = [
+        counts[f"{lost}by_{name}"] for lost in ("", "rejected_") for name in ("class", "subject")
+    ]
+    for table in (*tables, counts["by_channels"], *counts["by_fold"]):
+        typed(dict, table, "counts")
+        _ = [typed(int, number, name) for name, number in table.items()]
+    if any(tuple(part) != _PARTS for part in counts["by_fold"]):
+        raise ValueError("by_fold does not count train, valid and test")
+    _ = [typed(int, counts[name], name) for name in ("read", "aligned", "rejected")]
+    for reject in manifest.rejects:
+        if reject.splits and (
+            len(reject.splits) != manifest.folds or reject.class_name not in manifest.classes
+        ):
+            raise ValueError(f"the reject {reject.key!r} has no class or no role in every fold")
+    pictures = [reject.picture for reject in manifest.rejects if reject.picture]
+    for path in (*(each.path for each in (*manifest.shards, *manifest.files)), *pictures):
+        # A path from a file that anybody may have edited must not lead out of the folder.
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path:
+            raise ValueError(f"{path!r} is not a path inside the folder")
+    # JSON can write half a character, which no file name and no digest can hold.
+    manifest.to_json().encode()
+    return manifest

@@ -1,0 +1,1 @@
+"""What a person reads of a preprocessed folder, and every check of it."""

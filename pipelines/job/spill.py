@@ -1,0 +1,73 @@
+"""Finished records on their way to their shards: in files beside them, not in memory.
+
+A shuffle would carry every picture through the runner's memory. Here it carries places in part
+files, one part a bundle, and a shard is copied together from them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import uuid
+from collections.abc import Iterable
+from typing import BinaryIO, NamedTuple
+
+from pipelines.common.files import Location, writing
+from pipelines.dataset.manifest import Shard
+
+FOLDER = "parts"
+# Enough for the parts of one shard on most runners, far below a system's limit.
+_OPEN_PARTS = 64
+
+
+class Ref(NamedTuple):
+    """Where a record lies: its key, the part's name, first byte, number of bytes; and how its
+    face was found. A plain tuple, which Beam's coders know."""
+
+    key: str
+    part: str
+    start: int
+    size: int
+    how: str
+
+
+class Part:
+    """A part file being written. Its name is its own: a bundle that is tried again leaves the
+    part of the first attempt unused."""
+
+    def __init__(self, folder: Location) -> None:
+        self.name = uuid.uuid4().hex
+        self._end = 0
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        self._file = (folder / FOLDER / self.name).open("wb")
+
+    def append(self, key: str, record: bytes, how: str) -> Ref:
+        """Adds one framed record."""
+        self._file.write(record)
+        start, self._end = self._end, self._end + len(record)
+        return Ref(key, self.name, start, len(record), how)
+
+    def close(self) -> None:
+        """Has to be called before anybody reads: a store shows a file only then."""
+        self._file.close()
+
+
+def gather(folder: Location, path: str, refs: Iterable[Ref]) -> Shard:
+    """Writes the shard `path` whole: the records in the order of their keys, whatever the order
+    in which they came. Holds one record at a time."""
+    digest = hashlib.sha256()
+    count = size = 0
+    with writing(folder / path) as shard, contextlib.ExitStack() as stack:
+        parts: dict[str, BinaryIO] = {}
+        for ref in sorted(refs):
+            if ref.part not in parts:
+                if len(parts) == _OPEN_PARTS:
+                    stack.close()
+                    parts.clear()
+                parts[ref.part] = stack.enter_context((folder / FOLDER / ref.part).open("rb"))
+            parts[ref.part].seek(ref.start)
+            record = parts[ref.part].read(ref.size)
+            shard.write(record)
+            digest.update(record)
+            count, size = count + 1, size + len(record)
+    return Shard(path, count, size, digest.hexdigest())

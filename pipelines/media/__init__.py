@@ -1,0 +1,1 @@
+"""Images and films: bytes in, pixels out."""

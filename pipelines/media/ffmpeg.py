@@ -1,0 +1,224 @@
+"""Every frame of a film in turn, decoded by ffmpeg in a process of its own.
+
+A damaged film cannot take a worker with it, nor hold it up. Nothing that a film's header says
+about its frames is believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from upath import UPath
+
+from pipelines.common.errors import BadUse, FesrError
+from pipelines.media.images import MAX_PIXELS
+
+MAX_FRAMES = 10_000
+"""Six minutes at 25 frames a second; the longest clips of the databases last half a minute."""
+
+TIME_LIMIT = 300.0
+"""Seconds that ffmpeg may keep its reader waiting over one film."""
+
+MAX_BYTES = 2**32
+"""What a film may weigh: a remote one is copied to this machine's disk first."""
+
+# Formats that carry films themselves. ffmpeg also knows lists that name other files and
+# addresses, which a stranger's folder must not be able to ask for.
+_FORMATS = "avi,mov,matroska,mpeg,mpegvideo,mpegts,asf"
+# Workers share the cores already, so each decodes with one thread.
+_QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-threads", "1")
+# A stream of pictures, each with its own size.
+_STREAM = (
+    # The first true video stream; a cover picture is none.
+    *("-map", "0:V:0"),
+    # As many frames as there are: none doubled or dropped to keep time.
+    *("-fps_mode", "passthrough"),
+    *("-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"),
+)
+
+
+class UnreadableFilm(FesrError):
+    """A file that is no film, or one that is damaged, too large or too short; says which."""
+
+
+def frames(
+    path: str | Path | UPath, max_frames: int | None = None, time_limit: float | None = None
+) -> Iterator[np.ndarray]:
+    """Every frame, uint8 (H,W,3) RGB and read-only, as a person would see it: turned where the
+    film says that it lies on its side.
+
+    max_frames, time_limit: other limits than `MAX_FRAMES` and `TIME_LIMIT`. Raises
+    `UnreadableFilm`, at the latest after the last frame, for a film that is damaged anywhere,
+    and beyond the limits on pixels, frames, bytes and time. Close the generator, or exhaust
+    it: until then ffmpeg runs.
+    """
+    limit = MAX_FRAMES if max_frames is None else max_frames
+    seconds = TIME_LIMIT if time_limit is None else time_limit
+    with _local(path) as film:
+        # The first error ends it, where ffmpeg would go on and frames would be missing.
+        for count, frame in enumerate(_pictures(["-xerror", *_input(film)], seconds)):
+            if count >= limit:
+                raise UnreadableFilm(f"it has more frames than the limit of {limit:,}")
+            yield frame
+
+
+def rate(path: str | Path | UPath) -> float | None:
+    """Frames a second as the film's header says, None where it says nothing sensible. Raises
+    `UnreadableFilm` as `frames` does for what is no film."""
+    with _local(path) as film:
+        command = [_program(), "-nostdin", "-hide_banner", *_input(film)]
+        # Without an output ffmpeg says what it found and ends with an error.
+        done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, check=False)
+        found = re.search(rb"Video:.* (\d+(?:\.\d+)?) fps", done.stderr)
+        value = float(found[1]) if found else 0.0
+        return value if 0 < value <= 1000 else None
+
+
+def camera(device: str, seconds: float = 10.0) -> Iterator[np.ndarray]:
+    """The pictures of a Video4Linux device (`/dev/video0`) as they come, until the generator is
+    closed or the device ends. Raises `UnreadableFilm` where it gives none for `seconds`."""
+    source = ["-f", "v4l2", "-i", device]
+    return _pictures(source, seconds, a_frame=True)
+
+
+def _pictures(source: list[str], seconds: float, a_frame: bool = False) -> Iterator[np.ndarray]:
+    """The pictures that ffmpeg makes of `source`. It may keep its reader waiting for `seconds`
+    in all, or, with `a_frame`, for each picture; what the reader takes does not count."""
+    with tempfile.TemporaryFile() as log:
+        command = [_program(), *_QUIET, *source, *_STREAM]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+        )
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        count, left = 0, seconds
+        try:
+            while True:
+                timer, began = threading.Timer(left, stop), time.monotonic()
+                timer.daemon = True
+                timer.start()
+                try:
+                    frame = _portable_pixmap(process.stdout)
+                    if frame is None:
+                        status = process.wait()
+                finally:
+                    timer.cancel()
+                    timer.join()
+                if not a_frame:
+                    left -= time.monotonic() - began
+                    if left <= 0:
+                        stop()
+                if late.is_set() or frame is None:
+                    break
+                count += 1
+                yield frame
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+        if late.is_set():
+            raise UnreadableFilm(f"decoding took longer than {seconds:.0f} seconds")
+        if status != 0 or count == 0:
+            log.seek(0)
+            raise UnreadableFilm(_reason(log.read(2**16).decode(errors="replace")))
+
+
+def _program() -> str:
+    import imageio_ffmpeg
+
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise BadUse(f"films take ffmpeg: run `pip install imageio-ffmpeg` ({error})") from error
+
+
+def _input(film: Path) -> list[str]:
+    """What ffmpeg is told to read: this file, and nothing that the file names."""
+    return [
+        *("-max_pixels", str(MAX_PIXELS)),
+        *("-protocol_whitelist", "file", "-format_whitelist", _FORMATS),
+        # With its scheme, a name that begins with a dash or holds a colon is still a name.
+        *("-i", f"file:{film}"),
+    ]
+
+
+def _portable_pixmap(stream: BinaryIO) -> np.ndarray | None:
+    """The next picture of a stream of them, or None where it ends or breaks off."""
+    head = [stream.readline(64) for _ in range(3)]
+    size = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", b"".join(head))
+    if not size:
+        return None
+    width, height = int(size[1]), int(size[2])
+    data = stream.read(height * width * 3)
+    if len(data) < height * width * 3:
+        return None
+    return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+
+def _reason(log: str) -> str:
+    """What was wrong, in words of our own: ffmpeg's name addresses and depend on which of its
+    threads was first, and a reason has to be the same on every run."""
+    large = re.search(r"Picture size (\d+)x(\d+) exceeds", log)
+    if large:
+        return f"more pixels ({large[1]}×{large[2]}) than the limit of {MAX_PIXELS:,}"
+    if "matches no streams" in log:
+        return "it holds no moving picture"
+    if "Error opening input" in log:
+        return "not a film in a known format"
+    return (
+        "damaged or cut short: it cannot be decoded to its end "
+        "(`ffmpeg -v error -i FILM -f null -` tells where)"
+    )
+
+
+@contextlib.contextmanager
+def _local(path: str | Path | UPath) -> Iterator[Path]:
+    """The film as a file of this machine, after what can be told without decoding."""
+    found = path if isinstance(path, (Path, UPath)) else UPath(path)
+    try:
+        if not found.is_file():
+            raise UnreadableFilm("there is no such file")
+        size = found.stat().st_size
+        if size == 0:
+            raise UnreadableFilm("the file is empty")
+        if size > MAX_BYTES:
+            raise UnreadableFilm(f"larger than the limit of {MAX_BYTES:,} bytes")
+        with found.open("rb") as stream:
+            _check_length(stream.read(12), size)
+    except OSError as error:
+        raise UnreadableFilm(f"cannot be read: {error.strerror or error}") from error
+    if isinstance(found, Path):
+        yield found
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "film"
+        try:
+            with found.open("rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except OSError as error:
+            raise UnreadableFilm(f"cannot be copied: {error.strerror or error}") from error
+        yield copy
+
+
+def _check_length(head: bytes, size: int) -> None:
+    """An AVI file tells its length first. One cut between two frames decodes without an error,
+    with a middle that is not the film's."""
+    told = int.from_bytes(head[4:8], "little") + 8
+    # Both ends of the range are what a recorder leaves that does not know.
+    known = head[:4] == b"RIFF" and head[8:12] == b"AVI " and 8 < told < 2**32
+    if known and size < told:
+        raise UnreadableFilm(f"cut short: {size:,} bytes of the {told:,} that it should have")

@@ -1,0 +1,226 @@
+"""Picture bytes in, the pixels a person would expect to see out.
+
+The size is read from the header before anything is decompressed: a PNG of 140 KB can
+hold 400 MB of pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipelines.common.errors import FesrError
+from pipelines.common.files import Location
+
+# 8192×8192: above any camera in the databases, below 200 MB of RGB.
+MAX_PIXELS = 2**26
+# As many gray floats. Nothing larger is read into memory to find out what it is.
+MAX_BYTES = 2**28
+# Their decoders hold up to sixteen bytes a pixel beside the picture, so they get fewer.
+_HUNGRY = {"JPEG2000": 4, "WEBP": 2}
+# Every scan of a progressive JPEG goes over the whole picture, however few bytes it has.
+# Encoders make about ten.
+_MAX_SCANS = 100
+# Those that a length follows, and the end of the picture.
+_JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
+# Rows are converted in blocks of about this many pixels, so that no second copy of a large
+# picture is made.
+_BLOCK = 2**20
+
+# Formats that hold photographs (JPEG includes phones' MPO). Pillow also opens PostScript and
+# the like by starting other programs, which a stranger's folder must not be able to ask for.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
+SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp"}
+    | {".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k"}
+)
+
+
+class UnreadableImage(FesrError):
+    """Bytes that are not a picture, or one that is damaged or too large; says which."""
+
+
+def looks_like_picture(path: str | Path) -> bool:
+    """Whether the name has a picture's ending; the bytes decide later."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The picture in `data` as uint8, (H,W,3) RGB or (H,W) where the source is gray.
+
+    EXIF orientation is applied; transparency is laid over white; 16-bit values are scaled
+    to 8; CMYK and palettes become RGB; of an animation the first frame is taken. Raises
+    `UnreadableImage` with the reason; more than `max_pixels` (width × height, from the
+    header; a quarter of that for JPEG 2000, half for WebP) is refused before any pixel is
+    decoded.
+    """
+    if not data:
+        raise UnreadableImage("the file is empty")
+    # Pillow's parsers fail on damaged bytes with whatever their arithmetic trips over
+    # (OSError, SyntaxError, struct.error, ValueError, zlib.error, …), so every failure
+    # inside is the picture's.
+    try:
+        with warnings.catch_warnings():
+            # The size is judged below, against this function's own limit.
+            warnings.simplefilter("ignore")
+            # Pillow knows only a format whose plugin has been loaded by name.
+            Image.init()
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_cost(image, data, max_pixels)
+                image.load()
+                return _eight_bits(image)
+    except UnreadableImage:
+        raise
+    except Image.DecompressionBombError as error:
+        # Pillow's own guard, which comes before ours on the very largest.
+        raise UnreadableImage(
+            f"more pixels by its header than the limit of {max_pixels:,}"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise UnreadableImage("not a picture in a known format") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableImage(f"damaged or cut short: {reason[:200]}") from error
+
+
+def read(path: str | Location, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """`decode` of a file's bytes; a file that cannot be read is an `UnreadableImage` too.
+
+    So is one of more than `MAX_BYTES`, and what is no file at all: a pipe or a device may
+    never end.
+    """
+    path = Path(path) if isinstance(path, str) else path
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise UnreadableImage("cannot be read: not a file")
+        if size > MAX_BYTES:
+            raise UnreadableImage(f"larger ({size:,} bytes) than the limit of {MAX_BYTES:,}")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES)
+    except OSError as error:
+        raise UnreadableImage(f"cannot be read: {error.strerror or error}") from error
+    return decode(data, max_pixels)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """uint8 (H,W) or (H,W,3) as PNG bytes, the same bytes for the same pixels."""
+    buffer = io.BytesIO()
+    # Level 6 is zlib's default, named so that another Pillow cannot choose differently.
+    Image.fromarray(image).save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """uint8 (H,W) luma (ITU-R 601) of an (H,W,3) or (H,W) image."""
+    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """uint8 (H,W,3) of an (H,W,3) or (H,W) image."""
+    return image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=-1)
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 image at another size: Lanczos, its support widened when shrinking."""
+    if image.shape[:2] == (height, width):
+        return image
+    resampling = Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(image).resize((width, height), resampling))
+
+
+def within(image: np.ndarray, side: int) -> np.ndarray:
+    """The image, shrunk if its longer side is more than `side`; its proportions stay."""
+    height, width = image.shape[:2]
+    factor = min(1.0, side / max(height, width))
+    return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
+
+
+def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """Refuses, by what its header says, a picture that would take too much memory or time."""
+    width, height = image.size
+    limit = max_pixels // _HUNGRY.get(image.format or "", 1)
+    if width * height > limit:
+        raise UnreadableImage(
+            f"more pixels by its header ({width}×{height}) than the limit of {limit:,}"
+        )
+    if image.format == "TIFF":
+        # A tile is decoded whole, and may be far larger than the picture that it is part of.
+        wide, high = (int(image.tag_v2.get(tag, 0)) for tag in (322, 323))
+        if wide * high > limit:
+            raise UnreadableImage(
+                f"tiles of more pixels by its header ({wide}×{high}) than the limit of {limit:,}"
+            )
+    if image.format in ("JPEG", "MPO") and _scans(data) > _MAX_SCANS:
+        raise UnreadableImage(f"more scans than the limit of {_MAX_SCANS}")
+
+
+def _scans(data: bytes) -> int:
+    """How many scans the first picture of a JPEG file has; not many more than the limit."""
+    count, place = 0, 2
+    while count <= _MAX_SCANS and (found := _JPEG_MARKER.search(data, place)):
+        marker, start = data[found.start() + 1], found.end()
+        if marker == 0xD9:
+            break
+        count += marker == 0xDA
+        place = start + max(2, int.from_bytes(data[start : start + 2], "big"))
+    return count
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    # A damaged EXIF block says nothing about the pixels: show them as they lie.
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    wide = image.mode == "F" or image.mode.startswith("I")
+    gray = wide or image.mode in ("1", "L", "LA", "La")
+    white = _white(image) if wide else 0
+    width, height = image.size
+    pixels = np.empty((height, width) if gray else (height, width, 3), np.uint8)
+    for rows in _blocks(image):
+        block = image.crop((0, rows.start, width, rows.stop))
+        pixels[rows] = _scaled(np.asarray(block), white) if wide else _flat(block, gray)
+    return pixels
+
+
+def _blocks(image: Image.Image) -> Iterator[slice]:
+    """The rows of a picture, a few at a time."""
+    width, height = image.size
+    step = max(1, _BLOCK // width)
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
+
+
+def _flat(block: Image.Image, gray: bool) -> np.ndarray:
+    """Rows of eight-bit values as "L" or "RGB", over white where they are transparent."""
+    if block.has_transparency_data:
+        block = block.convert("RGBA")
+        block = Image.alpha_composite(Image.new("RGBA", block.size, "white"), block)
+    return np.asarray(block.convert("L" if gray else "RGB"))
+
+
+def _white(image: Image.Image) -> float:
+    """The value that wide gray values are measured by: 65535; for floats that stay below, 1
+    or 255. `UnreadableImage` for values outside 0…65535."""
+    width, kind = image.size[0], "f"
+    low, high = np.inf, -np.inf
+    for rows in _blocks(image):
+        values = np.asarray(image.crop((0, rows.start, width, rows.stop)))
+        kind = values.dtype.kind
+        # Written so that not-a-number, which is neither small nor large, stays.
+        low, high = np.minimum(low, values.min()), np.maximum(high, values.max())
+    if not (low >= 0 and high <= 65535):
+        raise UnreadableImage("gray values outside 0…65535")
+    if kind == "f" and high <= 255:
+        return 1.0 if high <= 1 else 255.0
+    return 65535.0
+
+
+def _scaled(values: np.ndarray, white: float) -> np.ndarray:
+    return np.rint(values.astype(np.float64) / white * 255).astype(np.uint8)
