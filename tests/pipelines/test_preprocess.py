@@ -69,10 +69,10 @@ def test_counts_are_those_of_the_records(demo_data):
 
 def test_no_person_crosses_a_split(demo_data):
     for fold in range(3):
-        roles: dict[str, set[int]] = {}
+        by_subject: dict[str, set[int]] = {}
         for record in records(demo_data):
-            roles.setdefault(record.subject, set()).add(record.splits[fold])
-        assert all(len(found - {roles.UNUSED}) == 1 for found in roles.values())
+            by_subject.setdefault(record.subject, set()).add(record.splits[fold])
+        assert all(len(found - {roles.UNUSED}) == 1 for found in by_subject.values())
 
 
 def test_tensorflow_reads_the_shards(demo_data):
