@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import fesr_tf
-from benchmarks import routing
-from benchmarks.recorded_step import Unexplained
+from tests.support import routing
+from tests.support.recorded_step import Unexplained
 
 Edit = tuple[str, str, str]  # module, what stands there once, what stands there instead
 ON_FAKES = "losses.classification(draws.target_label, critic(translated)[1])"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import routing
-from benchmarks.recorded_step import record
 from fesr_tf import config
 from fesr_tf.data import Faces, batches
 from fesr_tf.model import fesr
 from pipelines.common.errors import BadUse
+from tests.support import routing
+from tests.support.recorded_step import record
 
 # So small that no update changes a bit: a loss then differs by the key alone.
 STILL = "learning_rate=1e-30"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import routing
-from benchmarks.recorded_step import record
 from fesr_tf import config
+from tests.support import routing
+from tests.support.recorded_step import record
 
 # Section IV-C (FG) and IV-D (FESR), as sentences on what was measured.
 WANTED = {

@@ -70,7 +70,7 @@ def test_uploads_are_opened_by_this_projects_reader_only(client):
 def test_in_a_browser(client, photo, tmp_path):
     pytest.importorskip("gradio", reason="pip install 'fesr-tf[app]'")
     pytest.importorskip("playwright", reason="pip install playwright")
-    from benchmarks import demo_page
+    from tests.support import demo_page
 
     if demo_page.browser() is None:
         pytest.skip("no browser")

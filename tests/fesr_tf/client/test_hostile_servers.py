@@ -14,7 +14,7 @@ import pytest
 from fesr_tf.client import Client, errors, rest_backend, signatures
 from pipelines.common.errors import FesrError
 from pipelines.media import images
-from tests.pipelines.corpus.pictures import bombs
+from tests.support.corpus.pictures import bombs
 
 FACE = images.encode_png(np.full((40, 40), 90, np.uint8))
 GOOD = {"probabilities": [[0.25, 0.75]], "label": ["b"], "classes": [["a", "b"]]}
@@ -140,7 +140,7 @@ def test_a_tensor_that_declares_more_than_it_holds(models):
     """gRPC: sixteen bytes that mean four terabytes."""
     import tensorflow as tf
 
-    from benchmarks.serving_standin import over_grpc
+    from tests.support.serving_standin import over_grpc
 
     def lying(array):
         proto = tf.make_tensor_proto(array)

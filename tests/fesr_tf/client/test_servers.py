@@ -57,7 +57,7 @@ def test_a_photographs_faces_come_by_three_lines(server, demo_images):
 
 def test_the_exported_model_answers_the_same_behind_both(demo_images, exported_model):
     pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
-    from benchmarks.serving_standin import Models, serve_grpc, serve_rest
+    from tests.support.serving_standin import Models, serve_grpc, serve_rest
 
     models = Models(exported_model.parent, "fesr")
     photo = sorted((demo_images / "happiness").glob("*.png"))[-1]
@@ -192,7 +192,7 @@ def test_a_server_that_is_down_is_one_sentence(scheme):
 
 
 def test_a_server_that_comes_back_is_found(models):
-    from benchmarks.serving_standin import serve_grpc, serve_rest
+    from tests.support.serving_standin import serve_grpc, serve_rest
 
     for serve, scheme in ((serve_grpc, "grpc"), (serve_rest, "http")):
         port, stop = free_port(), threading.Event()
@@ -235,8 +235,8 @@ def test_the_command_takes_both_and_says_what_is_wrong(server, demo_images, tmp_
 
 
 def test_a_server_that_dies_in_between_leaves_what_was_done(models, demo_images, tmp_path, capfd):
-    from benchmarks.serving_standin import serve_rest
     from fesr_tf.client.__main__ import main
+    from tests.support.serving_standin import serve_rest
 
     asked = []
 
