@@ -244,8 +244,8 @@ def main(argv: list[str] | None = None) -> int:
         options.set_defaults(**QUICK)
         args = options.parse_args(argv)
     if args.peers_python and not args.peers_python.is_file():
-        raise BadUse(f"no interpreter at {args.peers_python}; docs/benchmarks/serving_speed.md says how to "
-                     "make one")  # fmt: skip
+        raise BadUse(f"no interpreter at {args.peers_python}; see "
+                     "docs/benchmarks/serving_speed.md")  # fmt: skip
     threads = f"{args.threads} each" if args.threads else "as many as each takes by itself"
     print(f"{heading(options, argv)}\nthreads: {threads}; load of the machine before: "
           f"{os.getloadavg()[0]:.1f}\n{EXPECTED}", flush=True)  # fmt: skip
