@@ -15,9 +15,10 @@ import tensorflow as tf
 from fesr_tf import config, data, runs
 from fesr_tf.data import checks
 from fesr_tf.model import fesr
+from fesr_tf.processes import INTERRUPTED
 from fesr_tf.runs import files
 from fesr_tf.training import dry_run, first_stage
-from fesr_tf.training.loop import INTERRUPTED, stages, train
+from fesr_tf.training.loop import stages, train
 from fesr_tf.training.memory import keep_freed_memory
 from pipelines.common.errors import command
 

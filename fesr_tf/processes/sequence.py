@@ -1,4 +1,4 @@
-"""Commands run one after the other, with what each does, elapsed time and time left."""
+"""Runs commands one after the other and prints their purpose, elapsed time and time left."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fesr_tf.processes import INTERRUPTED
 from pipelines.common.files import write_whole
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the demo: what it does, its commands (arguments after `python`) and the
-    minutes it takes on two cores.
+    """A stage: its purpose, its commands (arguments after `python`), its minutes on two cores.
 
-    It is not done again where `stamp` holds the very same commands and what it `makes` is
-    still there, or where `done()` says so.
+    It is skipped where `stamp` holds the very same commands and its output `makes` still exists,
+    or where `done()` returns True.
     """
 
     about: str
@@ -32,7 +32,7 @@ class Stage:
     done: Callable[[], bool] | None = None
 
     def finished(self) -> bool:
-        """True where there is nothing left to do."""
+        """Whether nothing is left to do."""
         if self.makes and not self.makes.exists():
             return False
         if self.stamp:
@@ -40,7 +40,7 @@ class Stage:
         return bool(self.done and self.done())
 
     def mark(self) -> None:
-        """Notes that the stage has ended well."""
+        """Records that the stage succeeded."""
         if self.stamp:
             write_whole(self.stamp, self._text())
 
@@ -54,41 +54,41 @@ def run_stages(
     fill: Callable[[str], str] = str,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Runs the stages in order; 0, or the exit code of the first that fails.
+    """Runs the stages in order. Returns 0, or the exit code of the first one that fails.
 
-    `call` runs one command; `fill` replaces words of it that are known only by then.
+    `call` runs one command; `fill` replaces those of its words that are known only by then.
     """
-    began, planned, spent = clock(), 0.0, 0.0
+    started, planned, spent = clock(), 0.0, 0.0
     for number, stage in enumerate(todo, 1):
         head = f"[{number}/{len(todo)}]"
         if stage.finished():
-            print(f"\n{head} {stage.about}: done before", flush=True)
+            print(f"\n{head} {stage.about}: already done", flush=True)
             continue
         rest = sum(other.minutes for other in todo[number - 1 :] if not other.finished())
-        # This machine's pace, as far as it has shown itself.
-        pace = min(max(spent / planned, 0.2), 10.0) if planned else 1.0
-        elapsed = (clock() - began) / 60
+        # How much slower this machine is than planned, from the stages so far.
+        slowdown = min(max(spent / planned, 0.2), 10.0) if planned else 1.0
+        elapsed = (clock() - started) / 60
         print(
-            f"\n{head} {stage.about} (about {minutes(stage.minutes * pace)}; "
-            f"elapsed {minutes(elapsed)}, left in all about {minutes(rest * pace)})",
+            f"\n{head} {stage.about} (about {minutes(stage.minutes * slowdown)}; "
+            f"elapsed {minutes(elapsed)}, total left about {minutes(rest * slowdown)})",
             flush=True,
         )
-        start = clock()
+        begin = clock()
         for words in stage.commands:
             words = [fill(word) for word in words]
             print(f"$ {shlex.join([shown_python(), *words])}", flush=True)
             code = call(words)
             if code:
-                end = "was interrupted" if code == 130 else f"failed with exit code {code}"
+                end = "was interrupted" if code == INTERRUPTED else f"failed with exit code {code}"
                 print(
                     f"error: stage {number} of {len(todo)} ({stage.about}) {end}; "
-                    "the same command goes on from here",
+                    "run the same command again to resume here",
                     file=sys.stderr,
                 )
                 return code
         stage.mark()
         planned += stage.minutes
-        spent += (clock() - start) / 60
+        spent += (clock() - begin) / 60
     return 0
 
 
@@ -98,21 +98,21 @@ def minutes(value: float) -> str:
 
 
 def shown_python() -> str:
-    """The interpreter as one would type it."""
-    here = Path(os.path.relpath(sys.executable))
-    return "python" if here.parts[:1] == ("..",) else str(here)
+    """The interpreter as a user would type it."""
+    path = Path(os.path.relpath(sys.executable))
+    return "python" if path.parts[:1] == ("..",) else str(path)
 
 
 def call(words: list[str]) -> int:
-    """Runs `python <words>` and returns its exit code; Ctrl-C and TERM are the child's to end."""
+    """Runs `python <words>` and returns its exit code. The child handles Ctrl-C and SIGTERM."""
     child = subprocess.Popen([sys.executable, *words])
     # Set after the start: a child inherits ignored signals. Ctrl-C reaches the whole group, so
-    # the training process saves itself and says so, and this one only waits for it.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ended = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    # the training process saves its state, and this one only waits for it.
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    terminate = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     try:
         code = child.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, ended)
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, terminate)
     return 128 - code if code < 0 else code

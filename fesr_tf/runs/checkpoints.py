@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from fesr_tf import config as configs
 from fesr_tf.model.fesr import FESR
+from fesr_tf.processes import available_cores
 from fesr_tf.runs import files
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole, sha256_of, write_whole
@@ -215,9 +216,7 @@ def stage_of(settings: configs.Config, step: int) -> str:
 
 def _machine() -> dict[str, object]:
     """What the last bit of a sum depends on, beside the weights."""
-    # As TensorFlow counts them: those that this process may use, where the system can tell.
-    counted = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    return {"cores": len(counted(0)), "tensorflow": tf.__version__}
+    return {"cores": len(available_cores()), "tensorflow": tf.__version__}
 
 
 def _slots(model: FESR) -> list[tf.Variable]:

@@ -8,6 +8,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+from fesr_tf.processes import available_cores
 from fesr_tf.runs.files import MACHINE
 from pipelines.common.files import write_whole
 
@@ -58,7 +59,6 @@ def description() -> dict[str, object]:
     # Imported here: benchmarks without TensorFlow print the commit and the processor too.
     import tensorflow as tf
 
-    counted = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     gpus = tf.config.list_physical_devices("GPU")
     named = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]
     return {
@@ -67,7 +67,7 @@ def description() -> dict[str, object]:
         "tensorflow": tf.__version__,
         "system": platform.system(),
         "processor": processor(),
-        "cores": len(counted(0)),
+        "cores": len(available_cores()),
         "memory_gib": memory_gib(),
         "gpus": named,
     }

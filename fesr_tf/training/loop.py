@@ -14,8 +14,6 @@ from fesr_tf.runs import files, machine
 from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.training import collapse_warnings, first_stage, guards, monitoring
 
-INTERRUPTED = 130
-
 
 def stages(settings: Config) -> list[tuple[str, int]]:
     """The stages of a run with the iteration at which each ends: P_pre, then P_max."""

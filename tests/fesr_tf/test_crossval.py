@@ -222,13 +222,10 @@ def test_the_best_by_validation_has_an_evaluation_of_its_own(plan, one_run):
     assert evaluation_of(here, unit)["checkpoint"] == "last"
 
 
-def test_the_line_tells_done_running_rate_and_time_left(tmp_path):
-    times = iter([0.0, 10.0])
+def test_the_line_shows_done_running_rate_and_time_left():
     todo = [jobs.Job("a", (), 0, 40), jobs.Job("b", (), 20, 40)]
-    with (tmp_path / "log").open("w") as out:
-        line = execution.Line(todo, 3, out, clock=lambda: next(times))
-        told = line.text(jobs.State(1, ("b",), 50))
-    done, steps, rate, left, running = told.split(" | ")
+    line = execution.status(todo, 3, jobs.State(1, ("b",), 50), 10.0)
+    done, steps, rate, left, running = line.split(" | ")
     assert re.findall(r"\d+", done) == ["4", "5"] and re.findall(r"\d+", steps) == ["50", "60"]
     assert re.findall(r"[\d.]+", rate) == ["5"] and left.endswith(" 0:02")
     assert running.endswith(" b")

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from fesr_tf import config
 from fesr_tf.model import fesr
+from fesr_tf.processes.console import clock_time
 from fesr_tf.training.callbacks import EverySteps
-from fesr_tf.training.monitoring.console import Progress, clock_time
+from fesr_tf.training.monitoring.console import Progress
 from fesr_tf.training.monitoring.events import open_writer
 from fesr_tf.training.monitoring.scalars import Scalars
 from fesr_tf.training.monitoring.validation import precision_recall
