@@ -14,7 +14,7 @@ from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings
 from fesr_tf.plots import charts, image_grids
 from fesr_tf.synthesis.quality.estimates import cluster_interval
-from fesr_tf.training.monitoring.projector import DRAWN, Points
+from fesr_tf.training.monitoring.projector import SYNTHETIC, Points
 
 FIG_9 = ("FESR_JL-IL", "FESR_JL")
 THE_PAPERS = "anger"  # panels (c) and (d)
@@ -68,7 +68,7 @@ def embedding(features: np.ndarray, seed: int) -> np.ndarray:
 
 def gap(points: Points, seed: int) -> Gap:
     """Distances of real and drawn faces; drawn face i belongs to real face i (its class)."""
-    drawn = points.origins == DRAWN
+    drawn = points.origins == SYNTHETIC
     real, made = points.features[~drawn], points.features[drawn]
     labels, people = points.labels[~drawn], points.people[~drawn]
     across, within = cdist(real, made), cdist(real, real)
@@ -102,7 +102,7 @@ def of_class(points: Points, label: int) -> Points:
 def one_class(points: Points, classes: Sequence[str]) -> int:
     """The class of panels (c) and (d): the paper's where two test faces show it, else that of
     most faces."""
-    counts = np.bincount(points.labels[points.origins != DRAWN], minlength=len(classes))
+    counts = np.bincount(points.labels[points.origins != SYNTHETIC], minlength=len(classes))
     if THE_PAPERS in classes and counts[classes.index(THE_PAPERS)] > 1:
         return classes.index(THE_PAPERS)
     return int(counts.argmax())
@@ -130,7 +130,7 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
         f"Fig. 9: {title}, {where(shown[0])}",
         charts.TITLE * charts.SHRUNK,
     )
-    count = int((shown[0].points.origins != DRAWN).sum())
+    count = int((shown[0].points.origins != SYNTHETIC).sum())
     caption = sentences(
         f"{where(shown[0])}: {count} test faces, {' and '.join(each.state for each in shown)}.",
         "All classes: "
@@ -145,4 +145,4 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
 
 def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:
     places = embedding(points.features, seed)
-    return charts.points(places, points.labels, points.origins == DRAWN, title, found.lines())
+    return charts.points(places, points.labels, points.origins == SYNTHETIC, title, found.lines())

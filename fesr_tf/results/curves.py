@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import tensor_util
 
 from fesr_tf.training.monitoring.events import PREFIX
-from fesr_tf.training.monitoring.glossary import LOSSES
+from fesr_tf.training.monitoring.scalars import LOSSES
 
 ACCURACY, SPEED, MEMORY = "validation/accuracy", "speed/seconds_per_step", "memory/peak_GiB"
 WANTED = frozenset({*(f"losses/{name}" for name in LOSSES), ACCURACY, SPEED, MEMORY})

@@ -1,7 +1,6 @@
-"""The base of every callback here: `fesr_tf.training.monitoring` and `fesr_tf.training.guards`.
+"""Base classes of the Keras callbacks in `fesr_tf.training` and its `monitoring`.
 
-Each is an ordinary Keras callback. `step` always is the iteration of Algorithm 1 after the
-batch, over both stages.
+`step` is the iteration of Algorithm 1 after the batch, counted over both stages.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from fesr_tf.model.fesr import FESR
 
 
 class StepCallback(keras.callbacks.Callback):
-    """A callback that knows the iteration of the FESR model it belongs to."""
+    """A callback that receives the iteration of its FESR model."""
 
     def __init__(self, fesr: FESR):
         super().__init__()
@@ -28,26 +27,26 @@ class StepCallback(keras.callbacks.Callback):
 class EverySteps(StepCallback):
     """Calls `act` whenever a multiple of `every` has been reached, and at `last`.
 
-    Several steps may be one call (`steps_per_execution`): what falls due within one is done
-    once, after it. `every` = 0 never acts.
+    If one call takes several steps (`steps_per_execution`), `act` is called at most once, after
+    it. `every` = 0 never acts.
     """
 
     def __init__(self, fesr: FESR, every: int, last: int | None = None):
         super().__init__(fesr)
         self.every, self.last = every, last
-        self.seen = 0
+        self.previous = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.seen = int(self.fesr.fesgan.step.numpy())
+        self.previous = int(self.fesr.fesgan.step.numpy())
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:
-        due = self.every and (step // self.every > self.seen // self.every or step == self.last)
-        self.seen = step
+        due = self.every and (step // self.every > self.previous // self.every or step == self.last)
+        self.previous = step
         if due:
             self.act(step, logs)
 
     def act(self, step: int, logs: dict[str, float]) -> None:
-        """What is done after iteration `step`, whose losses are `logs`."""
+        """Acts after iteration `step`, whose losses are `logs`."""
         raise NotImplementedError
 
     @property

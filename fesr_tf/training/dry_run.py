@@ -1,12 +1,11 @@
-"""What a run would be: its settings, data, networks, memory and time, with nothing left behind.
+"""Reports a run's settings, data, parameters, memory and time without writing any file.
 
-Memory and time are measured: the run's own networks take a few steps of each stage on its own
-data in this process, which then forgets them.
+Memory and time are measured: the run's networks take a few steps of each stage on its data in
+this process.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import statistics
 import time
@@ -14,30 +13,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
-from fesr_tf import config as configs
 from fesr_tf import data
-from fesr_tf.config import Config
 from fesr_tf.data import Faces, Fold
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.processes.console import clock_time
 from fesr_tf.training.callbacks import StepCallback
 from fesr_tf.training.memory import GIB, peak_gpu_memory, peak_memory
-from fesr_tf.training.monitoring.description import PARTS, as_yaml, count_rows
+from fesr_tf.training.monitoring.events import PARTS, count_rows, setting_rows
 from fesr_tf.training.monitoring.scalars import trained_networks
+from pipelines.common.text import table
 
 STEPS = 5
-"""Steps of each stage that are timed, after two that compile and warm up."""
+"""Timed steps of each stage, after two that compile and warm up."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One stage, measured: seconds before the first step's end, seconds of each later step."""
+    """Measured seconds of a stage: of the first step, with compilation, and of each later one."""
 
     stage: str
-    steps: int  # that the run takes in this stage
+    steps: int  # of the stage in the run, not of the measurement
     first: float
     later: list[float]
 
@@ -47,22 +46,25 @@ class Timing:
 
     @property
     def whole(self) -> float:
-        """Seconds of the whole stage, without pictures, validation and checkpoints."""
+        """Seconds of the whole stage, without images, validation and checkpoints."""
         return self.first + self.seconds_per_step * max(0, self.steps - 1)
 
 
 def parameter_counts(fesr: FESR) -> dict[str, tuple[int, int]]:
-    """For each network of the run its number of parameters that train, and of frozen ones."""
+    """The numbers of trained and frozen parameters of each network of the run."""
     counts = {
-        name: (sum(int(np.prod(each.shape)) for each in variables), 0)
-        for name, variables in trained_networks(fesr).items()
+        name: (_parameters(variables), 0) for name, variables in trained_networks(fesr).items()
     }
-    frozen = sum(int(np.prod(each.shape)) for each in fesr.face_network.variables)
+    frozen = _parameters(fesr.face_network.variables)
     return counts | {f"F_id ({fesr.config.identity})": (0, frozen)}
 
 
+def _parameters(variables: Sequence[tf.Variable]) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
 def checkpoint_bytes(fesr: FESR) -> int:
-    """Size of one checkpoint, by arithmetic: every variable of the model and its optimizers."""
+    """Computed size of one checkpoint: every variable of the model and its optimizers."""
     optimizers = [
         fesr.fesgan.generator_optimizer,
         fesr.fesgan.image_critic_optimizer,
@@ -72,12 +74,12 @@ def checkpoint_bytes(fesr: FESR) -> int:
     variables = [*fesr.variables]
     for optimizer in optimizers:
         variables += optimizer.variables() if callable(optimizer.variables) else optimizer.variables
-    unique = {id(each): each for each in variables}.values()
-    return sum(int(np.prod(each.shape)) * each.dtype.size for each in unique)
+    unique = {id(variable): variable for variable in variables}.values()
+    return sum(_parameters([variable]) * variable.dtype.size for variable in unique)
 
 
 class _Clock(StepCallback):
-    """Notes when each step ends."""
+    """Records the time at which each step ends."""
 
     def __init__(self, fesr: FESR):
         super().__init__(fesr)
@@ -91,7 +93,7 @@ class _Clock(StepCallback):
 
 
 def measure(fesr: FESR, faces: Faces, stages: Sequence[tuple[str, int]]) -> list[Timing]:
-    """Takes a few steps of each stage with `fesr`, which is changed by them."""
+    """Takes a few steps of each stage with `fesr`, which changes its weights."""
     timings = []
     begin = 0 if fesr.config.trains_fesgan else fesr.config.pretrain_iterations
     for name, end in stages:
@@ -118,87 +120,60 @@ def report(
     variant: str,
     notes: Sequence[str] = (),
 ) -> str:
-    """Everything that `--dry-run` prints, what is odd about the data (`notes`) among it.
+    """The text that `--dry-run` prints, with `notes` on the data.
 
-    Takes steps with `fesr`, which is changed by them.
+    Takes steps with `fesr`, which changes its weights.
     """
     config = fesr.config
     timings = measure(fesr, fold.train, stages)
+    counts = parameter_counts(fesr).items()
+    times = [
+        (
+            timing.stage,
+            timing.steps,
+            f"{timing.seconds_per_step:.3f}",
+            f"{config.batch_size / timing.seconds_per_step:.1f}",
+            f"{timing.first:.1f} s",
+            clock_time(timing.whole),
+        )
+        for timing in timings
+    ]
     parts = [
-        "Settings, and where each comes from",
-        _settings(config, configs.origins(config, database, variant)),
-        "\nData, pictures of each class",
-        _table([("class", *PARTS), *count_rows(fold)]),
+        "Settings and their origins",
+        table(("key", "value", "from"), setting_rows(config, database, variant)),
+        "\nData, images of each class",
+        table(("class", *PARTS), count_rows(fold)),
         *(f"note: {note}" for note in notes),
         "\nParameters",
-        _table(
-            [
-                ("network", "trained", "frozen"),
-                *((name, f"{a:,}", f"{b:,}") for name, (a, b) in parameter_counts(fesr).items()),
-            ]
-        ),
+        table(("network", "trained", "frozen"), [(n, f"{a:,}", f"{b:,}") for n, (a, b) in counts]),
         f"\nTime, measured here: median of {STEPS} steps of each stage, after two for warming up",
-        _table(
-            [("stage", "steps", "s/step", "images/s", "first step", "whole stage"), *(
-                (
-                    timing.stage,
-                    timing.steps,
-                    f"{timing.seconds_per_step:.3f}",
-                    f"{config.batch_size / timing.seconds_per_step:.1f}",
-                    f"{timing.first:.1f} s",
-                    clock_time(timing.whole),
-                )
-                for timing in timings
-            )]
-        ),
-        *_extras(fesr, fold, timings),
-        f"memory: {peak_memory() / GIB:.2f} GiB, this process's largest size while it measured; "
-        "the run's own will be near it",
-    ]  # fmt: skip
+        table(("stage", "steps", "s/step", "images/s", "first step", "whole stage"), times),
+        *_totals(fesr, fold, timings),
+        f"memory: {peak_memory() / GIB:.2f} GiB, the peak of this process while it measured; that "
+        "of the run will be close to it",
+    ]
     if (peak := peak_gpu_memory()) is not None:
         parts.append(f"GPU memory: {peak / GIB:.2f} GiB held by TensorFlow while it measured")
     parts.append(
-        f"disk: {checkpoint_bytes(fesr) / 2**20:.1f} MiB a checkpoint by arithmetic (networks and "
+        f"disk: {checkpoint_bytes(fesr) / 2**20:.1f} MiB per checkpoint (computed: networks and "
         f"optimizers), {config.keep_checkpoints} kept"
     )
     return "\n".join(parts)
 
 
-def _extras(fesr: FESR, fold: Fold, timings: Sequence[Timing]) -> list[str]:
-    """Sentences on the whole time, and on what validation adds to it."""
+def _totals(fesr: FESR, fold: Fold, timings: Sequence[Timing]) -> list[str]:
+    """Lines on the total time and on the time that validation adds."""
     config = fesr.config
     whole = sum(timing.whole for timing in timings)
-    lines = [f"in all {clock_time(whole)}, without pictures, validation and checkpoints"]
+    lines = [f"total: {clock_time(whole)}, without images, validation and checkpoints"]
     if config.trains_recognizer and len(fold.valid):
         predict_logits(fesr, fold.valid)
-        began = time.perf_counter()
+        started = time.perf_counter()
         predict_logits(fesr, fold.valid)
-        once = time.perf_counter() - began
+        once = time.perf_counter() - started
         times = timings[-1].steps // config.validate_every
         lines.append(
-            f"validation: {once:.2f} s for {len(fold.valid)} pictures, measured, {times} times: "
+            f"validation: {once:.2f} s for {len(fold.valid)} images, measured, {times} times: "
             f"{clock_time(once * times)}"
         )
     return lines
-
-
-def _settings(config: Config, origins: dict[str, str]) -> str:
-    values = dataclasses.asdict(config)
-    return _table(
-        [(key, as_yaml(value), origins[key]) for key, value in values.items()],
-        numbers=False,
-    )
-
-
-def _table(rows: Sequence[tuple], numbers: bool = True) -> str:
-    """Rows in aligned columns; from the second column on at the right, where they are numbers."""
-    text = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in text) for i in range(len(text[0]))]
-    lines = []
-    for row in text:
-        cells = [
-            cell.rjust(width) if numbers and i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  " + "  ".join(cells).rstrip())
-    return "\n".join(lines)

@@ -1,8 +1,7 @@
-"""Stage 1 once for several variants: a run that begins where another one's stage 1 ended.
+"""Starts a run at the end of another variant's stage 1, which is then trained only once.
 
-Stage 1 trains FESGAN alone, and most variants of Fig. 8 differ only in what comes after it. Draws
-and batches are functions of the seed and the step, so equal settings give equal weights, and
-beginning from them gives what training them again would have given, to the bit.
+Stage 1 trains FESGAN alone, and most variants of Fig. 8 differ only in stage 2. Random numbers
+and batches are functions of the seed and the step, so equal settings give bit-identical weights.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ SECOND_STAGE = frozenset(
         *("rdbp", "lambda6", "intra_features", "distance_squared", "dropout"),
     }
 )
-"""What only R and the joint step read. `synthetic: none` has no stage 1 at all."""
+"""Settings that only R and the joint step read. `synthetic: none` has no stage 1 at all."""
 
-LOOKED_AT = frozenset(
+MONITORING = frozenset(
     {
         *("log_every", "picture_every", "checkpoint_every", "validate_every", "histogram_every"),
         *("projector_faces", "keep_checkpoints"),
     }
 )
-"""What is shown and kept of a run. It moves no weight."""
+"""Settings of monitoring and checkpoints, which change no weight."""
 
 
 def has_one(config: Config) -> bool:
-    """Whether a run of these settings has a stage 1 and one after it."""
+    """Whether a run of these settings has both stages."""
     first = config.trains_fesgan and config.pretrain_iterations > 0
     second = config.trains_recognizer and config.max_iterations > config.pretrain_iterations
     return first and second
@@ -51,14 +50,14 @@ def differences(first: Config, config: Config) -> dict[str, tuple[Any, Any]]:
     A key that is in neither list above counts as read: a new one is on the safe side.
     """
     found = configs.differences(first, config)
-    return {key: both for key, both in found.items() if key not in SECOND_STAGE | LOOKED_AT}
+    return {key: both for key, both in found.items() if key not in SECOND_STAGE | MONITORING}
 
 
 def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:
-    """Raises `BadUse` where a run of `config` and `info` cannot begin from `first`, another run's
-    folder: other settings of stage 1, other data, another fold, or a stage 1 without an end."""
+    """Raises `BadUse` where a run of `config` and `info` cannot start from the run in `first`: its
+    settings of stage 1, data or fold differ, or its stage 1 is unfinished."""
     if not has_one(config):
-        raise BadUse(f"{info.variant} has no first stage to take from {first}: leave it out")
+        raise BadUse(f"{info.variant} has no first stage to take from {first}: omit --first-stage")
     there = runs.read_info(first)
     before = configs.load(first / files.CONFIG)
     changed = [
@@ -73,22 +72,22 @@ def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:
         changed.append(f"{there.variant} has no first stage")
     if changed:
         raise BadUse(
-            f"the first stage of {first} is not that of this run ({'; '.join(changed)}): give a "
-            "run that is equal in these, or none"
+            f"the first stage of {first} differs from that of this run ({'; '.join(changed)}): "
+            "give a run that is equal in these, or omit --first-stage"
         )
     path = _end(first, config)
     if not path.is_dir():
         raise BadUse(
             f"{first} has no checkpoint of step {config.pretrain_iterations}, where stage 1 ends: "
-            "train it to there (a run of FG ends there and keeps it), or give no --first-stage"
+            "train it that far (a run of FG ends there and keeps it), or omit --first-stage"
         )
 
 
 def begin(model: FESR, first: Path, checkpoints: Checkpoints, folder: Path) -> int:
-    """Loads the end of `first`'s stage 1 into `model`, of the run in `folder`, saves it as that
-    run's own checkpoint and notes in first_stage.json where it came from.
+    """Loads the end of `first`'s stage 1 into `model`, saves it as a checkpoint of the run in
+    `folder` and records its origin in first_stage.json.
 
-    Returns the step. `refuse` has agreed. Raises `FailedWork` for a checkpoint that is damaged.
+    Returns the step. Call `refuse` before. Raises `FailedWork` for a damaged checkpoint.
     """
     there = Checkpoints(model, first / files.CHECKPOINTS, 1)
     there.read(_end(first, model.config))
@@ -101,7 +100,7 @@ def begin(model: FESR, first: Path, checkpoints: Checkpoints, folder: Path) -> i
 
 
 def taken_from(folder: Path) -> str | None:
-    """The variant whose stage 1 the run in `folder` began from; None where it trained its own."""
+    """The variant whose stage 1 the run in `folder` took over; None where it trained its own."""
     try:
         return json.loads((folder / files.FIRST_STAGE).read_text(encoding="utf-8"))["variant"]
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""What keeps a run safe: saving it, keeping its best, and stopping before harm is saved.
+"""Keras callbacks that save a run, keep its best state, and stop it before it saves a bad one.
 
-Ordinary Keras callbacks. In a list of them `StopOnNonFinite` stands before `KeepBest` and
-`Saves`, so that a state that went wrong is never saved.
+In a list of callbacks `StopOnNonFinite` precedes `KeepBest` and `Saves`, so that a state that
+is not finite is never saved.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from fesr_tf.model.fesr import FESR
 from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.training.callbacks import StepCallback
 from pipelines.common.errors import FailedWork
+from pipelines.common.text import listed
 
 SCORE = "validation_accuracy"
-# Named in a message; the rest is counted.
 NAMED = 3
+"""Values that a message names; the others are counted."""
 
 
 class StopOnNonFinite(StepCallback):
-    """Ends the run at the first loss, or gradient, that is not a finite number, naming it.
+    """Stops the run at the first loss or gradient that is not finite, and names it.
 
-    The logs hold every loss, and of each network's gradients the norm (`signals/gradient_<net>`),
-    which is not finite as soon as one entry is not. A bad gradient has moved the weights by the
-    time it is seen, so nothing of that step may be saved.
+    The logs hold every loss and the norm of each network's gradients (`signals/gradient_<net>`),
+    which is not finite if one entry is not. By then the gradient has changed the weights, so
+    that step must not be saved.
     """
 
     def __init__(self, fesr: FESR):
@@ -42,20 +43,17 @@ class StopOnNonFinite(StepCallback):
             first = 1 + (step - 1 if self.last is None else self.last)
             when = f"step {step}" if first >= step else f"one of the steps {first} to {step}"
             raise FailedWork(
-                f"{_named(wrong)} at {when}: the run stops, nothing of it is saved and the last "
-                "checkpoint stays good; lower learning_rate, or look at the run in TensorBoard"
+                f"{_named(wrong)} at {when}: the run stops without saving this state, and the last "
+                "checkpoint remains valid; lower learning_rate, or inspect the run in TensorBoard"
             )
         self.last = step
 
 
 def _named(wrong: dict[str, float]) -> str:
-    """'L_rec became nan, the gradient of G became inf, and 4 more'."""
-    # Losses first: a bad loss is why the gradients of its step are bad.
+    """'L_rec became nan, the gradient of G became inf and 4 more'."""
+    # Losses first: they cause the gradients of their step.
     names = sorted(wrong, key=lambda name: name.startswith("signals/"))
-    said = [f"{_plain(name)} became {wrong[name]}" for name in names[:NAMED]]
-    if len(names) > NAMED:
-        said.append(f"and {len(names) - NAMED} more")
-    return ", ".join(said)
+    return listed((f"{_plain(name)} became {wrong[name]}" for name in names), NAMED)
 
 
 def _plain(name: str) -> str:
@@ -64,7 +62,7 @@ def _plain(name: str) -> str:
 
 
 class Saves(StepCallback):
-    """A checkpoint every `checkpoint_every` iterations and at the end of each stage."""
+    """Saves a checkpoint every `checkpoint_every` iterations and at the end of each stage."""
 
     def __init__(self, fesr: FESR, checkpoints: Checkpoints):
         super().__init__(fesr)
@@ -72,7 +70,7 @@ class Saves(StepCallback):
         self.last = int(fesr.fesgan.step.numpy())
 
     def on_step(self, step: int, logs: dict[str, float]) -> None:
-        # Several steps may have been taken in one call.
+        # One call may have taken several steps.
         every = self.fesr.config.checkpoint_every
         if step // every > self.last // every:
             self.checkpoints.save()
@@ -83,12 +81,12 @@ class Saves(StepCallback):
 
 
 class KeepBest(StepCallback):
-    """Keeps the state of R's best accuracy on the validation part, apart from the others.
+    """Keeps the state with R's best accuracy on the validation part, separately from the others.
 
-    `latest()` gives the step of the last validation and its accuracy, None before the first. Of
-    equal ones the earliest is kept. Stands after the validation and before `Saves`: every
-    validation up to the last checkpoint is then accounted for, and a run that goes on from
-    there, and validates the same states again, chooses what one never stopped chooses.
+    `latest()` returns the step and accuracy of the last validation, None before the first. Of
+    equal accuracies the earliest is kept. It runs after the validation and before `Saves`: a run
+    that resumes from a checkpoint validates the later states again, and so keeps the same state
+    as a run that was never stopped.
     """
 
     def __init__(
@@ -107,7 +105,7 @@ class KeepBest(StepCallback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ctrl-C (or SIGTERM) ends training after the running step; a second one at once."""
+    """Stops training after the current step on Ctrl-C or SIGTERM, and at once on a second one."""
 
     def __init__(self):
         super().__init__()
@@ -115,13 +113,13 @@ class StopOnSignal(keras.callbacks.Callback):
         self._before: dict[int, object] = {}
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        # Python takes signals in the main thread only; elsewhere the caller stops the run.
+        # Python handles signals in the main thread only; elsewhere the caller stops the run.
         if not self._before and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._stop)
 
     def restore(self) -> None:
-        """Gives the signals back to whoever had them."""
+        """Restores the former signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
@@ -134,5 +132,5 @@ class StopOnSignal(keras.callbacks.Callback):
         if self.stopped:
             raise KeyboardInterrupt
         self.stopped = True
-        # Not print(): the signal may have come in the middle of one.
-        os.write(2, b"\nstopping after this step, then saving; once more stops at once, unsaved\n")
+        # Not print(): the signal may have interrupted one.
+        os.write(2, b"\nstopping after this step, then saving; repeat to stop without saving\n")

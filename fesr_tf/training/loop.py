@@ -1,4 +1,4 @@
-"""Trains a run: both stages of Algorithm 1, from its last checkpoint to its end."""
+"""Trains a run through both stages of Algorithm 1, from its last checkpoint if it has one."""
 
 from __future__ import annotations
 
@@ -65,43 +65,44 @@ def train_model(
 
 
 def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> bool:
-    """Trains the run in `folder` to its end, from its last checkpoint if it has one, else from
-    the end of the stage 1 of the run in `first`, if one is given (`first_stage.refuse` agreed).
+    """Trains the run in `folder` to its end.
 
-    True when the run is complete, False when a signal stopped it (it is saved then). No other
-    process may train in `folder` meanwhile: see `runs.alone`.
-    BASELINE has no first stage: it starts at t = P_pre and takes as many steps as R does in
-    the joint variants.
+    It starts from the run's last checkpoint, else from the end of stage 1 of the run in `first`
+    (checked by `first_stage.refuse`), else from new weights. BASELINE has no first stage: it
+    starts at t = P_pre and takes as many steps as R does in the joint variants.
+
+    Returns True when the run is complete, False when a signal stopped it, after it was saved. No
+    other process may train in `folder` meanwhile (`runs.alone`).
     """
     settings = model.config
     about = {"images": len(fold.train), "data_digest": fold.digest}
     checkpoints = Checkpoints(model, folder / files.CHECKPOINTS, settings.keep_checkpoints, **about)
     best = Checkpoints(model, folder / runs.BEST, 1, **about)
-    for each in (checkpoints, best):
-        each.sweep()
-    begun = checkpoints.restore(fall_back=True)
-    if begun is not None:
-        print(f"going on at step {begun}", flush=True)
+    checkpoints.sweep()
+    best.sweep()
+    resumed = checkpoints.restore(fall_back=True)
+    if resumed is not None:
+        print(f"resuming at step {resumed}", flush=True)
         if elsewhere := checkpoints.elsewhere():
             print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     elif not settings.trains_fesgan:
         model.fesgan.step.assign(settings.pretrain_iterations)
     elif first:
         step = first_stage.begin(model, first, checkpoints, folder)
-        print(f"stage 1 taken from {first}: beginning at step {step}", flush=True)
+        print(f"stage 1 taken from {first}: starting at step {step}", flush=True)
     ends = stages(settings)
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
     if unfinished:
         machine.note_start(folder, int(model.fesgan.step.numpy()))
-    frozen = frozen_features(model.face_network, fold.train, settings) if unfinished else None
+    cached = frozen_features(model.face_network, fold.train, settings) if unfinished else None
     stop = guards.StopOnSignal()
-    with monitoring.watch(model, fold, folder, ends, begun) as watch:
-        judge = watch.validation
-        called = [
-            guards.StopOnNonFinite(model),  # before whatever saves
+    with monitoring.watch(model, fold, folder, ends, resumed) as watch:
+        validation = watch.validation
+        callbacks = [
+            guards.StopOnNonFinite(model),  # before the callbacks that save
             collapse_warnings.WarnOfCollapse(model),
             *watch.callbacks,
-            *([guards.KeepBest(model, best, lambda: judge.latest)] if judge else []),
+            *([guards.KeepBest(model, best, lambda: validation.latest)] if validation else []),
             guards.Saves(model, checkpoints),
             stop,
         ]
@@ -110,8 +111,8 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
                 step = int(model.fesgan.step.numpy())
                 if step < end and not stop.stopped:
                     stage = model.fesgan if name == "FESGAN" else model
-                    batches = data.batches(fold.train, settings, step, frozen)
-                    stage.fit(batches, steps_per_epoch=end - step, callbacks=called, verbose=0)
+                    batches = data.batches(fold.train, settings, step, cached)
+                    stage.fit(batches, steps_per_epoch=end - step, callbacks=callbacks, verbose=0)
         finally:
             stop.restore()
     return int(model.fesgan.step.numpy()) >= ends[-1][1]

@@ -1,4 +1,4 @@
-"""Memory of the training process: its peak, and freed blocks that malloc keeps."""
+"""Memory of the training process: its peak, and the reuse of freed blocks by malloc."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ GIB = 2**30
 
 
 def keep_freed_memory() -> None:
-    """Makes malloc keep freed blocks for the next step instead of giving them to the system.
+    """Makes malloc keep freed blocks for the next step instead of returning them to the system.
 
-    A step frees and asks for the same hundreds of megabytes again and again; each time, the
-    system clears every page of it (4 % of a step). The peak stays where it is. Elsewhere than on
-    glibc this does nothing.
+    Every step frees and allocates the same hundreds of megabytes, and the system clears each page
+    again (4 % of a step). The peak does not change. Without glibc this does nothing.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -34,16 +33,16 @@ def peak_memory() -> int:
     """The largest resident size of this process so far, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        # getrusage would count the parent's size too, from before exec.
-        found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
-        if found:
-            return 1024 * int(found[1])
+        # getrusage would include the parent's size from before exec.
+        peak = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
+        if peak:
+            return 1024 * int(peak[1])
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return largest if sys.platform == "darwin" else 1024 * largest
 
 
 def peak_gpu_memory() -> int | None:
-    """The most that TensorFlow has held on any one GPU, in bytes; None without a GPU."""
+    """The most memory that TensorFlow has held on one GPU, in bytes; None without a GPU."""
     devices = [device.name for device in tf.config.list_logical_devices("GPU")]
     peaks = [tf.config.experimental.get_memory_info(name)["peak"] for name in devices]
     return max(peaks, default=None)

@@ -87,7 +87,7 @@ def test_the_norm_is_that_of_the_gradients_that_were_applied():
 
 def said_by(watched: Watched, values, steps: int = 1) -> list[int]:
     """The numbers, from 0, of the values after which something was said."""
-    return [number for number, value in enumerate(values) if watched.see(value, steps)]
+    return [number for number, value in enumerate(values) if watched.update(value, steps)]
 
 
 def test_a_bad_signal_is_said_once_and_again_only_after_it_has_been_good():

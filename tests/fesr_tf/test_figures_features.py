@@ -11,7 +11,7 @@ from fesr_tf import config
 from fesr_tf.figures import features
 from fesr_tf.figures import run_images as drawing
 from fesr_tf.figures.sources import Source
-from fesr_tf.training.monitoring.projector import DRAWN, UNSEEN, Points
+from fesr_tf.training.monitoring.projector import HELD_OUT, SYNTHETIC, Points
 from tests.fesr_tf.naming import naming
 
 
@@ -23,7 +23,7 @@ def make(real, made, labels, people) -> Points:
         thumbnails=np.zeros((2 * count, 4, 4, 1), np.uint8),
         labels=np.array([*labels, *labels]),
         predictions=np.zeros(2 * count, int),
-        origins=np.array([UNSEEN] * count + [DRAWN] * count),
+        origins=np.array([HELD_OUT] * count + [SYNTHETIC] * count),
         people=np.array([*people, *(f"new {i}" for i in range(count))]),
     )
 
@@ -105,7 +105,7 @@ def test_the_papers_class_is_shown_where_two_faces_show_it():
 def test_a_class_keeps_its_own_real_and_drawn_faces():
     some = features.of_class(cloud(0), 1)
     assert len(some.labels) == 60 and (some.labels == 1).all()
-    assert (some.origins == DRAWN).sum() == 30
+    assert (some.origins == SYNTHETIC).sum() == 30
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_each_test_face_has_a_drawn_one_of_its_class_and_the_same_z_in_both(draw
 
     test = load_data(opened_run).test
     for each in drawn.values():
-        real = each.points.origins == UNSEEN
+        real = each.points.origins == HELD_OUT
         assert real.sum() == (~real).sum() == len(test)
         np.testing.assert_array_equal(each.points.labels[real], test.labels)
         np.testing.assert_array_equal(each.points.labels[~real], test.labels)

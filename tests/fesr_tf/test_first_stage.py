@@ -68,7 +68,7 @@ def test_stage_1_reads_no_key_that_is_said_to_be_the_second_s(opened_run, demo_d
     gan.compile()
     gan.fit(data.batches(fold.train, watched), steps_per_epoch=1, verbose=0)
     assert {"lambda1", "learning_rate", "seed", "image_critic", "width"} <= read
-    unread = first_stage.SECOND_STAGE | first_stage.LOOKED_AT
+    unread = first_stage.SECOND_STAGE | first_stage.MONITORING
     assert not read & unread
     assert unread <= names
 

@@ -14,7 +14,7 @@ from tensorboard.plugins.projector import ProjectorConfig
 from fesr_tf import config, data
 from fesr_tf.model import fesr
 from fesr_tf.training.monitoring import projector
-from fesr_tf.training.monitoring.projector import DRAWN, LEARNT, THUMBNAIL, UNSEEN
+from fesr_tf.training.monitoring.projector import HELD_OUT, SYNTHETIC, THUMBNAIL, TRAINING
 
 COUNT = 11
 
@@ -54,7 +54,7 @@ def test_the_points_are_r_ext_of_the_real_faces(shown, opened_run):
 
 def test_every_real_face_has_a_drawn_one_of_its_class(shown, opened_run):
     points = shown[0]
-    assert points.origins.tolist() == [LEARNT] * 7 + [UNSEEN] * 4 + [DRAWN] * COUNT
+    assert points.origins.tolist() == [TRAINING] * 7 + [HELD_OUT] * 4 + [SYNTHETIC] * COUNT
     np.testing.assert_array_equal(points.labels[COUNT:], points.labels[:COUNT])
     # The thumbnail is the very face whose features stand beside it, up to its 8 bits.
     drawn = points.thumbnails[COUNT:].astype(np.float32) / 127.5 - 1
@@ -84,7 +84,7 @@ def test_baseline_has_real_points_alone(opened_run, demo_data):
     model = fesr.build(settings, len(opened_run.info.classes))
     faces = projector.some(data.load_fold(demo_data, 0, settings).train, 6)
     points = projector.points(model, faces, faces.of(np.arange(0)))
-    assert points.origins.tolist() == [LEARNT] * 6 and len(points.features) == 6
+    assert points.origins.tolist() == [TRAINING] * 6 and len(points.features) == 6
 
 
 def test_the_files_have_the_sizes_that_the_configuration_states(folder, shown):
@@ -96,7 +96,7 @@ def test_the_files_have_the_sizes_that_the_configuration_states(folder, shown):
     assert len(lines) == 1 + len(features)
     assert {line.count("\t") for line in lines} == {4}
     assert lines[0].split("\t")[:2] == ["class", "origin"]
-    assert lines[8].split("\t")[1] == UNSEEN and lines[12].split("\t")[1] == DRAWN
+    assert lines[8].split("\t")[1] == HELD_OUT and lines[12].split("\t")[1] == SYNTHETIC
 
 
 def test_the_sprite_has_a_thumbnail_for_every_point(folder, shown):
@@ -107,7 +107,7 @@ def test_the_sprite_has_a_thumbnail_for_every_point(folder, shown):
     assert sheet.shape == (side * THUMBNAIL, side * THUMBNAIL, 3)
     # Point 13 of 22, in rows of five: third row, fourth column.
     cell = sheet[2 * THUMBNAIL :, 3 * THUMBNAIL :][:THUMBNAIL, :THUMBNAIL]
-    assert tuple(cell[0, 0]) == projector.COLOURS[DRAWN]
+    assert tuple(cell[0, 0]) == projector.COLOURS[SYNTHETIC]
     face = Image.fromarray(shown[0].thumbnails[13][..., 0])
     size = THUMBNAIL - 2 * projector.FRAME
     expected = np.asarray(face.resize((size, size), Image.Resampling.BICUBIC))

@@ -25,8 +25,8 @@ from fesr_tf.plots import image_grids
 from fesr_tf.synthesis import sheets
 from fesr_tf.training import monitoring
 from fesr_tf.training.loop import stages
-from fesr_tf.training.monitoring import validation
-from fesr_tf.training.monitoring.glossary import LOSSES
+from fesr_tf.training.monitoring import held_out
+from fesr_tf.training.monitoring.scalars import LOSSES
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,10 +176,10 @@ def test_the_confusion_matrix_that_is_drawn_has_true_classes_as_rows(tmp_path, m
         given.append((np.asarray(confusion).tolist(), tuple(classes)))
         return panel
 
-    monkeypatch.setattr(validation.image_grids, "confusion_figure", draw)
+    monkeypatch.setattr(held_out.image_grids, "confusion_figure", draw)
     writer = tf.summary.create_file_writer(str(tmp_path))
     with writer.as_default(step=5):
-        validation.write_validation(np.eye(3, dtype=np.float32)[answers], labels, "abc", 5)
+        held_out.write_validation(np.eye(3, dtype=np.float32)[answers], labels, "abc", 5)
     writer.close()
     assert given == [([[2, 0, 1], [1, 1, 0], [0, 0, 1]], ("a", "b", "c"))]
     events = read(tmp_path)

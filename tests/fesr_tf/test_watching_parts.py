@@ -20,8 +20,8 @@ from fesr_tf.processes.console import clock_time
 from fesr_tf.training.callbacks import EverySteps
 from fesr_tf.training.monitoring.console import Progress
 from fesr_tf.training.monitoring.events import open_writer
+from fesr_tf.training.monitoring.held_out import precision_recall
 from fesr_tf.training.monitoring.scalars import Scalars
-from fesr_tf.training.monitoring.validation import precision_recall
 from pipelines.common.errors import FailedWork
 
 

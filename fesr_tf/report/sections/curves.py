@@ -7,7 +7,7 @@ from fesr_tf.report.html import Section, escape, heading, paragraph
 from fesr_tf.report.material import Material
 from fesr_tf.results.curves import ACCURACY, thinned
 from fesr_tf.results.sources import RunSource
-from fesr_tf.training.monitoring.glossary import LOSSES
+from fesr_tf.training.monitoring.scalars import LOSSES
 
 CURVES = "curves"
 

@@ -9,7 +9,7 @@ from fesr_tf import config as configs
 from fesr_tf.report.html import Raw, Section, bullets, details, escape, heading, paragraph, table
 from fesr_tf.report.material import BASE, Material
 from fesr_tf.results.sources import RunSource, train_command
-from fesr_tf.training.monitoring.description import as_yaml
+from fesr_tf.training.monitoring.events import as_yaml
 
 METHOD = "method"
 _SETTING = re.compile(r"^(\w+):[^#]*#\s*(.*)$")

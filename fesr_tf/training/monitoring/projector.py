@@ -1,4 +1,4 @@
-"""Fig. 9 in TensorBoard's projector: R_ext's features of real and of drawn faces."""
+"""Fig. 9 in TensorBoard's projector: R_ext's features of real and generated faces."""
 
 from __future__ import annotations
 
@@ -21,46 +21,43 @@ from fesr_tf.training.callbacks import EverySteps
 from pipelines.common.errors import plain
 from pipelines.common.files import write_whole
 
-CONFIG, TENSORS, METADATA, SPRITE = (
-    "projector_config.pbtxt",
-    "features.tsv",
-    "features-metadata.tsv",
-    "features-sprite.png",
-)
+CONFIG, TENSORS = "projector_config.pbtxt", "features.tsv"
+METADATA, SPRITE = "features-metadata.tsv", "features-sprite.png"
 THUMBNAIL, FRAME = 40, 3
-LEARNT, UNSEEN, DRAWN = "real, trained on", "real, unseen", "synthetic"
-COLOURS = {LEARNT: (140, 170, 215), UNSEEN: (20, 60, 130), DRAWN: (230, 120, 0)}
+TRAINING, HELD_OUT, SYNTHETIC = "real, training", "real, held out", "synthetic"
+COLOURS = {TRAINING: (140, 170, 215), HELD_OUT: (20, 60, 130), SYNTHETIC: (230, 120, 0)}
 
 
 @dataclass(frozen=True)
 class Points:
-    """What the projector shows: row i of every field is one face."""
+    """The points of the projector: entry i of every field is one face."""
 
-    features: np.ndarray  # float32 (N, F), R_ext before dropout
-    thumbnails: np.ndarray  # uint8 (N, S, S, c)
-    labels: np.ndarray  # int (N,): true class, and for a drawn face the class asked for
-    predictions: np.ndarray  # int (N,), R's answer
-    origins: np.ndarray  # str (N,): LEARNT, UNSEEN or DRAWN
+    features: np.ndarray  # float32 (N,F), R_ext before dropout
+    thumbnails: np.ndarray  # uint8 (N,S,S,c)
+    labels: np.ndarray  # int (N,): true class; of a generated face its target class
+    predictions: np.ndarray  # int (N,), R's prediction
+    origins: np.ndarray  # str (N,): TRAINING, HELD_OUT or SYNTHETIC
     people: np.ndarray  # str (N,)
 
 
 class Projector(EverySteps):
-    """The features of some faces and of as many drawn ones, with each validation of R.
+    """The features of some real and as many generated faces, at each validation of R.
 
-    Half of the faces are of the validation part, as far as it goes. Faces and codes z stay
-    the same over a run; the last features replace the older.
+    Up to half of the real faces come from the validation part. Faces and codes z stay the same
+    over a run; the last features replace the older ones.
     """
 
     def __init__(self, fesr: FESR, fold: Fold, folder: Path, last: int | None = None):
         super().__init__(fesr, fesr.config.validate_every, last)
         count = fesr.config.projector_faces
-        self.unseen = some(fold.valid, count // 2)
-        self.learnt = some(fold.train, count - len(self.unseen))
+        self.held_out = some(fold.valid, count // 2)
+        self.training = some(fold.train, count - len(self.held_out))
         self.classes, self.folder = fold.classes, folder
 
     def act(self, step: int, logs: dict[str, float]) -> None:
         if self.in_second_stage:
-            write_projector(self.folder, points(self.fesr, self.learnt, self.unseen), self.classes)
+            shown = points(self.fesr, self.training, self.held_out)
+            write_projector(self.folder, shown, self.classes)
 
 
 def some(faces: Faces, count: int) -> Faces:
@@ -69,55 +66,52 @@ def some(faces: Faces, count: int) -> Faces:
 
 
 def points(
-    fesr: FESR, learnt: Faces, unseen: Faces, batch_size: int = 64, seed: int | None = None
+    fesr: FESR, training: Faces, held_out: Faces, batch_size: int = 64, seed: int | None = None
 ) -> Points:
-    """R_ext's features of real faces and, where the run draws any, of a synthetic one for each.
+    """R_ext's features of real faces and, if the run trains G, of a generated one for each.
 
-    As in training, synthetic faces have the class of the real ones (in FESR_Real, any class),
-    and the same codes z and intensities at every call: those of `seed`, else of the run's own.
+    As in training, generated faces have the class of the real ones (in FESR_Real, any class).
+    Codes z and intensities are the same at every call: those of `seed`, by default the run's.
     """
     recognizer = fesr.recognizer
     seed = fesr.config.seed if seed is None else seed
-    pictures_, features, labels, answers = [], [], [], []
+    thumbnails, labels, features, predictions = [], [], [], []
 
-    def look(images: np.ndarray, label: np.ndarray, faces_: tf.Tensor) -> None:
-        found = recognizer.features(faces_)
-        pictures_.append(images)
+    def add(images: np.ndarray, label: np.ndarray, inputs: tf.Tensor) -> None:
+        batch = recognizer.features(inputs)
+        thumbnails.append(images)
         labels.append(label)
-        features.append(found.numpy())
-        answers.append(recognizer.classify(found).numpy().argmax(-1))
+        features.append(batch.numpy())
+        predictions.append(recognizer.classify(batch).numpy().argmax(-1))
 
     faces = Faces(
         *(
-            np.concatenate([getattr(learnt, name), getattr(unseen, name)])
+            np.concatenate([getattr(training, name), getattr(held_out, name)])
             for name in ("images", "labels", "subjects", "keys", "intensity")
         )
     )
     batches = [slice(i, i + batch_size) for i in range(0, len(faces), batch_size)]
     for rows in batches:
-        look(faces.images[rows], faces.labels[rows], faces.floats(rows))
-    origins, people = [LEARNT] * len(learnt) + [UNSEEN] * len(unseen), list(faces.subjects)
+        add(faces.images[rows], faces.labels[rows], faces.floats(rows))
+    origins = [TRAINING] * len(training) + [HELD_OUT] * len(held_out)
+    people = list(faces.subjects)
     if fesr.config.trains_fesgan:
         for number, rows in enumerate(batches):
-            drawn, label = _synthetic(fesr, faces.floats(rows), faces.labels[rows], number, seed)
-            look(from_model(drawn), label, drawn)
-        origins += [DRAWN] * len(faces)
+            generated, label = _synthetic(
+                fesr, faces.floats(rows), faces.labels[rows], number, seed
+            )
+            add(from_model(generated), label, generated)
+        origins += [SYNTHETIC] * len(faces)
         own = fesr.config.synthetic == "encoder"
         people += people if own else [f"new {i + 1}" for i in range(len(faces))]
-    return Points(
-        np.concatenate(features),
-        np.concatenate(pictures_),
-        np.concatenate(labels),
-        np.concatenate(answers),
-        np.array(origins),
-        np.array(people),
-    )
+    columns = map(np.concatenate, (features, thumbnails, labels, predictions))
+    return Points(*columns, np.array(origins), np.array(people))
 
 
 def _synthetic(
     fesr: FESR, image: tf.Tensor, label: np.ndarray, number: int, seed: int
 ) -> tuple[tf.Tensor, np.ndarray]:
-    """x^{p,f} and its labels for one batch, from draws that belong to `seed` and `number`."""
+    """x^{p,f} and its labels for one batch, from the random numbers of `seed` and `number`."""
     gan, config = fesr.fesgan, fesr.config
     draws = expression_codes.draw(
         tf.constant(label), fesr.num_classes, config.code_size, seed, tf.constant(number)
@@ -132,7 +126,7 @@ def _synthetic(
 
 
 def write_projector(folder: Path, shown: Points, classes: Sequence[str]) -> None:
-    """Writes the projector's files into the folder of a run's events, the list of them last."""
+    """Writes the projector's files into a run's event folder, their index last."""
     lines = ["\t".join(f"{value:.6g}" for value in row) for row in shown.features]
     write_whole(folder / TENSORS, "\n".join(lines) + "\n")
     write_whole(folder / METADATA, metadata(shown, classes))
@@ -148,21 +142,20 @@ def write_projector(folder: Path, shown: Points, classes: Sequence[str]) -> None
 
 
 def metadata(shown: Points, classes: Sequence[str]) -> str:
-    """A table with a header, one line a point, columns parted by tabs."""
+    """A header and one line per point, separated by tabs."""
+    columns = shown.labels, shown.origins, shown.predictions, shown.people
     rows = [
         (classes[label], origin, classes[answer], str(person), "yes" if label == answer else "no")
-        for label, origin, answer, person in zip(
-            shown.labels, shown.origins, shown.predictions, shown.people, strict=True
-        )
+        for label, origin, answer, person in zip(*columns, strict=True)
     ]
-    table = [("class", "origin", "predicted", "person", "right"), *rows]
-    return "".join("\t".join(map(plain, row)) + "\n" for row in table)
+    head = ("class", "origin", "predicted", "person", "right")
+    return "".join("\t".join(map(plain, row)) + "\n" for row in (head, *rows))
 
 
 def sprite(shown: Points) -> np.ndarray:
-    """All thumbnails in one square picture, in rows from the top left: uint8 (H, W, 3).
+    """All thumbnails in one square image, in rows from the top left: uint8 (H,W,3).
 
-    A thumbnail's frame says whether the face is real (dark blue: unseen) or synthetic (orange).
+    The colour of a thumbnail's frame is that of its origin in `COLOURS`.
     """
     side = math.ceil(math.sqrt(len(shown.labels)))
     sheet = np.full((side * THUMBNAIL, side * THUMBNAIL, 3), 255, np.uint8)
