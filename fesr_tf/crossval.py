@@ -1,8 +1,8 @@
-"""`python -m fesr_tf.crossval --db NAME`: every variant trained and tested on every fold.
+"""`python -m fesr_tf.crossval --db NAME`: trains and tests every variant on every fold.
 
-Each training and each evaluation is a process of the usual command. What is finished is not done
-again, training goes on where it stopped, and stage 1 is trained once a fold for all variants that
-have it in common. Results: `<runs>/<db>/crossval.json` and `.csv`, and the table.
+Trainings and evaluations are processes of `fesr_tf.train` and `fesr_tf.evaluate`. Finished runs are
+kept, stopped ones resume, and variants with an equal stage 1 train it once per fold. Results:
+`<runs>/<db>/crossval.json` and `.csv`, and a table.
 """
 
 from __future__ import annotations
@@ -21,27 +21,31 @@ from pipelines.dataset import manifest as manifests
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this command."""
-    made = argparse.ArgumentParser(
+    """The options of this command."""
+    options = argparse.ArgumentParser(
         prog="python -m fesr_tf.crossval",
-        description="Trains and tests every variant on every fold, and compares them.",
+        description="Trains and tests every variant on every fold and compares the variants.",
     )
-    made.add_argument("--db", required=True, help="database: a file in configs/ names its settings")
-    made.add_argument("--data", type=Path, help="preprocessed folder (default: data/<db>)")
-    made.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs [runs]")
-    made.add_argument(
+    options.add_argument(
+        "--db", required=True, help="database: a file in configs/ names its settings"
+    )
+    options.add_argument("--data", type=Path, help="preprocessed folder (default: data/<db>)")
+    options.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of all runs [runs]"
+    )
+    options.add_argument(
         "--variants",
         nargs="+",
         default=FIG_8,
         metavar="V",
-        help="the first is what the others are compared with [those of Fig. 8]",
+        help="the others are compared with the first [those of Fig. 8]",
     )
-    made.add_argument("--folds", default="all", help="all, or as in 0,1 [all]")
-    made.add_argument("--seeds", default="0", help="as in 0,1,2 [0]")
-    made.add_argument("--jobs", type=int, default=1, help="processes at once [1]")
-    runs.add_checkpoint_option(made)
-    made.add_argument("overrides", nargs="*", metavar="key=value", help="settings of every run")
-    return made
+    options.add_argument("--folds", default="all", help="all, or a list such as 0,1 [all]")
+    options.add_argument("--seeds", default="0", help="a list such as 0,1,2 [0]")
+    options.add_argument("--jobs", type=int, default=1, help="processes at once [1]")
+    runs.add_checkpoint_option(options)
+    options.add_argument("overrides", nargs="*", metavar="key=value", help="settings of every run")
+    return options
 
 
 @command
@@ -51,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.jobs < 1:
         raise BadUse(f"--jobs must be at least 1, not {options.jobs}")
     variants, overrides = split_overrides(options)
-    configs.resolve(options.db)  # a database that does not exist, before its folder is looked for
+    configs.resolve(options.db)  # refuses an unknown database before its folder is read
     data = options.data or Path("data") / options.db
     manifest = manifests.load(data)
     all_folds = tuple(range(manifest.folds))
@@ -68,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     for variant in variants:
         if withheld := plan.withheld(variant):
-            print(f"note: not for {variant}, which it would make another: {', '.join(withheld)}")
+            print(f"note: {variant} ignores {', '.join(withheld)}, which would redefine it")
     return cross_validate(plan, options.jobs)
 
 

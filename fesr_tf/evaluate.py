@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.evaluate RUN`: how often R is right on faces that it was not trained on."""
+"""`python -m fesr_tf.evaluate RUN`: the accuracy of R on held-out subjects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     """Evaluates one run; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.evaluate",
-        description="Accuracy and confusion matrix of a run's recogniser on unseen faces.",
+        description="Accuracy and confusion matrix of a run's recogniser on held-out subjects.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
     parser.add_argument("--split", choices=("test", "valid"), default="test")
@@ -29,14 +29,13 @@ def main(argv: list[str] | None = None) -> int:
     require_recognizer(run)
     faces = getattr(load_data(run, options.data), options.split)
     if not len(faces):
-        raise BadUse(f"fold {run.info.fold} of the run's data has no {options.split} pictures")
+        raise BadUse(f"fold {run.info.fold} of the run's data has no {options.split} images")
     result = evaluate(run, faces, options.split)
     paths = save(result, run.folder)
     if run.checkpoint == runs.BEST:
-        print(f"note: the best checkpoint by the validation part, of iteration {run.step}")
+        print(f"note: the best checkpoint on the validation part, of iteration {run.step}")
     elif run.step < run.config.max_iterations:
-        done = f"at iteration {run.step} of {run.config.max_iterations}"
-        print(f"note: the run is unfinished, {done}")
+        print(f"note: unfinished run, at iteration {run.step} of {run.config.max_iterations}")
     print(table(result))
     print(f"\n{run.info.variant}, {run.info.database}, fold {run.info.fold}: {sentence(result)}")
     print(f"written: {', '.join(map(str, paths))}")

@@ -1,6 +1,6 @@
 """`python -m fesr_tf.train --db NAME [--fold K|all] [--variant V] [key=value ...]`
 
-Trains one fold of one variant, both stages of Algorithm 1, and goes on where it stopped.
+Trains one variant on one fold in both stages of Algorithm 1, or resumes a stopped run.
 """
 
 from __future__ import annotations
@@ -24,32 +24,34 @@ from pipelines.common.errors import command
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this command."""
-    made = argparse.ArgumentParser(prog="python -m fesr_tf.train", description=__doc__)
-    made.add_argument("--db", required=True, help="database: a file in configs/ names its settings")
-    made.add_argument("--data", help="preprocessed folder (default: data/<db>)")
-    made.add_argument(
+    """The options of this command."""
+    options = argparse.ArgumentParser(prog="python -m fesr_tf.train", description=__doc__)
+    options.add_argument(
+        "--db", required=True, help="database: a file in configs/ names its settings"
+    )
+    options.add_argument("--data", help="preprocessed folder (default: data/<db>)")
+    options.add_argument(
         "--fold",
         type=data.fold_number,
         default=0,
         metavar="K|all",
-        help="fold to test on, from 0; all: hold nobody out (default: 0)",
+        help="fold to test on, from 0; all: no held-out subjects (default: 0)",
     )
-    made.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
-    made.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
-    made.add_argument(
+    options.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
+    options.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
+    options.add_argument(
         "--first-stage",
         type=Path,
         metavar="RUN",
-        help="begin a new run where stage 1 of this run of another variant ended, if it is equal",
+        help="start a new run at the end of stage 1 of this run of another variant, if it is equal",
     )
-    made.add_argument(
+    options.add_argument(
         "--dry-run",
         action="store_true",
-        help="print settings, data, parameters, memory and time, and leave nothing behind",
+        help="print settings, data, parameters, memory and time, and write no files",
     )
-    made.add_argument("overrides", nargs="*", metavar="key=value", help="settings to override")
-    return made
+    options.add_argument("overrides", nargs="*", metavar="key=value", help="settings to override")
+    return options
 
 
 @command
@@ -70,10 +72,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
-    # What cannot be trained is refused before a run of it is begun.
+    # Checked before the run's folder is created.
     checks.refuse(fold, settings, source)
-    begun = bool(files.steps(folder / files.CHECKPOINTS))
-    if arguments.first_stage and not begun:
+    if arguments.first_stage and not files.steps(folder / files.CHECKPOINTS):
         first_stage.refuse(arguments.first_stage, settings, info)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
@@ -92,13 +93,13 @@ def main(argv: list[str] | None = None) -> int:
         )
         for note in notes:
             print(f"note: {note}", file=sys.stderr, flush=True)
-        began = time.monotonic()
+        started = time.monotonic()
         finished = train(model, fold, folder, arguments.first_stage)
     if not finished:
         step = int(model.fesgan.step.numpy())
-        print(f"stopped and saved at step {step} in {folder}: run the same command again to go on")
+        print(f"stopped and saved at step {step} in {folder}: run the same command again to resume")
         return INTERRUPTED
-    print(f"finished in {time.monotonic() - began:.0f} s: {folder}")
+    print(f"finished in {time.monotonic() - started:.0f} s: {folder}")
     return 0
 
 

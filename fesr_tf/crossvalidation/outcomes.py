@@ -1,25 +1,29 @@
-"""What a cross-validation found: from the runs' evaluations to crossval.json, .csv and a table.
+"""The results of a cross-validation: from the runs' evaluations to crossval.json and a table.
 
 crossval.json holds
 
     format, database, data, data_digest, classes, folds (of the database), variants, baseline,
     asked (folds and seeds), checkpoint ("last" or "best"), overrides
-    runs: one entry a (variant, fold, seed), see `entry`
-    first_stages: of the shared runs of stage 1: variant, fold, seed, status, config_digest,
+    runs: for each (variant, fold, seed)
+        variant, fold, seed; status: done, failed, stopped (it can be resumed) or not run
+        accuracy, correct, total, people, step, max_iterations, checkpoint, data_digest: from
+            its evaluation, None without one
+        first_stage: the variant whose stage 1 it took over, or None
+        config_digest: SHA-256 of its config.yaml; cores, tensorflow: of its newest checkpoint
+        train_seconds: over all starts by this command, without a shared stage 1;
+            evaluate_seconds; None for what this command did not run
+        folder; evaluation: the file with the prediction for each image
+    first_stages: for each shared run of stage 1: variant, fold, seed, status, config_digest,
         train_seconds, folder
-    summaries: one entry a variant, see `summary`
-    comparisons: one entry a variant but the baseline, see `compare`
+    summaries: for each variant, see `summary`
+    comparisons: for each variant but the baseline, see `compare`
 
-Numbers that are keys ({fold: accuracy}) are texts in JSON. Folders are relative to that of
-crossval.json. Each picture's answer stays in the evaluation.json
-of its run (`evaluation` names the file).
+Numbers that are keys ({fold: accuracy}) are strings in JSON. Folders are relative to that of
+crossval.json.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,11 +34,9 @@ from fesr_tf.metrics import classification, comparison
 from fesr_tf.metrics.comparison import Answers
 from fesr_tf.processes.jobs import DONE
 from pipelines.common.errors import BadUse
+from pipelines.common.text import table as text_table
 
 FORMAT = 1
-COLUMNS = ("variant", "fold", "seed", "status", "accuracy", "correct", "total", "people", "step",
-           "max_iterations", "checkpoint", "data_digest", "config_digest", "first_stage",
-           "train_seconds", "evaluate_seconds", "folder")  # fmt: skip
 
 
 class Unit(NamedTuple):
@@ -48,33 +50,16 @@ class Unit(NamedTuple):
         return f"{self.variant} fold {self.fold}" + (f" seed {self.seed}" if self.seed else "")
 
 
-def entry(unit: Unit, status: str, evaluation: dict | None, more: Mapping[str, object]) -> dict:
-    """A run of crossval.json: variant, fold, seed, status, then of its evaluation accuracy,
-    correct, total, people, step, max_iterations, checkpoint (what was evaluated) and
-    data_digest, None where there is none; and `more` about the run.
-
-    status: done, failed, stopped (there is a checkpoint, and more to do) or not run. `more` is
-    first_stage (the variant whose stage 1 it began from, or None), config_digest (SHA-256 of its
-    config.yaml), cores and tensorflow (as its newest checkpoint says), train_seconds (over all
-    starts by this command, without a shared stage 1) and evaluate_seconds, None for what was not
-    done by it, folder, evaluation.
-    """
-    names = ("accuracy", "correct", "total", "people", "step", "max_iterations", "checkpoint",
-             "data_digest")  # fmt: skip
-    found = {name: (evaluation or {}).get(name) for name in names}
-    return {**unit._asdict(), "status": status, **found, **more}
-
-
 def refuse_mixed(evaluations: Mapping[Path, dict]) -> None:
-    """Raises `BadUse` where the evaluations, by their runs' folders, cannot be compared: of other
-    data, classes or parts. Names two that differ."""
+    """Raises `BadUse`, naming two runs, where the evaluations by run folder cannot be compared:
+    their data, classes or parts differ."""
     if not evaluations:
         return
     (first, one), *others = evaluations.items()
     for folder, other in others:
         for name in ("database", "data_digest", "classes", "split"):
             if one[name] != other[name]:
-                old, new = (_short(each[name]) for each in (one, other))
+                old, new = _short(one[name]), _short(other[name])
                 raise BadUse(
                     f"{first} and {folder} cannot be compared: {name} is {old} in one and {new} "
                     "in the other; evaluate both on the same data"
@@ -82,8 +67,8 @@ def refuse_mixed(evaluations: Mapping[Path, dict]) -> None:
 
 
 def answers(evaluations: Mapping[Unit, dict]) -> Answers:
-    """The answers of one variant's evaluations, in one."""
-    rows = [(unit, row) for unit, each in evaluations.items() for row in each["predictions"]]
+    """The predictions of one variant's evaluations, together."""
+    rows = [(unit, row) for unit, result in evaluations.items() for row in result["predictions"]]
 
     def column(values: list, dtype: type) -> np.ndarray:
         return np.array(values, dtype)
@@ -100,20 +85,20 @@ def answers(evaluations: Mapping[Unit, dict]) -> Answers:
 
 
 def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, seeds: int) -> dict:
-    """One variant over everything that was run of it, of `folds` folds and `seeds` seeds in all.
+    """Summarises the finished runs of a variant, out of `folds` folds and `seeds` seeds.
 
-    variant; runs, of_runs: (seed, fold) there are and there would be; folds_run, folds: the same
-    of folds; people; mean, sd: over the folds' accuracies (each the mean of its seeds);
+    variant; runs, of_runs: the finished and the planned (seed, fold); folds_run, folds: the same
+    for folds; people; mean, sd: of the folds' accuracies (each the mean of its seeds);
     fold_accuracies {fold: accuracy}; seed_accuracies {seed: pooled accuracy}; pooled, per_class
-    {class: }, per_pose {yaw: }: each a `comparison.proportion`, per_pose empty where every
-    picture has one yaw; mean_class_accuracy: of the classes that there are pictures of;
-    confusion: rows are true classes, all seeds added up.
+    {class: }, per_pose {yaw: }: each a `comparison.proportion`, per_pose empty where all images
+    have one yaw; mean_class_accuracy: over the classes that have images; confusion: rows are
+    true classes, summed over seeds.
     """
-    seen = comparison.pictures(given)
-    by_fold = comparison.by_fold(seen.right, seen.folds)
+    images = comparison.pictures(given)
+    by_fold = comparison.by_fold(images.right, images.folds)
     mean, sd = comparison.mean_and_sd(list(by_fold.values()))
-    by_class = comparison.by_group(seen.right, seen.labels)
-    poses = comparison.by_group(seen.right, seen.yaws)
+    by_class = comparison.by_group(images.right, images.labels)
+    poses = comparison.by_group(images.right, images.yaws)
     right = given.right
     return {
         "variant": variant,
@@ -121,19 +106,19 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
         "of_runs": folds * seeds,
         "folds_run": len(by_fold),
         "folds": folds,
-        "people": len(np.unique(seen.subjects)),
+        "people": len(np.unique(images.subjects)),
         "mean": mean,
         "sd": sd,
         "fold_accuracies": by_fold,
         "seed_accuracies": {
             int(seed): float(right[given.seeds == seed].mean()) for seed in np.unique(given.seeds)
         },
-        "pooled": comparison.proportion(seen.right),
+        "pooled": comparison.proportion(images.right),
         "mean_class_accuracy": comparison.mean_and_sd(
-            [each["accuracy"] for each in by_class.values()]
+            [part["accuracy"] for part in by_class.values()]
         )[0],
-        "per_class": {classes[label]: each for label, each in by_class.items()},
-        "per_pose": {f"{yaw:g}": each for yaw, each in poses.items()} if len(poses) > 1 else {},
+        "per_class": {classes[label]: part for label, part in by_class.items()},
+        "per_pose": {f"{yaw:g}": part for yaw, part in poses.items()} if len(poses) > 1 else {},
         "confusion": classification.confusion_matrix(
             given.labels, given.predictions, len(classes)
         ).tolist(),
@@ -141,32 +126,18 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
 
 
 def compare(baseline: str, given: Mapping[str, Answers]) -> list[dict]:
-    """Every other variant against the baseline: `comparison.paired`, with `variant`, `baseline`,
-    and `p_folds_holm`, `p_pictures_holm`: corrected over this family, each test by itself."""
-    found = [
-        {"variant": name, "baseline": baseline, **comparison.paired(given[baseline], each)}
-        for name, each in given.items()
+    """Compares every other variant with the baseline: `comparison.paired`, with `variant`,
+    `baseline`, and `p_folds_holm`, `p_pictures_holm`: each test corrected over all variants."""
+    pairs = [
+        {"variant": name, "baseline": baseline, **comparison.paired(given[baseline], other)}
+        for name, other in given.items()
         if name != baseline
     ]
     for name in ("p_folds", "p_pictures"):
-        corrected = comparison.holm([each[name] for each in found])
-        for each, p in zip(found, corrected, strict=True):
-            each[f"{name}_holm"] = p
-    return found
-
-
-def as_csv(runs: Sequence[dict]) -> str:
-    """One line a run, the columns of `COLUMNS`; empty where there is nothing to tell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(runs)
-    return text.getvalue()
-
-
-def as_json(result: dict) -> str:
-    """crossval.json's text."""
-    return json.dumps(result, indent=1) + "\n"
+        corrected = comparison.holm([pair[name] for pair in pairs])
+        for pair, p in zip(pairs, corrected, strict=True):
+            pair[f"{name}_holm"] = p
+    return pairs
 
 
 def table(result: dict) -> str:
@@ -176,79 +147,70 @@ def table(result: dict) -> str:
     counted = "folds" if len(seeds) == 1 else "runs"
     head = ["variant", *(f"fold {fold}" for fold in range(result["folds"]))]
     head += ["mean ± sd", "pooled", "95 % interval", counted]
-    rows = [head] + [_row(result, each, counted) for each in result["summaries"]]
-    said = [
+    lines = [
         f"{result['database']}, data {result['data_digest'][:12]}, {which}, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; accuracy in %",
-        _aligned(rows),
+        text_table(head, [_row(result, summary, counted) for summary in result["summaries"]]),
     ]
-    if any(each["runs"] < each["of_runs"] for each in result["summaries"]):
-        said.append("not every fold was run: a mean is over those that were")
+    if any(summary["runs"] < summary["of_runs"] for summary in result["summaries"]):
+        lines.append("some folds were not run: a mean covers those that were")
     if result["comparisons"]:
-        said += ["", _comparisons(result, counted)]
-    return "\n".join(said)
+        lines += ["", _comparisons(result, counted)]
+    return "\n".join(lines)
 
 
 def _row(result: dict, summary: dict, counted: str) -> list[str]:
     cells = [summary["variant"]]
     for fold in range(result["folds"]):
         accuracy = summary["fold_accuracies"].get(fold)
-        here = [run for run in result["runs"]
+        runs = [run for run in result["runs"]
                 if (run["variant"], run["fold"]) == (summary["variant"], fold)]  # fmt: skip
-        missing = [run["status"] for run in here if run["status"] != DONE]
+        missing = [run["status"] for run in runs if run["status"] != DONE]
         text = "" if accuracy is None else f"{100 * accuracy:.1f}"
         if missing and text:
-            text += f" ({len(here) - len(missing)} of {len(here)})"
+            text += f" ({len(runs) - len(missing)} of {len(runs)})"
         cells.append(text or (missing or ["not run"])[0])
-    mean, sd = summary["mean"], summary["sd"]
-    low, high = summary["pooled"]["interval"]
-    accuracy = summary["pooled"]["accuracy"]
-    some = accuracy is not None
-    cells.append("-" if mean is None else f"{100 * mean:.1f} ± " + _number(sd, "{:.1f}", 100))
-    cells.append(f"{100 * accuracy:.1f} of {summary['pooled']['pictures']}" if some else "-")
-    cells.append(f"{100 * low:.1f} to {100 * high:.1f}" if some else "-")
+    mean, pooled = summary["mean"], summary["pooled"]
+    if pooled["accuracy"] is None:
+        cells += ["-", "-", "-"]
+    else:
+        low, high = pooled["interval"]
+        cells += [
+            f"{100 * mean:.1f} ± " + _number(summary["sd"], "{:.1f}", 100),
+            f"{100 * pooled['accuracy']:.1f} of {pooled['pictures']}",
+            f"{100 * low:.1f} to {100 * high:.1f}",
+        ]
     done, of = ("folds_run", "folds") if counted == "folds" else ("runs", "of_runs")
     return [*cells, f"{summary[done]} of {summary[of]}"]
 
 
 def _comparisons(result: dict, counted: str) -> str:
     pairs = result["comparisons"]
-    rows = [["variant", "difference", "95 % interval", "p by fold", "lowest", "p by picture",
-             "only it : baseline", counted]]  # fmt: skip
-    for each in pairs:
-        done = len(each["folds"]) if counted == "folds" else each["runs"]
+    head = ["variant", "difference", "95 % interval", "p by fold", "lowest", "p by image",
+            "only it : baseline", counted]  # fmt: skip
+    rows = []
+    for pair in pairs:
+        done = len(pair["folds"]) if counted == "folds" else pair["runs"]
         of = result["folds"] * (1 if counted == "folds" else len(result["asked"]["seeds"]))
-        interval = [_number(end, "{:+.1f}", 100) for end in each["interval"] or ()]
+        interval = [_number(end, "{:+.1f}", 100) for end in pair["interval"] or ()]
         odd = " / ".join(f"{test['only_second']} : {test['only_first']}"
-                         for test in each["mcnemar"])  # fmt: skip
+                         for test in pair["mcnemar"])  # fmt: skip
         rows.append([
-            each["variant"], _number(each["difference"], "{:+.1f}", 100),
-            " to ".join(interval) or "-", _number(each["p_folds_holm"], "{:.3g}"),
-            _number(each["p_folds_lowest"], "{:.2g}"), _number(each["p_pictures_holm"], "{:.3g}"),
+            pair["variant"], _number(pair["difference"], "{:+.1f}", 100),
+            " to ".join(interval) or "-", _number(pair["p_folds_holm"], "{:.3g}"),
+            _number(pair["p_folds_lowest"], "{:.2g}"), _number(pair["p_pictures_holm"], "{:.3g}"),
             odd or "-", f"{done} of {of}",
         ])  # fmt: skip
-    family = f"{len(pairs)} comparison{'s' if len(pairs) > 1 else ''}"
+    count = f"{len(pairs)} comparison{'s' if len(pairs) > 1 else ''}"
     return (
-        f"Against {result['baseline']}: points of pooled accuracy, the interval over people;\n"
-        f"p after Holm over {family}; `lowest` is the least that p by fold can be before that\n"
-        f"{_aligned(rows)}"
+        f"Against {result['baseline']}: difference of pooled accuracy in points, interval over "
+        f"people;\np after Holm's correction over {count}; `lowest`: the smallest attainable p by "
+        f"fold, before correction\n{text_table(head, rows)}"
     )
 
 
 def _number(value: float | None, form: str, times: float = 1) -> str:
     return "-" if value is None else form.format(times * value)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,9 @@
-"""What a cross-validation knows of its runs, as crossval.json tells it."""
+"""Records the runs of a cross-validation in crossval.json and crossval.csv."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -14,36 +16,40 @@ from fesr_tf.runs import Run, files
 from fesr_tf.training import first_stage
 from pipelines.common.files import sha256_of, write_whole
 
+COLUMNS = ("variant", "fold", "seed", "status", "accuracy", "correct", "total", "people", "step",
+           "max_iterations", "checkpoint", "data_digest", "config_digest", "first_stage",
+           "train_seconds", "evaluate_seconds", "folder")  # fmt: skip
+EVALUATED = ("accuracy", "correct", "total", "people", "step", "max_iterations", "checkpoint",
+             "data_digest")  # fmt: skip
+
 
 def summary_of(run: Run) -> dict | None:
-    """What the crossval.json beside a run found of the run's variant, with its settings, on its
-    data; None where there is none. accuracy, interval, right and pictures (pooled), people,
-    folds_run, folds: as `crossval_results.summary` says."""
+    """The results of the run's variant, with its settings and data, in the crossval.json beside
+    it; None where there are none. accuracy, interval, right and pictures (pooled), people,
+    folds_run, folds: see `outcomes.summary`."""
     path = run.folder.parent.parent / files.CROSSVAL
     info, digest = run.info, sha256_of(run.folder / files.CONFIG)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        same = found["format"] == results.FORMAT and found["data_digest"] == info.data_digest
-        done = [
-            each["config_digest"] == digest
-            for each in found["runs"]
-            if (each["variant"], each["seed"], each["status"])
-            == (info.variant, run.config.seed, DONE)
+        result = json.loads(path.read_text(encoding="utf-8"))
+        same = result["format"] == results.FORMAT and result["data_digest"] == info.data_digest
+        finished = (info.variant, run.config.seed, DONE)
+        equal = [
+            other["config_digest"] == digest
+            for other in result["runs"]
+            if (other["variant"], other["seed"], other["status"]) == finished
         ]
-        if not (same and found["checkpoint"] == run.checkpoint and done and all(done)):
+        if not (same and result["checkpoint"] == run.checkpoint and equal and all(equal)):
             return None
-        (summary,) = (each for each in found["summaries"] if each["variant"] == info.variant)
-        return {
-            **summary["pooled"],
-            **{name: summary[name] for name in ("people", "folds_run", "folds")},
+        (summary,) = (row for row in result["summaries"] if row["variant"] == info.variant)
+        return summary["pooled"] | {
+            name: summary[name] for name in ("people", "folds_run", "folds")
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 class Record:
-    """The seconds that each run has taken so far, over all starts of this command, in
-    crossval.json; and that file."""
+    """Writes crossval.json, and keeps the seconds of each run over all starts of the command."""
 
     def __init__(self, plan: Plan):
         self.plan = plan
@@ -55,14 +61,14 @@ class Record:
             same = before["format"] == results.FORMAT
             for run in [*before["runs"], *before["first_stages"]] if same else []:
                 unit = Unit(run["variant"], run["fold"], run["seed"])
-                # What was learnt anew meanwhile has other settings, data or no checkpoint.
+                # A run that was restarted meanwhile has other settings, data or no checkpoint.
                 if run["config_digest"] and run["config_digest"] == self._digest(unit):
                     self.seconds[str(unit)] = [run["train_seconds"], run.get("evaluate_seconds")]
         except (OSError, ValueError, KeyError, TypeError):
-            pass  # none yet, or not one of ours: it is written anew
+            pass  # none yet, or not one of ours: it is replaced
 
     def add(self, job: Job, outcome: Outcome) -> None:
-        """Notes how a job ended, and writes what there is now."""
+        """Records how a job ended, and writes the present results."""
         self.status[job.name] = outcome.status
         train, evaluate = self.seconds.get(job.name, [None, None])
         train = round((train or 0.0) + outcome.seconds[0], 1)
@@ -72,13 +78,13 @@ class Record:
         self.write()
 
     def write(self) -> dict:
-        """Writes crossval.json and crossval.csv. Returns what the first holds."""
+        """Writes crossval.json and crossval.csv. Returns the content of the first."""
         plan = self.plan
-        found = {unit: evaluation_of(plan, unit) for unit in plan.units()}
-        there = {unit: each for unit, each in found.items() if each is not None}
-        results.refuse_mixed({plan.folder(unit): each for unit, each in there.items()})
-        given = {
-            variant: results.answers({u: e for u, e in there.items() if u.variant == variant})
+        evaluations = {unit: evaluation_of(plan, unit) for unit in plan.units()}
+        finished = {unit: value for unit, value in evaluations.items() if value is not None}
+        results.refuse_mixed({plan.folder(unit): value for unit, value in finished.items()})
+        answers = {
+            variant: results.answers({u: e for u, e in finished.items() if u.variant == variant})
             for variant in plan.variants
         }
         classes, folds = plan.manifest.classes, plan.manifest.folds
@@ -95,18 +101,22 @@ class Record:
             "asked": {"folds": list(plan.folds), "seeds": list(plan.seeds)},
             "checkpoint": plan.checkpoint,
             "overrides": list(plan.overrides),
-            "runs": [self._entry(unit, each) for unit, each in found.items()],
+            "runs": [self._entry(unit, value) for unit, value in evaluations.items()],
             "first_stages": [
                 self._first(unit) for unit in firsts if files.is_run(plan.folder(unit))
             ],
             "summaries": [
-                results.summary(variant, each, classes, folds, len(plan.seeds))
-                for variant, each in given.items()
+                results.summary(variant, answers[variant], classes, folds, len(plan.seeds))
+                for variant in plan.variants
             ],
-            "comparisons": results.compare(plan.variants[0], given),
+            "comparisons": results.compare(plan.variants[0], answers),
         }
-        write_whole(self.path, results.as_json(result))
-        write_whole(self.path.with_suffix(".csv"), results.as_csv(result["runs"]))
+        rows = io.StringIO()
+        writer = csv.DictWriter(rows, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(result["runs"])
+        write_whole(self.path, json.dumps(result, indent=1) + "\n")
+        write_whole(self.path.with_suffix(".csv"), rows.getvalue())
         return result
 
     def _entry(self, unit: Unit, evaluation: dict | None) -> dict:
@@ -117,22 +127,20 @@ class Record:
         elif status in (SKIPPED, DONE):
             status = STOPPED if files.steps(folder / files.CHECKPOINTS) else SKIPPED
         train, evaluate = self.seconds.get(str(unit), [None, None])
-        path = self.plan.evaluation(unit)
-        return results.entry(
-            unit,
-            status,
-            evaluation,
-            {
-                "first_stage": first_stage.taken_from(folder),
-                "config_digest": self._digest(unit),
-                "cores": self._about(unit).get("cores"),
-                "tensorflow": self._about(unit).get("tensorflow"),
-                "train_seconds": train,
-                "evaluate_seconds": evaluate,
-                "folder": self._relative(folder),
-                "evaluation": self._relative(path) if evaluation else None,
-            },
-        )
+        checkpoint = self._checkpoint_info(unit)
+        return {
+            **unit._asdict(),
+            "status": status,
+            **{name: (evaluation or {}).get(name) for name in EVALUATED},
+            "first_stage": first_stage.taken_from(folder),
+            "config_digest": self._digest(unit),
+            "cores": checkpoint.get("cores"),
+            "tensorflow": checkpoint.get("tensorflow"),
+            "train_seconds": train,
+            "evaluate_seconds": evaluate,
+            "folder": self._relative(folder),
+            "evaluation": self._relative(self.plan.evaluation(unit)) if evaluation else None,
+        }
 
     def _first(self, unit: Unit) -> dict:
         settings = self.plan.settings(unit.variant, unit.seed)
@@ -149,16 +157,9 @@ class Record:
         path = self.plan.folder(unit) / files.CONFIG
         return sha256_of(path) if path.exists() else None
 
-    def _about(self, unit: Unit) -> dict:
-        """checkpoint.json of the run's newest checkpoint."""
-        place = self.plan.folder(unit) / files.CHECKPOINTS
-        steps = files.steps(place)
-        try:
-            return json.loads(
-                (place / f"step-{max(steps):06d}" / files.CHECKPOINT_INFO).read_text("utf-8")
-            )
-        except (OSError, ValueError):
-            return {}
+    def _checkpoint_info(self, unit: Unit) -> dict:
+        """checkpoint.json of the run's newest checkpoint; empty without one."""
+        return files.checkpoint_info(self.plan.folder(unit) / files.CHECKPOINTS)
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self.plan.output)

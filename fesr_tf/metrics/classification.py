@@ -1,4 +1,4 @@
-"""What is counted when a recogniser is judged: pure functions on numpy arrays."""
+"""Accuracy, confusion, precision and recall of a classifier: pure functions on numpy arrays."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
     """int (N,), int (N,) in [0,K) -> int64 (K,K): row = true class, column = predicted class.
 
-    Raises ValueError for arrays of different lengths or classes out of range.
+    Raises ValueError for arrays of different lengths or classes out of range; scikit-learn's
+    matrix drops such classes and refuses N = 0.
     """
     labels, predictions = np.asarray(labels, np.int64), np.asarray(predictions, np.int64)
     if labels.shape != predictions.shape or labels.ndim != 1:
-        raise ValueError(f"one prediction a label: {predictions.shape} for {labels.shape}")
+        raise ValueError(f"predictions {predictions.shape} must match labels {labels.shape}")
     both = np.concatenate([labels, predictions])
     if both.size and not 0 <= both.min() <= both.max() < num_classes:
-        raise ValueError(f"classes run from 0 to {num_classes - 1}")
+        raise ValueError(f"classes must be from 0 to {num_classes - 1}")
     counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
@@ -26,12 +27,12 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: i
 def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion, both ends in [0,1]; (0, 1) where total is 0.
 
-    `correct` need not be whole: a picture may count as a share of several answers.
-    It supposes `total` independent answers; pictures of one person are not quite that, so
-    the true interval is somewhat wider.
+    `correct` may be fractional: the mean of several predictions for an image. The interval
+    assumes `total` independent images; images of one person are correlated, so the true interval
+    is somewhat wider.
     """
     if not 0 <= correct <= total:
-        raise ValueError(f"{correct} of {total} is no proportion")
+        raise ValueError(f"{correct} of {total} is not a proportion")
     if total == 0:
         return 0.0, 1.0
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
@@ -42,9 +43,8 @@ def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tup
 
 
 def per_class(confusion: np.ndarray, classes: list[str] | tuple[str, ...]) -> list[dict]:
-    """For each class its name, `count` (true pictures), `predicted`, `correct`, `recall`
-    (share of its pictures found) and `precision` (share of its predictions that are right);
-    None where there is nothing to divide by."""
+    """For each class its name, `count` (true images), `predicted`, `correct`, `recall` and
+    `precision`, each None where its denominator is 0."""
     counts, predicted, correct = confusion.sum(1), confusion.sum(0), np.diag(confusion)
     return [
         {
@@ -62,9 +62,8 @@ def per_class(confusion: np.ndarray, classes: list[str] | tuple[str, ...]) -> li
 def summary(
     labels: np.ndarray, predictions: np.ndarray, classes: list[str] | tuple[str, ...]
 ) -> dict:
-    """Everything an accuracy is reported with, ready for JSON: `correct`, `total`, `accuracy`
-    (None where total is 0), `interval` (Wilson, 95 %), `confusion` (rows are true classes) and
-    `per_class`."""
+    """The accuracy and its details, ready for JSON: `correct`, `total`, `accuracy` (None where
+    total is 0), `interval` (Wilson, 95 %), `confusion` (rows are true classes), `per_class`."""
     confusion = confusion_matrix(labels, predictions, len(classes))
     correct, total = int(np.trace(confusion)), int(confusion.sum())
     return {

@@ -1,9 +1,9 @@
 """Statistics of a cross-validation: pure functions on numpy arrays.
 
-A picture's `right` is 1 or 0, or with several seeds the share of them that got it right, so that
-the number of pictures stays that of the database however often it was trained. Three things are
-no independent answers, and each function says what it does about it: pictures of one person, folds
-that share training people, and seeds on the same pictures.
+`right` of an image is 1 or 0, with several seeds the share of seeds that classify it correctly, so
+that the number of images stays that of the database. Images of one person, folds that share
+training subjects, and seeds on the same images are not independent; each function states how it
+handles this.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from fesr_tf.metrics.classification import wilson_interval
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
-# 2**20 sign patterns are gone through one by one; of more folds so many are drawn.
+# Up to 2**20 sign patterns are enumerated; of more, so many are sampled.
 MOST_PATTERNS = 2**20
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one variant's recognisers said of test pictures: entry i of every field is one answer.
+    """The predictions of one variant's recognisers: entry i of every field is one prediction.
 
-    A picture is told by (fold, key): TFD's folds test some pictures more than once.
+    (fold, key) identifies an image: TFD's folds test some images more than once.
     """
 
     seeds: np.ndarray  # int (N,)
@@ -42,27 +42,27 @@ class Answers:
 
     @property
     def right(self) -> np.ndarray:
-        """float (N,): 1 where the answer is right, else 0."""
+        """float (N,): 1 where the prediction is right, else 0."""
         return (self.labels == self.predictions).astype(np.float64)
 
     @property
     def units(self) -> set[tuple[int, int]]:
-        """The (seed, fold) that there are answers of: one trained network each."""
+        """The (seed, fold) of the predictions: one trained network each."""
         return set(zip(self.seeds.tolist(), self.folds.tolist(), strict=True))
 
     def of(self, chosen: np.ndarray) -> Answers:
-        """The answers that `chosen`, a mask or indices, selects."""
+        """The predictions that `chosen`, a mask or indices, selects."""
         return Answers(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     def within(self, units: set[tuple[int, int]]) -> Answers:
-        """The answers of these (seed, fold)."""
+        """The predictions of these (seed, fold)."""
         pairs = zip(self.seeds.tolist(), self.folds.tolist(), strict=True)
         return self.of(np.array([pair in units for pair in pairs], bool))
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """`Answers` with one entry a picture, by fold and key; `right` is its mean over seeds."""
+    """`Answers` with one entry per image, by fold and key; `right` is its mean over seeds."""
 
     right: np.ndarray  # float (P,) in [0, 1]
     folds: np.ndarray
@@ -73,27 +73,26 @@ class Pictures:
 
 
 def pictures(answers: Answers) -> Pictures:
-    """The mean over the seeds that there are of each picture."""
-    order = np.lexsort((answers.keys, answers.folds))
-    each = answers.of(order)
-    new = np.ones(len(each), bool)
-    new[1:] = (each.keys[1:] != each.keys[:-1]) | (each.folds[1:] != each.folds[:-1])
+    """The mean over the seeds of each image."""
+    rows = answers.of(np.lexsort((answers.keys, answers.folds)))
+    new = np.ones(len(rows), bool)
+    new[1:] = (rows.keys[1:] != rows.keys[:-1]) | (rows.folds[1:] != rows.folds[:-1])
     number = np.cumsum(new) - 1
-    right = np.bincount(number, each.right) / np.bincount(number) if len(each) else each.right
-    first = each.of(new)
+    right = np.bincount(number, rows.right) / np.bincount(number) if len(rows) else rows.right
+    first = rows.of(new)
     return Pictures(right, first.folds, first.keys, first.subjects, first.labels, first.yaws)
 
 
 def by_fold(right: np.ndarray, folds: np.ndarray) -> dict[int, float]:
-    """The accuracy of each fold that has pictures, in order of their numbers."""
+    """The accuracy of each fold that has images, by ascending number."""
     return {int(fold): float(right[folds == fold].mean()) for fold in np.unique(folds)}
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation (n - 1); None where there are too few values.
+    """Mean and sample standard deviation (n - 1); None for too few values.
 
-    Over folds the deviation tells how much folds differ, not how sure the mean is: folds share
-    most of their training people (Bengio and Grandvalet, JMLR 2004: no unbiased estimate of the
+    Over folds the deviation measures how much folds differ, not the error of the mean: folds share
+    most of their training subjects (Bengio and Grandvalet, JMLR 2004: no unbiased estimate of the
     variance of a cross-validated mean exists).
     """
     array = np.asarray(values, np.float64)
@@ -102,8 +101,8 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def proportion(right: np.ndarray) -> dict:
-    """Pooled accuracy of pictures: `right` (a sum), `pictures`, `accuracy` (None without any) and
-    `interval` (Wilson 1927, 95 %), which takes pictures for independent and so is too narrow
+    """Pooled accuracy: `right` (a sum), `pictures` (number of images), `accuracy` (None without
+    any) and `interval` (Wilson 1927, 95 %), which assumes independent images and so is too narrow
     where people have several."""
     total, summed = int(right.size), float(right.sum())
     summed = min(summed, float(total))  # a sum of thirds may round upwards
@@ -116,20 +115,20 @@ def proportion(right: np.ndarray) -> dict:
 
 
 def by_group(right: np.ndarray, groups: np.ndarray) -> dict:
-    """`proportion` of each value that `groups`, (P,), takes, in their order."""
+    """`proportion` for each value in `groups`, (P,), ascending."""
     return {value.item(): proportion(right[groups == value]) for value in np.unique(groups)}
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
-    """McNemar's exact test (Psychometrika 1947) of two recognisers on the same pictures.
+    """McNemar's exact test (Psychometrika 1947) of two recognisers on the same images.
 
-    bool (P,) twice: who was right. Returns how many only the first got right, how many only the
-    second, and the two-sided binomial p that these are halves of a fair split; 1 without any.
-    It takes pictures for independent; those of one person are not, and p is then too small.
+    bool (P,) twice: which images each classified correctly. Returns how many only the first did,
+    how many only the second, and the two-sided binomial p of an even split; 1 without any. It
+    assumes independent images; for several images of one person p is too small.
     """
     first, second = np.asarray(first, bool), np.asarray(second, bool)
     if first.shape != second.shape:
-        raise ValueError(f"answers to the same pictures: {first.shape} and {second.shape}")
+        raise ValueError(f"predictions for different images: {first.shape} and {second.shape}")
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     odd = only_first + only_second
     p = float(stats.binomtest(only_first, odd, 0.5).pvalue) if odd else 1.0
@@ -139,19 +138,19 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
 def sign_flip(differences: Sequence[float], seed: int = 0) -> tuple[float | None, float | None]:
     """Fisher's exact paired permutation test (The Design of Experiments, 1935) over folds.
 
-    differences: of the two variants' accuracies, one a fold. Returns the two-sided p of their
-    mean under every pattern of signs, and the smallest p that so many folds can give, 2/2^n (5
-    folds: 0.0625); None for fewer than two folds. Chosen over the paired t test, whose normal
-    distribution five or ten values cannot show, and over Wilcoxon's, which throws equal folds
-    away and keeps ranks alone. Beyond 20 folds patterns are drawn, seeded. It says nothing about
-    folds sharing training people, which no test of one cross-validation can repair.
+    differences: of the two variants' accuracies, one per fold. Returns the two-sided p of their
+    mean under all sign patterns, and the smallest attainable p, 2/2^n (5 folds: 0.0625); None for
+    fewer than two folds. Preferred to the paired t test, whose normality five or ten values cannot
+    confirm, and to Wilcoxon's, which discards equal folds and keeps only ranks. Beyond 20 folds
+    patterns are sampled, seeded. It does not account for folds that share training subjects, which
+    no test of one cross-validation can.
     """
     values = np.asarray(differences, np.float64)
     if values.size < 2:
         return None, None
     if not values.any():
         return 1.0, 2.0 / 2**values.size
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (values,),
         lambda sample, axis: sample.mean(axis),
         permutation_type="samples",
@@ -160,7 +159,7 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> tuple[float | None
         batch=4096,
         random_state=np.random.default_rng(seed),
     )
-    return float(found.pvalue), 2.0 / 2**values.size
+    return float(test.pvalue), 2.0 / 2**values.size
 
 
 def bootstrap_difference(
@@ -168,10 +167,10 @@ def bootstrap_difference(
 ) -> tuple[float, float] | None:
     """Percentile interval, 95 %, of a difference of pooled accuracies, over people.
 
-    difference (P,): per picture, the second's `right` less the first's; subjects (P,). People are
-    drawn with replacement and each brings all of their pictures (the cluster bootstrap: Field and
-    Welsh, JRSS B 2007; percentiles: Efron and Tibshirani 1993, chapter 13), so pictures of one
-    person need not be independent. It holds the trained networks fixed. None for one person.
+    difference (P,): per image, the second's `right` less the first's; subjects (P,). People are
+    sampled with replacement, with all of their images (the cluster bootstrap: Field and Welsh,
+    JRSS B 2007; percentiles: Efron and Tibshirani 1993, chapter 13), so images of one person need
+    not be independent. The trained networks are held fixed. None for one person.
     """
     _, person = np.unique(subjects, return_inverse=True)
     sums, counts = np.bincount(person, difference), np.bincount(person).astype(np.float64)
@@ -198,7 +197,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     """Holm's step-down correction (Scandinavian Journal of Statistics 1979) of one family.
 
     The i-th smallest of m becomes the largest so far of (m - i + 1) p, at most 1. None stays None
-    and is no member of the family.
+    and does not count in the family.
     """
     known = [index for index, value in enumerate(values) if value is not None]
     known.sort(key=lambda index: values[index])
@@ -211,35 +210,34 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 
 
 def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
-    """Two variants on the pictures that both were asked, of the (seed, fold) that both have.
+    """Compares two variants on the images of the (seed, fold) that both have.
 
     Positive differences are in favour of `second`. Returns, ready for JSON:
 
-    folds, seeds, runs: the fold numbers, the seeds and how many (seed, fold) took part
-    pictures, people: how many of each
+    folds, seeds, runs: the fold numbers, the seeds and the number of (seed, fold)
+    pictures, people: the numbers of images and people
     difference, interval: of pooled accuracies; `bootstrap_difference` over people (or None)
     fold_differences, mean_difference, p_folds, p_folds_lowest: `sign_flip`
-    mcnemar: for each seed only_first, only_second and p; p_pictures: the largest of these, which
-        tests that every seed shows it (Berger, Technometrics 1982: no correction needed)
+    mcnemar: for each seed only_first, only_second and p; p_pictures: the largest p, which tests
+        that every seed shows the difference (Berger, Technometrics 1982: no correction needed)
 
-    Everything but the counts is None where the two have nothing in common. Raises ValueError
-    where the same (seed, fold) was asked other pictures.
+    Without a common (seed, fold) everything but the counts is None. Raises ValueError where the
+    two have different images for a (seed, fold).
     """
     common = first.units & second.units
-    sides = [_sorted(each.within(common)) for each in (first, second)]
+    sides = [_sorted(answers.within(common)) for answers in (first, second)]
     for name in ("seeds", "folds", "keys", "labels"):
         if not np.array_equal(getattr(sides[0], name), getattr(sides[1], name)):
-            raise ValueError(f"the two were not asked the same pictures: their {name} differ")
+            raise ValueError(f"the two have predictions for different images: their {name} differ")
     left, right = map(pictures, sides)
     difference = right.right - left.right
     folds = by_fold(difference, left.folds)
     p_folds, lowest = sign_flip(list(folds.values()), seed)
     tests = []
     for number in sorted({unit[0] for unit in common}):
-        here = sides[0].seeds == number
-        only = mcnemar(*(each.right[here] == 1 for each in sides))
-        tests.append(dict(zip(("only_first", "only_second", "p"), only, strict=True)))
-        tests[-1]["seed"] = number
+        rows = sides[0].seeds == number
+        only_first, only_second, p = mcnemar(*(side.right[rows] == 1 for side in sides))
+        tests.append({"only_first": only_first, "only_second": only_second, "p": p, "seed": number})
     some = len(difference) > 0
     interval = bootstrap_difference(difference, left.subjects, seed=seed) if some else None
     return {

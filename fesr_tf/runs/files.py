@@ -1,12 +1,12 @@
 """The names of the files in a run folder, once.
 
 runs/<db>/
-    crossval.json   what a cross-validation over the runs below came to; .csv has one line a run
+    crossval.json   the results of a cross-validation over the runs below; .csv has a line per run
 runs/<db>/<variant>/fold-NN/
     config.yaml     the resolved configuration
     run.json        database, variant, fold, data folder and digest, classes
     machine.json    processor, cores, memory, GPUs, TensorFlow and commit of each start of training
-    first_stage.json  the run whose first stage was taken over, if any
+    first_stage.json  the variant whose first stage the run took over, if any
     checkpoints/step-NNNNNN/   networks, optimizers, iteration (`fesr_tf.runs.checkpoints`)
     best/step-NNNNNN/          the same, where R was best on the validation part
     events/         TensorBoard
@@ -15,11 +15,13 @@ runs/<db>/<variant>/fold-NN/
     synthesis.json  the quality of generated images
     train.log, evaluate.log    of a cross-validation
 
-`fold-all` is a run that holds nobody out: it trains on every person and is tested on none.
+`fold-all` is a run without held-out subjects: it trains on all people and is tested on none.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 CONFIG, INFO, MACHINE = "config.yaml", "run.json", "machine.json"
@@ -51,11 +53,18 @@ def step_folder(folder: Path, step: int) -> Path:
     return folder / f"{_STEP}{step:06d}"
 
 
+def checkpoint_info(folder: Path) -> dict:
+    """checkpoint.json of the newest checkpoint in `folder`; empty if it is missing or damaged."""
+    with contextlib.suppress(OSError, ValueError):  # also of max()
+        path = step_folder(folder, max(steps(folder))) / CHECKPOINT_INFO
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {}
+
+
 def suffix(split: str, checkpoint: str) -> str:
-    """Of results on another part than test, or of another checkpoint than the last: "-valid"."""
-    return ("" if split == _TEST else f"-{split}") + (
-        "" if checkpoint == LAST else f"-{checkpoint}"
-    )
+    """The suffix of results on a part other than test or of a checkpoint other than the last:
+    "-valid"."""
+    return "".join(f"-{name}" for name in (split, checkpoint) if name not in (_TEST, LAST))
 
 
 def evaluation(split: str = _TEST, checkpoint: str = LAST) -> str:

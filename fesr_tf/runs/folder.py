@@ -1,6 +1,6 @@
-"""A run's folder: which settings, which data, and that only one process trains in it.
+"""A run's folder: its settings and data, and a lock so that only one process trains in it.
 
-Its files are listed in `fesr_tf.runs.files`.
+`fesr_tf.runs.files` lists its files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipelines.common.records import typed
 
 @dataclass(frozen=True)
 class RunInfo:
-    """run.json: what a run was trained on. `data` is the folder as it was given."""
+    """run.json: the data that a run was trained on. `data` is the folder as given by the user."""
 
     database: str
     variant: str
@@ -42,20 +42,20 @@ def run_folder(runs: str | Path, database: str, variant: str, fold: FoldNumber) 
 
 
 def require_held_out(info: RunInfo, folder: Path) -> None:
-    """Raises `BadUse` for a run that has no people to be tested on."""
+    """Raises `BadUse` for a run without held-out subjects."""
     if info.fold == ALL:
         raise BadUse(
-            f"{folder} was trained on everybody: nobody was held out, so nobody is left to test it "
-            "on; its accuracy is that of the cross-validation (python -m fesr_tf.crossval)"
+            f"{folder} was trained on all people, without held-out subjects to test it on; "
+            "estimate its accuracy by cross-validation (python -m fesr_tf.crossval)"
         )
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Makes the run's folder and keeps every other process from training in it.
+    """Creates the run's folder and prevents other processes from training in it.
 
-    The lock is the kernel's: it ends with this process, however that ends. Raises `BadUse` where
-    another process holds it. A file system without locks (some NFS) protects nobody.
+    The kernel holds the lock until this process ends, however it ends. Raises `BadUse` where
+    another process holds it. A file system without locks (some NFS) gives no protection.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / files.LOCK).open("a+") as file:
@@ -65,7 +65,7 @@ def alone(folder: Path) -> Iterator[None]:
             file.seek(0)
             raise BadUse(
                 f"another process (number {file.read().strip() or 'unknown'}) is training in "
-                f"{folder}: wait for it, stop it, or give another --runs folder"
+                f"{folder}: wait for it, stop it, or choose another --runs folder"
             ) from None
         except OSError:
             yield
@@ -77,14 +77,13 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def start(folder: Path, config: Config, info: RunInfo) -> None:
-    """Makes the run's folder, or checks that the run already there is this very one.
+    """Creates the run's folder, or checks that the run it holds has these settings and data.
 
-    A run without a checkpoint has learnt nothing yet and is begun anew. Raises `BadUse`
-    naming the keys that differ.
+    A run without a checkpoint is restarted. Raises `BadUse` and names the keys that differ.
     """
     if not files.is_run(folder) or not files.steps(folder / files.CHECKPOINTS):
         folder.mkdir(parents=True, exist_ok=True)
-        # What was chosen by a run that never came to its first checkpoint.
+        # The best state of a run that stopped before its first checkpoint.
         shutil.rmtree(folder / files.BEST, ignore_errors=True)
         config.save(folder / files.CONFIG)
         write_whole(folder / files.INFO, json.dumps(dataclasses.asdict(info), indent=2) + "\n")
@@ -98,18 +97,18 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
         changed.append(f"the data were {there.data_digest[:12]}, now {info.data_digest[:12]}")
     if changed:
         raise BadUse(
-            f"{folder} holds a run with other settings ({'; '.join(changed)}): go on with those, "
-            "or give another --runs folder"
+            f"{folder} holds a run with other settings ({'; '.join(changed)}): resume with those, "
+            "or choose another --runs folder"
         )
 
 
-def other_classes(learnt: tuple[str, ...], offered: tuple[str, ...]) -> str:
-    """In what two lists of classes differ: "8, now 7 (contempt is in one of them only)"."""
-    odd = sorted(set(learnt) ^ set(offered))
+def other_classes(before: tuple[str, ...], now: tuple[str, ...]) -> str:
+    """How two lists of classes differ: "8, now 7 (contempt is in one of them only)"."""
+    odd = sorted(set(before) ^ set(now))
     if not odd:
-        return f"{', '.join(learnt)}, now {', '.join(offered)}"
+        return f"{', '.join(before)}, now {', '.join(now)}"
     verb = "is" if len(odd) == 1 else "are"
-    return f"{len(learnt)}, now {len(offered)} ({', '.join(odd)} {verb} in one of them only)"
+    return f"{len(before)}, now {len(now)} ({', '.join(odd)} {verb} in one of them only)"
 
 
 def read_info(folder: str | Path) -> RunInfo:

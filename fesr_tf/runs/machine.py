@@ -1,4 +1,4 @@
-"""What a run was trained on: machine.json in its folder, an entry for each start of training."""
+"""Describes the machine and the code of a run: machine.json, an entry per start of training."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ _SECONDS = 10
 
 
 def commit(home: Path | None = None) -> str | None:
-    """The commit of this project's code, with `+` where files differ from it; None where it is
-    not a working tree of its own, as when installed from a wheel."""
+    """The commit of this project's code, with `+` where files differ from it; None where the code
+    is not in its own working tree, as when installed from a wheel."""
     home = home or Path(__file__).resolve().parents[2]
-    # A repository further up is somebody else's, in which this was installed.
+    # A repository further up belongs to another project, in which this one is installed.
     if not (home / ".git").exists():
         return None
 
     def git(*words: str) -> str:
-        asked = ["git", "-C", str(home), *words]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=_SECONDS, check=True)
-        return done.stdout.strip()
+        command = ["git", "-C", str(home), *words]
+        output = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SECONDS, check=True
+        )
+        return output.stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no")
@@ -36,7 +38,7 @@ def commit(home: Path | None = None) -> str | None:
 
 
 def processor() -> str:
-    """The processor's name as the system gives it."""
+    """The processor's name as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -47,7 +49,7 @@ def processor() -> str:
 
 
 def memory_gib() -> float | None:
-    """The machine's memory in GiB; None where the system does not tell."""
+    """The machine's memory in GiB; None where the system does not report it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, OSError):
@@ -55,8 +57,8 @@ def memory_gib() -> float | None:
 
 
 def description() -> dict[str, object]:
-    """This machine and this code, ready for JSON; `cores` are those that this process may use."""
-    # Imported here: benchmarks without TensorFlow print the commit and the processor too.
+    """This machine and code, ready for JSON; `cores` counts those that this process may use."""
+    # Imported here: benchmarks without TensorFlow also use this module.
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -74,8 +76,8 @@ def description() -> dict[str, object]:
 
 
 def note_start(folder: Path, step: int) -> None:
-    """Adds to a run's machine.json that training begins here at iteration `step`. What was noted
-    of starts that came to more than `step` is of a run that was begun anew, and goes."""
+    """Records in machine.json that training starts here at iteration `step`. Entries from `step`
+    on belong to a run that was restarted, and are removed."""
     path = folder / MACHINE
     try:
         before = json.loads(path.read_text(encoding="utf-8"))["starts"]

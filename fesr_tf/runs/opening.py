@@ -1,4 +1,4 @@
-"""Opens a finished run: its networks with the weights of a checkpoint, and its data."""
+"""Opens a run: its networks with the weights of a checkpoint, and its data."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from pipelines.dataset import manifest as manifests
 
 @dataclass(frozen=True)
 class Run:
-    """A run opened for use: its networks carry the weights of a checkpoint, that of `step`.
+    """An opened run: its networks hold the weights of the checkpoint of `step`.
 
-    checkpoint: which one, "last" or "best".
+    checkpoint: "last" or "best".
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class Run:
         return from_model(fesgan.decode(face_code, tf.constant(codes)))
 
     def _input(self, images: np.ndarray) -> tf.Tensor:
-        """uint8 faces of any size as the networks take them, float32 (B,S,S,c) in [-1,1]."""
+        """uint8 faces of any size -> the networks' input, float32 (B,S,S,c) in [-1,1]."""
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise BadUse(
@@ -107,7 +107,7 @@ class Run:
 
 
 class Predictions(NamedTuple):
-    """What `Run.classify` returns: B labels, and probabilities float32 (B,K)."""
+    """The result of `Run.classify`: B labels, and probabilities float32 (B,K)."""
 
     labels: tuple[str, ...]
     probabilities: np.ndarray
@@ -119,8 +119,8 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     Args:
         folder: The run folder, `runs/<db>/<variant>/fold-NN`.
         checkpoint: "last", or "best": where R's accuracy on the validation part was highest, the
-            earliest of equal ones. The test part plays no role. Where nothing was validated, the
-            last checkpoint is used, with a note.
+            earliest of equal ones. The test part is not used. Without any validation the last
+            checkpoint is used, with a note.
 
     Returns:
         The `Run`, with `classify` and `synthesize`.
@@ -143,21 +143,21 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
         if step is not None:
             return Run(folder, info, config, model, step, BEST)
         print(
-            f"note: {folder} has no validated checkpoint (no validation part, or none was due "
-            "yet): its last one stands for its best",
+            f"note: {folder} has no validated checkpoint (no validation part, or no validation "
+            "yet): the last one is used",
             file=sys.stderr,
         )
     step = Checkpoints(model, folder / files.CHECKPOINTS, config.keep_checkpoints).restore()
     if step is None:
-        raise BadUse(f"{folder} has no checkpoint yet: train it first")
+        raise BadUse(f"{folder} has no checkpoint yet; train it first")
     return Run(folder, info, config, model, step)
 
 
 def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
     """`--checkpoint last|best`, for commands that open a run.
 
-    The last is the default: the paper trains for a fixed number of iterations, and a best one is
-    chosen by as few faces as the validation part has.
+    The default is the last: the paper trains for a fixed number of iterations, and the few faces
+    of a validation part choose the best one.
     """
     parser.add_argument(
         "--checkpoint",
@@ -168,20 +168,22 @@ def add_checkpoint_option(parser: argparse.ArgumentParser) -> None:
 
 
 def load_data(run: Run, folder: str | Path | None = None) -> Fold:
-    """The run's fold, from the data folder that it was trained on or where that has moved to.
+    """The run's fold, from the data folder that it was trained on or its new place `folder`.
 
-    Raises `BadUse` where there is no data folder, or one with other data than the run's.
+    Raises `BadUse` for a missing data folder, or one with other data than the run's.
     """
     folder = Path(folder or run.info.data)
     if not folder.exists():
-        raise BadUse(f"the data of {run.folder} are not at {folder}: say where by --data DIR")
+        raise BadUse(
+            f"the data of {run.folder} are not at {folder}; give their folder by --data DIR"
+        )
     manifest = manifests.load(folder)
     if manifest.digest != run.info.data_digest:
-        there, learnt = tuple(manifest.classes), run.info.classes
-        classes = "" if there == learnt else f"; classes: {other_classes(learnt, there)}"
+        before, now = run.info.classes, tuple(manifest.classes)
+        classes = "" if before == now else f"; classes: {other_classes(before, now)}"
         raise BadUse(
             f"{folder} holds other data (digest {manifest.digest[:12]}) than {run.folder} was "
-            f"trained on ({run.info.data_digest[:12]}{classes}): give the run's own data by "
+            f"trained on ({run.info.data_digest[:12]}{classes}); give the run's data by "
             "--data DIR, or train again"
         )
     return load_fold(folder, run.info.fold, run.config)
@@ -192,11 +194,11 @@ def require_recognizer(run: Run) -> None:
     config = run.config
     if not config.trains_recognizer:
         raise BadUse(
-            f"{run.folder} is a run of {run.info.variant}, which trains FESGAN alone: "
-            "it has no trained recogniser"
+            f"{run.folder} is a run of {run.info.variant}, which trains FESGAN alone and has no "
+            "trained recogniser; give a run of another variant"
         )
     if run.step <= config.pretrain_iterations:
         raise BadUse(
-            f"{run.folder} is at iteration {run.step} and its recogniser learns only after "
-            f"{config.pretrain_iterations}: train on by the same command as before"
+            f"{run.folder} is at iteration {run.step} and trains its recogniser only after "
+            f"{config.pretrain_iterations}; run its training command again to resume"
         )
