@@ -94,7 +94,7 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
     have one yaw; mean_class_accuracy: over the classes that have images; confusion: rows are
     true classes, summed over seeds.
     """
-    images = comparison.pictures(given)
+    images = comparison.by_image(given)
     by_fold = comparison.by_fold(images.right, images.folds)
     mean, sd = comparison.mean_and_sd(list(by_fold.values()))
     by_class = comparison.by_group(images.right, images.labels)

@@ -61,7 +61,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageResults:
     """`Answers` with one entry per image, by fold and key; `right` is its mean over seeds."""
 
     right: np.ndarray  # float (P,) in [0, 1]
@@ -72,7 +72,7 @@ class Pictures:
     yaws: np.ndarray
 
 
-def pictures(answers: Answers) -> Pictures:
+def by_image(answers: Answers) -> ImageResults:
     """The mean over the seeds of each image."""
     rows = answers.of(np.lexsort((answers.keys, answers.folds)))
     new = np.ones(len(rows), bool)
@@ -80,7 +80,7 @@ def pictures(answers: Answers) -> Pictures:
     number = np.cumsum(new) - 1
     right = np.bincount(number, rows.right) / np.bincount(number) if len(rows) else rows.right
     first = rows.of(new)
-    return Pictures(right, first.folds, first.keys, first.subjects, first.labels, first.yaws)
+    return ImageResults(right, first.folds, first.keys, first.subjects, first.labels, first.yaws)
 
 
 def by_fold(right: np.ndarray, folds: np.ndarray) -> dict[int, float]:
@@ -176,7 +176,7 @@ def bootstrap_difference(
     sums, counts = np.bincount(person, difference), np.bincount(person).astype(np.float64)
     if counts.size < 2:
         return None
-    if np.ptp(sums) == 0 and np.ptp(counts) == 0:  # every draw is the same: scipy gives NaN
+    if np.ptp(sums) == 0 and np.ptp(counts) == 0:  # all resamples are equal: scipy gives NaN
         mean = float(sums.sum() / counts.sum())
         return mean, mean
     interval = stats.bootstrap(
@@ -229,7 +229,7 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
     for name in ("seeds", "folds", "keys", "labels"):
         if not np.array_equal(getattr(sides[0], name), getattr(sides[1], name)):
             raise ValueError(f"the two have predictions for different images: their {name} differ")
-    left, right = map(pictures, sides)
+    left, right = map(by_image, sides)
     difference = right.right - left.right
     folds = by_fold(difference, left.folds)
     p_folds, lowest = sign_flip(list(folds.values()), seed)

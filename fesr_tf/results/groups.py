@@ -74,7 +74,7 @@ def rates(
     as the share of seeds that got it wrong. People of whom nothing is known are in no group."""
     if not evaluations:
         return {}
-    seen = comparison.pictures(answers(evaluations))
+    seen = comparison.by_image(answers(evaluations))
     found = {}
     attributes = dict.fromkeys(name for groups in people.values() for name in groups)
     for attribute in attributes:

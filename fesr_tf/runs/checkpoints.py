@@ -160,7 +160,7 @@ class Checkpoints:
             raise _damaged(path, error) from None
 
     def _refuse_non_finite(self, step: int) -> None:
-        for variable in self.model.variables + _slots(self.model):
+        for variable in saved_variables(self.model):
             if variable.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(variable)):
                 raise FailedWork(
                     f"{variable.name} of the networks or their optimizers is not finite at step "
@@ -210,8 +210,8 @@ def _machine() -> dict[str, object]:
     return {"cores": len(available_cores()), "tensorflow": tf.__version__}
 
 
-def _slots(model: FESR) -> list[tf.Variable]:
-    """The state of the four optimizers."""
+def saved_variables(model: FESR) -> list[tf.Variable]:
+    """Every variable of a checkpoint: those of the model and of its four optimizers."""
     gan = model.fesgan
     optimizers = (
         gan.generator_optimizer,
@@ -219,7 +219,7 @@ def _slots(model: FESR) -> list[tf.Variable]:
         gan.code_critic_optimizer,
         model.recognizer_optimizer,
     )
-    return [variable for optimizer in optimizers for variable in optimizer.variables]
+    return model.variables + [v for optimizer in optimizers for v in optimizer.variables]
 
 
 def _damaged(path: Path, error: Exception) -> FailedWork:

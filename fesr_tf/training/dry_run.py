@@ -21,6 +21,7 @@ from fesr_tf.data import Faces, Fold
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.processes.console import clock_time
+from fesr_tf.runs.checkpoints import saved_variables
 from fesr_tf.training.callbacks import StepCallback
 from fesr_tf.training.memory import GIB, peak_gpu_memory, peak_memory
 from fesr_tf.training.monitoring.events import PARTS, count_rows, setting_rows
@@ -65,16 +66,7 @@ def _parameters(variables: Sequence[tf.Variable]) -> int:
 
 def checkpoint_bytes(fesr: FESR) -> int:
     """Computed size of one checkpoint: every variable of the model and its optimizers."""
-    optimizers = [
-        fesr.fesgan.generator_optimizer,
-        fesr.fesgan.image_critic_optimizer,
-        fesr.fesgan.code_critic_optimizer,
-        fesr.recognizer_optimizer,
-    ]
-    variables = [*fesr.variables]
-    for optimizer in optimizers:
-        variables += optimizer.variables() if callable(optimizer.variables) else optimizer.variables
-    unique = {id(variable): variable for variable in variables}.values()
+    unique = {id(variable): variable for variable in saved_variables(fesr)}.values()
     return sum(_parameters([variable]) * variable.dtype.size for variable in unique)
 
 

@@ -45,12 +45,12 @@ def has_one(config: Config) -> bool:
 
 
 def differences(first: Config, config: Config) -> dict[str, tuple[Any, Any]]:
-    """The keys that stage 1 reads in which two configurations differ, with both values.
+    """The settings of stage 1 that differ between two configurations, with both values.
 
-    A key that is in neither list above counts as read: a new one is on the safe side.
+    A key in neither of the sets above counts as one of stage 1, so a new key is safe.
     """
-    found = configs.differences(first, config)
-    return {key: both for key, both in found.items() if key not in SECOND_STAGE | MONITORING}
+    changed = configs.differences(first, config)
+    return {key: both for key, both in changed.items() if key not in SECOND_STAGE | MONITORING}
 
 
 def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:

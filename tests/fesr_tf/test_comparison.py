@@ -44,7 +44,7 @@ def test_folds_of_other_sizes_weigh_the_same_in_the_mean_and_by_pictures_in_the_
 def test_several_seeds_do_not_make_more_pictures():
     """Two seeds, three pictures: 1, 1/2 and 0 right are 1.5 of 3, and Wilson's interval is of 3."""
     both = answers([1, 1, 0, 1, 0, 0], [0] * 6, seeds=[0, 0, 0, 1, 1, 1], keys=["a", "b", "c"] * 2)
-    made = comparison.pictures(both)
+    made = comparison.by_image(both)
     assert made.keys.tolist() == ["a", "b", "c"] and made.right.tolist() == [1, 0.5, 0]
     found = comparison.proportion(made.right)
     assert (found["right"], found["pictures"], found["accuracy"]) == (1.5, 3, 0.5)
@@ -174,5 +174,5 @@ def test_other_pictures_are_refused():
 
 
 def test_a_picture_that_two_folds_test_is_two():
-    made = comparison.pictures(answers([1, 0], [0, 1], keys=["a", "a"], subjects=["p", "p"]))
+    made = comparison.by_image(answers([1, 0], [0, 1], keys=["a", "a"], subjects=["p", "p"]))
     assert made.right.tolist() == [1, 0]

@@ -20,7 +20,7 @@ from fesr_tf.model.fesr import FESR
 from fesr_tf.runs import files
 from fesr_tf.synthesis.sheets import choose_people
 from fesr_tf.training.monitoring.console import Progress
-from fesr_tf.training.monitoring.events import open_writer, write_description, write_end
+from fesr_tf.training.monitoring.events import mark_complete, open_writer, write_description
 from fesr_tf.training.monitoring.held_out import Panel, Validation
 from fesr_tf.training.monitoring.projector import Projector
 from fesr_tf.training.monitoring.scalars import Histograms, Scalars
@@ -30,10 +30,9 @@ __all__ = ["Watch", "watch"]
 
 @dataclass(frozen=True)
 class Watch:
-    """The callbacks that monitor a run, in order, and the writer of its events."""
+    """The callbacks that monitor a run, in order."""
 
     callbacks: list[keras.callbacks.Callback]
-    writer: tf.summary.SummaryWriter
 
     @property
     def validation(self) -> Validation | None:
@@ -62,7 +61,7 @@ def watch(
         if resumed is None and files.is_run(folder):
             with writer.as_default(step=0):
                 write_description(model.config, runs.read_info(folder), fold)
-        yield Watch([*_recorders(model, fold, folder, writer, stages[-1][1]), progress], writer)
+        yield Watch([*_recorders(model, fold, folder, writer, stages[-1][1]), progress])
     finally:
         progress.close()
         writer.close()
@@ -84,22 +83,14 @@ def _recorders(
         recorders.append(Panel(model, people, classes, folder / files.IMAGES, writer, last))
     if config.trains_recognizer and config.projector_faces:
         recorders.append(Projector(model, fold, folder / files.EVENTS, last))
-    return [*recorders, EndOfRun(model, writer, last)]
+
+    def complete(logs: dict[str, float] | None = None) -> None:
+        if int(model.fesgan.step.numpy()) >= last:
+            mark_complete(writer)
+
+    return [*recorders, keras.callbacks.LambdaCallback(on_train_end=complete)]
 
 
 def _panel_faces(fold: Fold) -> Faces:
     """The validation part, else the test part; where nobody is held out, the training part."""
     return next(part for part in (fold.valid, fold.test, fold.train) if len(part))
-
-
-class EndOfRun(keras.callbacks.Callback):
-    """Marks the run as complete in TensorBoard once it has reached iteration `last`."""
-
-    def __init__(self, fesr: FESR, writer: tf.summary.SummaryWriter, last: int):
-        super().__init__()
-        self.fesr, self.writer, self.last = fesr, writer, last
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        if int(self.fesr.fesgan.step.numpy()) >= self.last:
-            with self.writer.as_default():
-                write_end()

@@ -90,10 +90,11 @@ def write_description(config: Config, info: RunInfo, fold: Fold) -> None:
     api.hparams(values, trial_id=f"{info.database} {info.variant} fold {info.fold}")
 
 
-def write_end() -> None:
+def mark_complete(writer: tf.summary.SummaryWriter) -> None:
     """Marks the run as complete in the table of runs."""
     end = hparams.session_end_pb(api_pb2.STATUS_SUCCESS)
-    tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)
+    with writer.as_default():
+        tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)
 
 
 def setting_rows(config: Config, database: str, variant: str) -> list[tuple[str, str, str]]:

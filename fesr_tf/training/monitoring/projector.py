@@ -113,14 +113,14 @@ def _synthetic(
 ) -> tuple[tf.Tensor, np.ndarray]:
     """x^{p,f} and its labels for one batch, from the random numbers of `seed` and `number`."""
     gan, config = fesr.fesgan, fesr.config
-    draws = expression_codes.draw(
+    random = expression_codes.draw(
         tf.constant(label), fesr.num_classes, config.code_size, seed, tf.constant(number)
     )
-    code = draws.prior_code
+    code = random.prior_code
     if config.synthetic == "encoder":
-        code, label = gan.encode(image), draws.synthetic_label.numpy()
+        code, label = gan.encode(image), random.synthetic_label.numpy()
     expression = expression_codes.expression_code(
-        label, draws.synthetic_intensity, fesr.num_classes
+        label, random.synthetic_intensity, fesr.num_classes
     )
     return gan.decode(code, expression), label
 
