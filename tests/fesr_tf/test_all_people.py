@@ -55,7 +55,7 @@ def test_the_training_part_is_every_picture_that_any_fold_trains_or_tests(demo_d
     assert parts.digest == folds[0].digest
 
 
-def test_the_run_says_that_it_holds_nobody_out(everybody):
+def test_the_run_records_that_nobody_is_held_out(everybody):
     assert runs.read_info(everybody).fold == "all"
     assert runs.run_folder("runs", "x", "V", "all").name == "fold-all"
 
@@ -105,7 +105,7 @@ def test_its_model_says_so(everybody, tmp_path):
     assert about["cross_validation"] is None
 
 
-def test_the_cross_validation_is_told_only_of_the_same_settings_and_data(everybody):
+def test_the_cross_validation_is_reported_only_for_the_same_settings_and_data(everybody):
     run = runs.open_run(everybody)
     pooled = {"right": 3.0, "pictures": 4, "accuracy": 0.75, "interval": [0.3, 0.95]}
     summary = {"variant": "FESR_JL", "pooled": pooled, "people": 4, "folds_run": 2, "folds": 2}
@@ -131,7 +131,7 @@ def test_the_cross_validation_is_told_only_of_the_same_settings_and_data(everybo
         path.unlink()
 
 
-def test_a_model_of_a_fold_says_who_was_held_out(opened_run):
+def test_a_model_of_a_fold_records_the_held_out_people(opened_run):
     about = serving_export.description(opened_run)
     assert about["held_out"] != serving_export.EVERYBODY
     other = dataclasses.replace(opened_run, info=dataclasses.replace(opened_run.info, fold="all"))

@@ -76,7 +76,7 @@ def test_the_last_ones_are_kept(model, checkpoints):
     assert names(checkpoints.folder) == ["step-000004", "step-000006"]
 
 
-def test_a_checkpoint_says_in_words_what_it_holds(model, checkpoints):
+def test_a_checkpoint_describes_itself(model, checkpoints):
     """48 images at batch 4 are 12 batches an epoch: step 2 ends stage 1 in the first."""
     about = json.loads((checkpoints.save() / "checkpoint.json").read_text())
     assert about["step"] == 1 and about["stage"] == "FESGAN" and about["seed"] == 0
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_good(model, checkpoints):
     assert Checkpoints(model, checkpoints.folder, KEEP).restore() == 2
 
 
-def test_another_machine_is_said(model, checkpoints):
+def test_another_machine_is_noted(model, checkpoints):
     """Equal to the bit holds for one TensorFlow and one number of cores."""
     checkpoints.save()
     assert checkpoints.elsewhere() is None

@@ -90,7 +90,7 @@ def said_by(watched: Watched, values, steps: int = 1) -> list[int]:
     return [number for number, value in enumerate(values) if watched.update(value, steps)]
 
 
-def test_a_bad_signal_is_said_once_and_again_only_after_it_has_been_good():
+def test_a_bad_signal_warns_once_and_again_only_after_it_recovered():
     watched = Watched(sign("spread_translated"))
     assert said_by(watched, [0.01] * 2 * PATIENCE) == [PATIENCE - 1]
     assert said_by(watched, [0.9] * 30) == []
@@ -99,7 +99,7 @@ def test_a_bad_signal_is_said_once_and_again_only_after_it_has_been_good():
     assert len(said_by(watched, [0.01] * 2 * PATIENCE)) == 1 and watched.warned
 
 
-def test_a_short_spell_is_not_said():
+def test_a_short_spell_does_not_warn():
     watched = Watched(sign("accuracy_D_z"))
     values = [1.0] * (PATIENCE // 2) + [0.6] * (2 * PATIENCE)
     assert said_by(watched, values) == []
@@ -110,7 +110,7 @@ def test_steps_taken_in_one_call_count_as_many():
     assert said_by(watched, [1.0] * (PATIENCE // 10), steps=10) == [PATIENCE // 10 - 1]
 
 
-def test_a_gradient_that_explodes_is_said_and_a_swing_is_not():
+def test_an_exploding_gradient_warns_and_a_swing_does_not():
     calm = [1.0] * 2 * SETTLED
     swing = Watched(sign("gradient_G"))
     assert said_by(swing, [*calm, *([4.0] * 500)]) == []

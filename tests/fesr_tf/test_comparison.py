@@ -35,18 +35,18 @@ def test_mean_and_sd_are_of_the_folds_with_n_minus_1():
     assert comparison.mean_and_sd([]) == (None, None)
 
 
-def test_folds_of_other_sizes_weigh_the_same_in_the_mean_and_by_pictures_in_the_pool():
+def test_folds_of_other_sizes_weigh_the_same_in_the_mean_and_by_images_in_the_pool():
     right, folds = np.array([1.0, 1, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 1, 1])
     assert comparison.by_fold(right, folds) == {0: 0.75, 1: 0.5}
     assert comparison.proportion(right)["accuracy"] == pytest.approx(4 / 6)
 
 
-def test_several_seeds_do_not_make_more_pictures():
+def test_several_seeds_do_not_add_images():
     """Two seeds, three pictures: 1, 1/2 and 0 right are 1.5 of 3, and Wilson's interval is of 3."""
     both = answers([1, 1, 0, 1, 0, 0], [0] * 6, seeds=[0, 0, 0, 1, 1, 1], keys=["a", "b", "c"] * 2)
-    made = comparison.by_image(both)
-    assert made.keys.tolist() == ["a", "b", "c"] and made.right.tolist() == [1, 0.5, 0]
-    found = comparison.proportion(made.right)
+    images = comparison.by_image(both)
+    assert images.keys.tolist() == ["a", "b", "c"] and images.right.tolist() == [1, 0.5, 0]
+    found = comparison.proportion(images.right)
     assert (found["right"], found["pictures"], found["accuracy"]) == (1.5, 3, 0.5)
     wilson = stats.binomtest(3, 6).proportion_ci(method="wilson")  # half of six: a narrower one
     low, high = found["interval"]
@@ -96,7 +96,7 @@ def test_sign_flips_of_ten_folds_are_all_1024():
     assert comparison.sign_flip(values)[0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_of_many_folds_patterns_are_drawn_the_same_each_time():
+def test_of_many_folds_patterns_are_sampled_reproducibly():
     values = np.random.default_rng(5).normal(0.01, 0.05, 24)
     p = comparison.sign_flip(values)[0]
     assert p == comparison.sign_flip(values)[0]
@@ -113,7 +113,7 @@ def test_the_bootstrap_draws_whole_people():
     assert (low, high) == (-1.0, 1.0)
 
 
-def test_the_bootstrap_is_that_of_people_drawn_by_hand():
+def test_the_bootstrap_resamples_people_as_by_hand():
     draw = np.random.default_rng(1)
     subjects = np.array([f"p{i}" for i in draw.integers(0, 30, 200)])
     difference = draw.choice([-1.0, 0, 0, 1, 1], 200)
@@ -151,7 +151,7 @@ def test_a_pair_is_compared_on_what_both_have():
     assert found["p_folds"] is None and found["fold_differences"] == [pytest.approx(0.5)]
 
 
-def test_seeds_are_averaged_within_pictures_and_each_has_its_own_mcnemar():
+def test_seeds_are_averaged_within_images_and_each_has_its_own_mcnemar():
     seeds, keys = [0, 0, 1, 1], ["a", "b", "a", "b"]
     first = answers([0, 0, 0, 1], [0] * 4, seeds, ["x", "y"] * 2, keys)
     second = answers([1, 1, 1, 1], [0] * 4, seeds, ["x", "y"] * 2, keys)
@@ -168,11 +168,11 @@ def test_nothing_in_common_is_no_number():
     assert found["difference"] is found["interval"] is found["p_pictures"] is None
 
 
-def test_other_pictures_are_refused():
+def test_other_images_are_refused():
     with pytest.raises(ValueError, match="keys"):
         comparison.paired(answers([1], [0], keys=["a"]), answers([1], [0], keys=["b"]))
 
 
-def test_a_picture_that_two_folds_test_is_two():
-    made = comparison.by_image(answers([1, 0], [0, 1], keys=["a", "a"], subjects=["p", "p"]))
-    assert made.right.tolist() == [1, 0]
+def test_an_image_that_two_folds_test_counts_twice():
+    images = comparison.by_image(answers([1, 0], [0, 1], keys=["a", "a"], subjects=["p", "p"]))
+    assert images.right.tolist() == [1, 0]

@@ -126,7 +126,7 @@ def test_seed_0_lies_where_the_plain_command_puts_it_and_others_beside(plan):
         (["--data", "nowhere"], ("nowhere",)),
     ],
 )
-def test_bad_use_is_one_sentence_and_nothing_is_begun(wrong, values, demo_data, tmp_path, capfd):
+def test_bad_use_is_one_sentence_and_nothing_is_started(wrong, values, demo_data, tmp_path, capfd):
     assert crossval.main(words(demo_data, tmp_path / "runs", *wrong)) == 2
     assert re.search(naming(*values), capfd.readouterr().err.strip().splitlines()[-1])
     assert not (tmp_path / "runs").exists()
@@ -164,7 +164,7 @@ def test_a_run_with_other_settings_is_refused_by_train_whose_sentence_is_passed_
 # --- what is written
 
 
-def test_what_is_finished_is_not_done_again_and_what_is_missing_is_said(
+def test_finished_runs_are_kept_and_missing_ones_are_listed(
     one_run, demo_data, tiny_settings, monkeypatch, capfd
 ):
     monkeypatch.setattr(jobs, "run", lambda *_: pytest.fail("nothing is left to do"))
@@ -235,7 +235,7 @@ def test_the_line_shows_done_running_rate_and_time_left():
 
 
 @pytest.mark.slow
-def test_the_whole_way_stopped_in_between_and_gone_on(demo_data, tiny_settings, tmp_path):
+def test_a_stopped_cross_validation_resumes(demo_data, tiny_settings, tmp_path):
     home = tmp_path / "runs"
     settings = [*tiny_settings, "pretrain_iterations=200", "max_iterations=202"]
     variants = ["--variants", "BASELINE", "FESR_SL", "FESR_JL"]

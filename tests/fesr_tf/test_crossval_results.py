@@ -28,7 +28,7 @@ def test_the_table_by_hand():
         ),
         "FESR_JL": results.answers({Unit("FESR_JL", 0, 0): made_up(0, "1111")}),
     }
-    told = {
+    result = {
         "database": "demo",
         "data_digest": "0123456789abcdef",
         "checkpoint": "last",
@@ -46,7 +46,7 @@ def test_the_table_by_hand():
         ],
         "comparisons": results.compare("BASELINE", given),
     }
-    lines = [line.split() for line in results.table(told).splitlines()]
+    lines = [line.split() for line in results.table(result).splitlines()]
     # A row's name and its numbers, none of them in a word.
     numbers = [
         line[:1] + [w for w in line[1:] if re.fullmatch(r"[-+]?[\d.]+", w)] for line in lines
@@ -62,7 +62,7 @@ def test_the_table_by_hand():
     assert ["FESR_JL", "+50.0", "+50.0", "+50.0", "0.5", "2", "0", "1", "3"] in numbers
 
 
-def test_poses_are_told_where_there_are_several():
+def test_poses_are_listed_where_there_are_several():
     one = results.answers({Unit("V", 0, 0): made_up(0, "1010", turn=15.0)})
     found = results.summary("V", one, ["a", "b"], 2, 1)
     assert {yaw: each["accuracy"] for yaw, each in found["per_pose"].items()} == {

@@ -103,7 +103,7 @@ def test_the_memory_is_this_process_s_largest_size(printed):
     assert before / 2**30 - 0.05 <= float(memory) <= after / 2**30 + 0.05
 
 
-def test_a_checkpoint_has_the_size_that_was_foretold(printed, opened_run, tiny_run):
+def test_a_checkpoint_has_the_predicted_size(printed, opened_run, tiny_run):
     model = fesr.build(opened_run.config, len(opened_run.info.classes))
     assert dry_run.checkpoint_bytes(model) == CHECKPOINT
     assert f"{CHECKPOINT / 2**20:.1f} MiB" in printed[0]

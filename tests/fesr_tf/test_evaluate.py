@@ -28,7 +28,7 @@ def result(opened_run, fold):
     return evaluate.evaluate(opened_run, fold.test)
 
 
-def test_every_test_picture_of_the_fold_is_asked_once_and_no_other(result, demo_data):
+def test_every_test_image_of_the_fold_is_classified_once_and_no_other(result, demo_data):
     manifest = manifests.load(demo_data)
     records = [
         examples.decode(payload)
@@ -85,7 +85,7 @@ def test_other_data_are_refused_and_moved_data_are_not(run_copy, demo_data, tmp_
     assert str(demo_data) in capfd.readouterr().err
 
 
-def test_a_part_without_pictures_is_refused(run_copy, capfd, fold):
+def test_a_part_without_images_is_refused(run_copy, capfd, fold):
     assert not len(fold.valid)
     assert evaluate.main([str(run_copy), "--split", "valid"]) == 2
     assert re.search(r"\bvalid\b", capfd.readouterr().err)

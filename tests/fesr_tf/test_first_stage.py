@@ -49,7 +49,7 @@ def shared(demo_data, tiny_settings, tmp_path_factory) -> Path:
     return runs.run_folder(home, "demo", "FG", 0)
 
 
-def test_stage_1_reads_no_key_that_is_said_to_be_the_second_s(opened_run, demo_data):
+def test_stage_1_reads_no_key_of_the_second_stage(opened_run, demo_data):
     """Every attribute of the configuration that building and training FESGAN asks for."""
     names = {field.name for field in dataclasses.fields(Config)}
     read = set()
@@ -129,7 +129,7 @@ def test_every_variant_that_shares_it_has_this_stage_1_and_the_same_end(
         ("FESR_OneSt", "pretrain_iterations=0", ("FESR_OneSt",)),
     ],
 )
-def test_another_stage_1_is_refused_and_no_run_begun(
+def test_another_stage_1_is_refused_and_no_run_starts(
     variant, override, values, shared, demo_data, tiny_settings, tmp_path, capfd
 ):
     more = ("--first-stage", str(shared))

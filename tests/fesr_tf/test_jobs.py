@@ -19,18 +19,18 @@ def job(tmp_path, name: str, *scripts: str, after: str | None = None, ends: int 
 
 
 def statuses(outcomes) -> dict[str, str]:
-    return {name: each.status for name, each in outcomes.items()}
+    return {name: outcome.status for name, outcome in outcomes.items()}
 
 
 def test_commands_of_a_job_run_in_a_row_and_their_output_is_in_its_log(tmp_path):
     outcomes, stopped = jobs.run([job(tmp_path, "a", "print('one')", "print('two')")], 1)
     assert statuses(outcomes) == {"a": "done"} and not stopped
     assert len(outcomes["a"].seconds) == 2
-    said = (tmp_path / "a.log").read_text().splitlines()
-    assert [line for line in said if not line.startswith("$")] == ["one", "two"]
+    output = (tmp_path / "a.log").read_text().splitlines()
+    assert [line for line in output if not line.startswith("$")] == ["one", "two"]
 
 
-def test_a_failure_is_told_with_the_end_of_its_log_and_the_rest_go_on(tmp_path):
+def test_a_failure_reports_the_end_of_its_log_and_the_others_continue(tmp_path):
     todo = [
         job(tmp_path, "bad", "print('why'); raise SystemExit(3)", "print('never')"),
         job(tmp_path, "follows", "print('never')", after="bad"),
@@ -105,7 +105,7 @@ def test_ctrl_c_reaches_every_process_once_and_nothing_new_begins(tmp_path):
         assert (tmp_path / f"{name}.log").read_text().splitlines()[-1] == "saved after 1"
 
 
-def test_the_state_tells_steps_from_the_log(tmp_path):
+def test_the_state_counts_the_steps_in_the_log(tmp_path):
     script = "import time; print('step 7 of 10  FESGAN', flush=True); time.sleep(1)"
     seen = []
     todo = [Job("a", (Command(("-c", script), tmp_path / "log"),), begins=4, ends=10)]

@@ -26,7 +26,7 @@ def test_a_run_notes_where_it_began(tiny_run):
     assert start["gpus"] == [each["device_name"] for each in details]
 
 
-def test_every_start_is_kept_and_a_run_begun_anew_begins_its_list_anew(tmp_path):
+def test_every_start_is_kept_and_a_restarted_run_starts_a_new_list(tmp_path):
     for step in (0, 500, 500, 900):
         machine.note_start(tmp_path, step)
     assert starts(tmp_path) == [0, 500, 900]

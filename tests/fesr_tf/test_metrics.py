@@ -48,7 +48,7 @@ def test_the_ends_of_the_interval_stay_proportions():
         classification.wilson_interval(3, 2)
 
 
-def test_the_summary_counts_every_picture_once():
+def test_the_summary_counts_every_image_once():
     result = classification.summary(LABELS, PREDICTIONS, ("a", "b", "c"))
     assert (result["correct"], result["total"]) == (4, 6)
     assert result["accuracy"] == pytest.approx(2 / 3)

@@ -52,7 +52,7 @@ def test_the_points_are_r_ext_of_the_real_faces(shown, opened_run):
     np.testing.assert_array_equal(points.predictions[:7], answers)
 
 
-def test_every_real_face_has_a_drawn_one_of_its_class(shown, opened_run):
+def test_every_real_face_has_a_generated_one_of_its_class(shown, opened_run):
     points = shown[0]
     assert points.origins.tolist() == [TRAINING] * 7 + [HELD_OUT] * 4 + [SYNTHETIC] * COUNT
     np.testing.assert_array_equal(points.labels[COUNT:], points.labels[:COUNT])
@@ -63,7 +63,7 @@ def test_every_real_face_has_a_drawn_one_of_its_class(shown, opened_run):
     assert len({face.tobytes() for face in points.thumbnails[COUNT:]}) == COUNT
 
 
-def test_the_drawn_faces_are_the_same_at_every_call(shown, opened_run):
+def test_the_generated_faces_are_the_same_at_every_call(shown, opened_run):
     points, learnt, unseen = shown
     again = projector.points(opened_run.fesr, learnt, unseen, batch_size=4)
     np.testing.assert_array_equal(points.thumbnails, again.thumbnails)

@@ -50,7 +50,7 @@ def test_a_failed_stage_leaves_no_stamp(tmp_path):
     assert not stage.finished()
 
 
-def test_time_left_follows_the_pace_of_this_machine(capfd):
+def test_time_left_follows_the_speed_of_this_machine(capfd):
     times = iter([0, 0, 0, 240, 240, 240, 240])
     row = [Stage("slow", [["a"]], 2), Stage("next", [["b"]], 10)]
     sequence.run_stages(row, lambda words: 0, clock=lambda: next(times))

@@ -94,7 +94,7 @@ def started(command: list[str]) -> subprocess.Popen:
     )
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(demo_data, longer, never_stopped, tmp_path):
+def test_ctrl_c_saves_and_the_same_command_resumes(demo_data, longer, never_stopped, tmp_path):
     """Stopped in the first stage, the run ends as one never stopped, equal to the bit."""
     folder = runs.run_folder(tmp_path, "demo", "FESR_JL", 0)
     command = arguments(demo_data, tmp_path, *longer)
@@ -113,7 +113,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(demo_data, longer, never_stop
     assert_equal(folder, never_stopped)
 
 
-def test_a_run_killed_while_it_saves_goes_on_to_the_same_end(
+def test_a_run_killed_while_it_saves_resumes_to_the_same_end(
     demo_data, longer, never_stopped, tmp_path
 ):
     folder = runs.run_folder(tmp_path, "demo", "FESR_JL", 0)
@@ -204,7 +204,7 @@ def test_a_runs_folder_that_cannot_be_made_is_one_sentence(demo_data, tmp_path, 
     assert str(tmp_path / "file") in error
 
 
-def test_a_run_that_has_learnt_nothing_yet_may_begin_anew(opened_run, tmp_path):
+def test_a_run_without_a_checkpoint_restarts(opened_run, tmp_path):
     runs.start(tmp_path, opened_run.config, opened_run.info)
     other = dataclasses.replace(opened_run.config, lambda2=7.0)
     runs.start(tmp_path, other, opened_run.info)
@@ -223,7 +223,7 @@ def test_a_damaged_run_json_is_named(run_copy, name, value):
 
 
 @pytest.mark.parametrize("damage", ["short", "tampered", "missing"])
-def test_a_damaged_shard_is_refused_by_name_before_a_run_is_begun(
+def test_a_damaged_shard_is_refused_by_name_before_a_run_starts(
     demo_data, tiny_settings, tmp_path, capsys, damage
 ):
     data = shutil.copytree(demo_data, tmp_path / "data")

@@ -104,7 +104,7 @@ def test_every_loss_stands_under_its_name_as_the_step_gave_it(watched):
             assert found[step] == np.float32(value), (name, step)
 
 
-def test_a_loss_says_what_it_is(watched):
+def test_a_loss_has_its_description(watched):
     about = watched.events.SummaryMetadata("losses/L_rec").summary_description
     assert re.findall(r"\d+", about)[0] == "10"  # its equation
 
@@ -167,7 +167,7 @@ def test_accuracy_and_loss_on_the_validation_people(watched):
         assert loss[step] == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_the_confusion_matrix_that_is_drawn_has_true_classes_as_rows(tmp_path, monkeypatch):
+def test_the_plotted_confusion_matrix_has_true_classes_as_rows(tmp_path, monkeypatch):
     """Of six faces 4 are right: one of `a` is taken for `c`, one of `b` for `a`."""
     labels, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 2, 0, 1, 2])
     given, panel = [], np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)

@@ -34,7 +34,7 @@ def model():
 
 
 class Clock:
-    """Time that passes as it is told to."""
+    """Time that a test sets."""
 
     def __init__(self):
         self.now = 1000.0
@@ -83,7 +83,7 @@ def test_what_falls_due_is_done_once_and_at_the_end(model, every, steps, acted):
     assert callback.acted == acted
 
 
-def test_a_run_that_goes_on_does_not_act_at_once(model):
+def test_a_resumed_run_does_not_act_at_once(model):
     callback = Kept(model, 500, None)
     begin(callback, model, model, 740)
     go(callback, model, 741)
@@ -175,7 +175,7 @@ def test_a_log_file_gets_whole_lines_now_and_then(model):
     assert "\r" not in out.getvalue()
 
 
-def test_the_last_stage_names_no_other_and_uses_its_own_pace(model):
+def test_the_last_stage_names_no_other_and_uses_its_own_step_time(model):
     clock, out = Clock(), io.StringIO()
     progress = Progress(model, [("FESGAN", 100), ("FESR", 150)], out, 5.0, clock)
     begin(progress, model, model, 100)
@@ -189,7 +189,7 @@ def test_the_last_stage_names_no_other_and_uses_its_own_pace(model):
 
 
 class Terminal(io.StringIO):
-    """Text that says it is shown on a terminal."""
+    """A text stream that reports a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -241,8 +241,8 @@ def test_precision_and_recall_by_hand():
     )
 
 
-def write(folder, begun, steps, scale):
-    writer = open_writer(folder, begun)
+def write(folder, resumed, steps, scale):
+    writer = open_writer(folder, resumed)
     with writer.as_default():
         for step in steps:
             tf.summary.scalar("losses/L_G", scale * step, step=step)
@@ -252,8 +252,8 @@ def write(folder, begun, steps, scale):
     return writer
 
 
-def test_a_run_that_goes_on_has_one_line_and_not_two(tmp_path):
-    """Written to step 9, killed, gone on with from step 5, twice."""
+def test_a_resumed_run_has_one_curve(tmp_path):
+    """Written to step 9, killed, resumed from step 5, twice."""
     kept = [write(tmp_path, None, range(1, 10), 1.0)]
     kept.append(write(tmp_path, 5, range(6, 8), 2.0))
     kept.append(write(tmp_path, 5, range(6, 9), 4.0))
@@ -288,7 +288,7 @@ def test_files_with_nothing_to_forget_stay_as_they_are(tmp_path):
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
 
 
-def test_a_run_begun_anew_has_no_old_events(tmp_path):
+def test_a_restarted_run_has_no_old_events(tmp_path):
     write(tmp_path, None, range(1, 10), 1.0)
     write(tmp_path, None, range(1, 3), 2.0).close()
     assert values(read(tmp_path), "losses/L_G") == {1: 2, 2: 4}
