@@ -1,12 +1,14 @@
-"""The configuration: layers, types, ranges, and the sentences on what does not fit."""
+"""The configuration: layers, types, ranges, and the errors on invalid values."""
 
 from __future__ import annotations
 
-import dataclasses
+import re
+from typing import get_args
 
 import pytest
 
 from fesr_tf import config
+from fesr_tf.config.schema import Settings, Stage
 from pipelines.common.errors import BadUse
 
 
@@ -37,28 +39,70 @@ def test_a_saved_configuration_reads_back_equal(tmp_path):
     assert config.load(tmp_path / "config.yaml") == resolved
 
 
+def test_base_documents_every_key_of_the_schema_in_its_order():
+    text = (config.config_folder() / "base.yaml").read_text(encoding="utf-8")
+    documented = re.findall(r"^(\w+):.*#.*\w", text, re.MULTILINE)
+    assert tuple(documented) == config.KEYS
+    base = config.load(config.config_folder() / "base.yaml")
+    # What the schema and the comments attribute to a source of their own agrees.
+    comments = dict(re.findall(r"^(\w+):[^#]*#(.*)$", text, re.MULTILINE))
+    silent = {key for key, comment in comments.items() if "not in the paper" in comment}
+    assert config.silent_keys().keys() == silent
+    assert base == config.resolve("ckplus")
+
+
+def test_every_key_has_a_stage_and_a_description():
+    stages = [config.keys_of(stage) for stage in get_args(Stage)]
+    assert sum(map(len, stages)) == len(config.KEYS) and frozenset.union(*stages) == {*config.KEYS}
+    assert all(field.description for field in Settings.model_fields.values())
+    assert {"rdbp", "lambda6", "max_iterations"} < config.keys_of("second")
+    assert "log_every" in config.keys_of("monitoring", "execution")
+    assert {"lambda1", "identity"} < set(config.compared_keys())
+
+
 @pytest.mark.parametrize(
-    ("override", "sentence"),
+    ("override", "rule"),
     [
         ("lamda1=2", "did you mean 'lambda1'"),
-        ("width=wide", "width must be of type float"),
-        ("width=.inf", "width must be of type float"),
-        ("batch_size=2.5", "batch_size must be of type int"),
-        ("rdbp=1", "rdbp must be of type bool"),
+        ("width=wide", "number, not 'wide'"),
+        ("width=.inf", "finite number"),
+        ("width=true", "number, not True"),
+        ("batch_size=2.5", "integer"),
+        ("batch_size=true", "integer, not True"),
+        ("channels=true", "integer, not True"),
+        ("batch_size='4'", "integer"),
+        ("rdbp=1", "boolean"),
+        ("identity=null", "string"),
         ("image_size=48", "power of two"),
-        ("channels=2", "channels must be one of 1, 3"),
-        ("width=0", "width must be above 0"),
-        ("dropout=1", "dropout must be below 1"),
-        ("lambda2=-1", "lambda2 must be at least 0"),
-        ("max_iterations=1", "max_iterations"),
-        ("seed", "write it as key=value"),
-        ("seed=4294967296", "seed must be below"),
-        ("synthetic=encoder", "set lambda6=0"),
+        ("image_size=16", "32"),
+        ("channels=2", "1 or 3"),
+        ("synthetic=real", "'prior', 'encoder' or 'none'"),
+        ("width=0", "greater than 0"),
+        ("dropout=1", "less than 1"),
+        ("lambda2=-1", "greater than or equal to 0"),
+        ("seed=4294967296", "less than 4294967296"),
     ],
 )
-def test_what_does_not_fit_is_named(override, sentence):
-    with pytest.raises(BadUse, match=sentence):
+def test_an_invalid_value_is_refused_with_its_key_and_place(override, rule):
+    with pytest.raises(BadUse, match=re.escape(rule)) as error:
         config.resolve("demo", overrides=[override])
+    sentence = str(error.value)
+    assert override.partition("=")[0] in sentence and "(in the command line)" in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rule"),
+    [
+        (["max_iterations=1"], "max_iterations"),
+        (["seed"], "key=value"),
+        (["synthetic=encoder"], "set lambda6=0"),
+        (["steps_per_execution=7"], "log_every"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(overrides, rule):
+    with pytest.raises(BadUse, match=rule):
+        config.resolve("demo", overrides=overrides)
 
 
 @pytest.mark.parametrize(
@@ -84,19 +128,22 @@ def test_unknown_variants_and_databases_list_the_right_ones():
 def test_a_file_that_is_no_run_configuration_is_refused(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("seed: 1\n")
-    with pytest.raises(BadUse, match="lacks image_size"):
+    with pytest.raises(BadUse, match=r"config.yaml .*lacks image_size"):
+        config.load(path)
+    path.write_text("image_size: large\n")
+    with pytest.raises(BadUse, match=r"image_size .*'large' .*config.yaml"):
         config.load(path)
     path.write_text("seed: [1\n")
     with pytest.raises(BadUse, match="not valid YAML"):
         config.load(path)
 
 
-def test_every_value_says_where_it_comes_from():
+def test_origins_of_values():
     settings = config.resolve("demo", "FESR_JL-RDBP", ["lambda6=0.5", "seed=0"])
-    found = config.origins(settings, "demo", "FESR_JL-RDBP")
-    assert found.keys() == dataclasses.asdict(settings).keys()
-    assert found["lambda6"] == "command line"
-    assert found["rdbp"] == "variants/FESR_JL-RDBP.yaml"
-    assert found["lambda2"] == "demo.yaml"
-    # The same value as the file's is the file's.
-    assert found["seed"] == found["lambda3"] == "base.yaml"
+    origins = config.origins(settings, "demo", "FESR_JL-RDBP")
+    assert origins.keys() == set(config.KEYS)
+    assert origins["lambda6"] == "command line"
+    assert origins["rdbp"] == "variants/FESR_JL-RDBP.yaml"
+    assert origins["lambda2"] == "demo.yaml"
+    # An override equal to the file's value counts as the file's.
+    assert origins["seed"] == origins["lambda3"] == "base.yaml"

@@ -91,7 +91,7 @@ def test_a_part_without_pictures_is_refused(run_copy, capfd, fold):
 def test_a_run_whose_recogniser_never_learned_is_refused(opened_run):
     with pytest.raises(BadUse, match="learns only after 2"):
         evaluate.require_recognizer(replace(opened_run, step=2))
-    alone = replace(opened_run.config, stop_after_pretraining=True)
+    alone = opened_run.config.model_copy(update={"stop_after_pretraining": True})
     with pytest.raises(BadUse, match="no trained recogniser"):
         evaluate.require_recognizer(replace(opened_run, config=alone))
 

@@ -187,7 +187,7 @@ def test_a_judge_of_other_data_or_classes_is_refused(tiny_run, baselines, tmp_pa
 
 
 def test_a_judge_of_other_pictures_is_refused(opened_run, baselines, tmp_path):
-    other = replace(opened_run, config=replace(opened_run.config, image_size=64))
+    other = replace(opened_run, config=opened_run.config.model_copy(update={"image_size": 64}))
     with pytest.raises(BadUse, match=r"image_size=32 and .* with 64"):
         measure.open_judge(baselines[0], other, None)
 
@@ -224,8 +224,9 @@ def test_the_page_explains_every_protocol():
 
 
 def test_an_unfinished_run_says_so(opened_run, measured_run):
-    longer = replace(opened_run, config=replace(opened_run.config, max_iterations=9))
+    longer = replace(opened_run, config=opened_run.config.model_copy(update={"max_iterations": 9}))
     assert "at iteration 4 of 9" in measure.notes(longer, measured_run, True)[0]
-    alone = replace(longer.config, stop_after_pretraining=True, pretrain_iterations=4)
+    ending = {"stop_after_pretraining": True, "pretrain_iterations": 4}
+    alone = longer.config.model_copy(update=ending)
     ended = replace(longer, config=alone)
     assert not any("unfinished" in note for note in measure.notes(ended, measured_run, True))
