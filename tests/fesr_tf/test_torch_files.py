@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf.weights.torch_files import Checkpoint, read_checkpoint
+from fesr_tf.weights.torch_checkpoint import Checkpoint, read_checkpoint
 from pipelines.common.errors import BadUse, FailedWork
 
 # isort: split
@@ -136,11 +136,11 @@ def test_tensors_stay_within_their_storages(tmp_path):
         {"count": "6"},
     ):
         assert "its pickle is damaged" in refused(write_zip(path, tensor(**odd), give(24))), odd
-    assert "another size than it says" in refused(write_zip(path, tensor(), give(20)))
-    assert "another size than it says" in refused(write_zip(path, tensor(count=2**40), give(24)))
+    assert "another size" in refused(write_zip(path, tensor(), give(20)))
+    assert "another size" in refused(write_zip(path, tensor(count=2**40), give(24)))
     assert "data/0 is missing" in refused(write_zip(path, tensor()))
     # In the older format the tail is read as the storages that the pickle named.
-    assert "does not fit" in refused(write_legacy(path, tensor(), tail=False))
+    assert "does not match" in refused(write_legacy(path, tensor(), tail=False))
 
 
 def test_archives_that_pytorch_would_not_write(tmp_path):
