@@ -36,10 +36,23 @@ def names(folder: str = ".") -> list[str]:
 
 
 def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = ()) -> Config:
-    """The configuration of one run; later layers win.
+    """Loads the configuration of one run: base, database, variant, overrides; later layers win.
 
-    `overrides` are strings `key=value` whose values are read as YAML. Raises `BadUse` for an
-    unknown database, variant or key and for an invalid value.
+    Args:
+        database: The name of a file in `configs/`.
+        variant: The name of a file in `configs/variants/`.
+        overrides: Strings `key=value`, values read as YAML.
+
+    Returns:
+        The complete, frozen `Config`.
+
+    Raises:
+        BadUse: A database, variant or key does not exist, or a value does not fit its key.
+
+    Example:
+        >>> config = fesr_tf.load_config("demo", "BASELINE", ["batch_size=8"])
+        >>> config.batch_size, config.trains_fesgan
+        (8, False)
     """
     if variant not in names("variants"):
         raise BadUse(f"no variant {variant!r}; there are: {', '.join(names('variants'))}")
@@ -90,9 +103,11 @@ def origins(config: Config, database: str, variant: str) -> dict[str, str]:
 
 
 def _layers(database: str, variant: str) -> list[Path]:
-    """The files of a configuration; later ones win."""
-    files = ("base", database, f"variants/{variant}")
-    return [config_folder() / f"{file}.yaml" for file in files]
+    """The files of a configuration; later ones win. A run that was trained through the public API
+    may name a variant without a file."""
+    folder = config_folder()
+    own = folder / "variants" / f"{variant}.yaml"
+    return [folder / "base.yaml", folder / f"{database}.yaml", *([own] if own.is_file() else [])]
 
 
 def load(path: str | Path) -> Config:
