@@ -25,7 +25,7 @@ COMMITTED = Path(__file__).resolve().parent / "weights"
 """Weights that come with the package, `<identity>.npz`, each with the `.json` of its making."""
 
 FETCHED = "light_cnn_v4"
-"""The network whose weights `fesr_tf.weights.fetch` gets."""
+"""The network whose weights `python -m fesr_tf.weights fetch` downloads."""
 
 
 class FaceNetwork(keras.layers.Layer):
@@ -121,11 +121,11 @@ def _weight_file(identity: str, weights: str | Path | None) -> Path:
         if path.is_file():
             return path
     if identity == FETCHED:
-        command = "python -m fesr_tf.weights.fetch, which downloads them once"
+        command = "python -m fesr_tf.weights fetch, which downloads them once"
     else:
         variant = identity.removeprefix("light_cnn_")
         command = (
-            f"python -m fesr_tf.weights.convert CHECKPOINT --variant {variant} on the authors' "
+            f"python -m fesr_tf.weights convert CHECKPOINT --variant {variant} on the authors' "
             "checkpoint"
         )
     raise BadUse(

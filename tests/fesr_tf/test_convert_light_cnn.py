@@ -13,7 +13,7 @@ import pytest
 from fesr_tf.networks.face_networks import fill, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
 from fesr_tf.networks.weight_cache import cache_folder, cached_weights
-from fesr_tf.weights import convert, light_cnn_parity
+from fesr_tf.weights import convert, light_cnn_checkpoints
 from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
@@ -166,7 +166,7 @@ def test_the_command(variant, parameters, checkpoints, own_cache, capsys):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pytorch_agrees_layer_by_layer(variant):
-    definition = light_cnn_parity.torch_definition()
+    definition = light_cnn_checkpoints.torch_definition()
     if definition is None:
         pytest.skip("needs PyTorch")
     spec = SPECS[VARIANTS[variant]]
@@ -175,28 +175,29 @@ def test_pytorch_agrees_layer_by_layer(variant):
     fill(network, to_keras(arrays, spec), Path("state"))
     faces = np.random.default_rng(2).uniform(0, 1, (2, 128, 128, spec.channels))
     faces = faces.astype(np.float32)
-    found = light_cnn_parity.differences(network, arrays, definition, faces)
+    found = light_cnn_checkpoints.torch_differences(network, arrays, definition, faces)
     assert len(found) == LAYERS[variant]
-    assert max(found.values()) < light_cnn_parity.LIMIT, found
+    assert max(found.values()) < light_cnn_checkpoints.LARGEST_DIFFERENCE, found
     # It can fail: one bias moved by a hundredth shows in its layer and in those behind it.
     moved = dict(arrays) | {
         "block3.0.conv1.filter.bias": arrays["block3.0.conv1.filter.bias"] + 0.01
     }
-    found = light_cnn_parity.differences(network, moved, definition, faces)
-    assert found["block2.1.conv2"] < light_cnn_parity.LIMIT < found["block3.0.conv1"]
-    assert found["fc"] > light_cnn_parity.LIMIT
+    found = light_cnn_checkpoints.torch_differences(network, moved, definition, faces)
+    limit = light_cnn_checkpoints.LARGEST_DIFFERENCE
+    assert found["block2.1.conv2"] < limit < found["block3.0.conv1"]
+    assert found["fc"] > limit
 
 
 def test_without_pytorch_it_says_what_was_not_measured(checkpoints, monkeypatch, capsys):
-    monkeypatch.setattr(light_cnn_parity, "_DEFINITION", "no_such_module")
+    monkeypatch.setattr(light_cnn_checkpoints, "_DEFINITION", "no_such_module")
     assert run(checkpoints["v4"], "--variant", "v4") == 0
     assert "not measured: it needs PyTorch" in capsys.readouterr().out
 
 
 def test_nothing_is_written_where_pytorch_disagrees(checkpoints, own_cache, monkeypatch, capsys):
-    if light_cnn_parity.torch_definition() is None:
+    if light_cnn_checkpoints.torch_definition() is None:
         pytest.skip("needs PyTorch")
-    monkeypatch.setattr(light_cnn_parity, "LIMIT", 0.0)
+    monkeypatch.setattr(light_cnn_checkpoints, "LARGEST_DIFFERENCE", 0.0)
     assert run(checkpoints["v4"], "--variant", "v4") == 1
     assert "nothing was written" in capsys.readouterr().err
     assert not own_cache.exists()
@@ -286,9 +287,11 @@ def test_another_place_for_the_weights(checkpoints, tmp_path, capsys):
 
 
 def test_weights_that_are_not_there_name_the_command_that_gets_them():
-    with pytest.raises(BadUse, match=r"run python -m fesr_tf.weights.fetch, which downloads"):
+    with pytest.raises(BadUse, match=r"run python -m fesr_tf.weights fetch, which downloads"):
         load_face_network("light_cnn_v4")
-    wanted = r"convert_light_cnn CHECKPOINT --variant 29v2 on the authors' checkpoint"
+    wanted = (
+        r"python -m fesr_tf.weights convert CHECKPOINT --variant 29v2 on the authors' checkpoint"
+    )
     with pytest.raises(BadUse, match=wanted):
         load_face_network("light_cnn_29v2")
 

@@ -1,4 +1,4 @@
-"""The demo's face network: how it is trained, and that it tells people apart."""
+"""The demo's face network: how it is trained, and that it verifies people."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_reads_every_aligned_face_of_all_folders(people):
     assert len(set(people.labels)) == 8
 
 
-def test_the_committed_network_tells_unseen_people_apart(people):
+def test_the_committed_network_verifies_held_out_subjects(people):
     network = load_face_network("light_cnn_demo").network
     result = verification(embed(network, people.images), people.subjects, people.labels)
     assert result.auc > 0.9, result
@@ -65,7 +65,7 @@ def test_the_command_end_to_end(data, people, tmp_path, capsys):
 
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["sha256"] == sha256_of(output)
-    assert record["command"].startswith("python -m fesr_tf.weights.pretrain --data ")
+    assert record["command"].startswith("python -m fesr_tf.weights pretrain --data ")
     assert (record["people_trained"], record["people_held_out"], record["epochs"]) == (2, 2, 2)
     assert record["images_trained"] + record["images_held_out"] == len(people.images)
     assert record["versions"]["tensorflow"] == tf.__version__
@@ -135,8 +135,8 @@ def test_verification_needs_both_kinds_of_pairs():
     ("words", "sentence"),
     [
         (["--output", "weights.bin"], "must end in .npz"),
-        (["--output", "w.npz", "--epochs", 0], "--epochs 0: at least 1"),
-        (["--output", "w.npz", "--held-out", 1], "--held-out 1: at least 2"),
+        (["--output", "w.npz", "--epochs", 0], "--epochs must be at least 1"),
+        (["--output", "w.npz", "--held-out", 1], "--held-out must be at least 2"),
         (["--output", "w.npz", "--subjects", 10, "--held-out", 9], "fewer than two people"),
         (["--output", "w.npz", "--seed", 0], "people of the demo database"),
         (["--output", "w.npz", "--data", "nowhere"], "nowhere is not a folder"),
