@@ -1,4 +1,4 @@
-"""The authors' checkpoints: keys, shapes, the order of flattening, refusals, and PyTorch's word."""
+"""The authors' checkpoints: keys, shapes, the order of flattening, refusals, parity with PyTorch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from fesr_tf.networks.face_networks import fill, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
 from fesr_tf.networks.weight_cache import cache_folder, cached_weights
-from fesr_tf.weights import convert, light_cnn_checkpoints
+from fesr_tf.weights import light_cnn_checkpoints
+from fesr_tf.weights.__main__ import main
 from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
@@ -85,7 +86,7 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
 
 
 def run(*words: object) -> int:
-    return convert.main([str(word) for word in words])
+    return main(["convert", *map(str, words)])
 
 
 # --- channels-first arithmetic, as PyTorch lays it out --------------------------------------
@@ -284,6 +285,13 @@ def test_another_place_for_the_weights(checkpoints, tmp_path, capsys):
     load_face_network("light_cnn_v4", output)
     assert run(checkpoints["v4"], "--variant", "v4", "--output", tmp_path / "own.h5") == 2
     assert "must end in .npz" in capsys.readouterr().err
+
+
+def test_unknown_tasks_and_the_list_of_tasks(capsys):
+    assert main(["train"]) == 2
+    assert "fetch, convert, pretrain" in capsys.readouterr().err
+    assert main([]) == 0
+    assert "convert" in capsys.readouterr().out
 
 
 def test_weights_that_are_not_there_name_the_command_that_gets_them():
