@@ -1,4 +1,4 @@
-"""The authors' checkpoints: keys, shapes, the order of flattening, refusals, parity with PyTorch."""
+"""The authors' checkpoints: keys, shapes, flattening, refusals, parity with PyTorch."""
 
 from __future__ import annotations
 
