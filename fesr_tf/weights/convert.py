@@ -79,7 +79,7 @@ def convert(checkpoint: Path, identity: str, output: Path, sha256: str | None = 
 def _compare_with_torch(network: LightCNN, arrays: dict[str, np.ndarray], checkpoint: Path) -> None:
     definition = checkpoints.torch_definition()
     if definition is None:
-        print("parity      not measured: it needs PyTorch, and a checkout of this project as cwd")
+        print("parity      not measured: it needs PyTorch (pip install torch)")
         return
     spec, rng = network.spec, np.random.default_rng(0)
     faces = rng.uniform(*spec.value_range, (2, spec.size, spec.size, spec.channels))

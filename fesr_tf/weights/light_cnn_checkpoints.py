@@ -6,7 +6,6 @@ channels first; Keras uses (rows, columns, inputs, outputs), and rows, columns, 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ VARIANTS = {"29": "light_cnn_29", "29v2": "light_cnn_29v2", "v4": "light_cnn_v4"
 LARGEST_DIFFERENCE = 1e-5
 """Largest difference to PyTorch that a converted layer may have, by the layer's largest value."""
 
-# An independent definition; it lies beside the package, in a checkout.
-_DEFINITION = "benchmarks.torch_port.light_cnn"
 _PREFIX = "module."
 # The classifier of the people that a network was trained on.
 _UNUSED = "fc2."
@@ -89,11 +86,12 @@ def to_keras(arrays: Mapping[str, np.ndarray], spec: LightCNNSpec) -> dict[str, 
 
 
 def torch_definition() -> Any | None:
-    """The module that defines the networks in PyTorch; None where it or PyTorch is missing."""
+    """The independent definition of the networks in PyTorch; None where PyTorch is missing."""
     try:
-        return importlib.import_module(_DEFINITION)
+        from fesr_tf.weights import light_cnn_torch
     except ImportError:
         return None
+    return light_cnn_torch
 
 
 def torch_differences(

@@ -10,6 +10,7 @@ import pytest
 from fesr_tf import config
 from fesr_tf.config.schema import Settings, Stage
 from pipelines.common.errors import BadUse
+from tests.fesr_tf.naming import naming
 
 
 def test_later_layers_win_and_the_command_line_comes_last():
@@ -61,48 +62,46 @@ def test_every_key_has_a_stage_and_a_description():
 
 
 @pytest.mark.parametrize(
-    ("override", "rule"),
+    ("override", "values"),
     [
-        ("lamda1=2", "did you mean 'lambda1'"),
-        ("width=wide", "number, not 'wide'"),
-        ("width=.inf", "finite number"),
-        ("width=true", "number, not True"),
-        ("batch_size=2.5", "integer"),
-        ("batch_size=true", "integer, not True"),
-        ("channels=true", "integer, not True"),
-        ("batch_size='4'", "integer"),
-        ("rdbp=1", "boolean"),
-        ("identity=null", "string"),
-        ("image_size=48", "power of two"),
-        ("image_size=16", "32"),
-        ("channels=2", "1 or 3"),
-        ("synthetic=real", "'prior', 'encoder' or 'none'"),
-        ("width=0", "greater than 0"),
-        ("dropout=1", "less than 1"),
-        ("lambda2=-1", "greater than or equal to 0"),
-        ("seed=4294967296", "less than 4294967296"),
+        ("lamda1=2", ("lamda1", "lambda1")),
+        ("width=wide", ("width", "wide", "number")),
+        ("width=.inf", ("width", "inf", "number")),
+        ("width=true", ("width", True)),
+        ("batch_size=2.5", ("batch_size", 2.5, "integer")),
+        ("batch_size=true", ("batch_size", True, "integer")),
+        ("batch_size='4'", ("batch_size", "'4'", "integer")),
+        ("rdbp=1", ("rdbp", 1, "boolean")),
+        ("identity=null", ("identity", None, "string")),
+        ("image_size=48", ("image_size", 48)),
+        ("image_size=16", ("image_size", 16, 32)),
+        ("channels=2", ("channels", 1, 3, 2)),
+        ("channels=true", ("channels", True)),
+        ("synthetic=real", ("synthetic", "real", "prior", "encoder", "none")),
+        ("width=0", ("width", 0)),
+        ("dropout=1", ("dropout", 1)),
+        ("lambda2=-1", ("lambda2", 0, -1)),
+        ("seed=4294967296", ("seed", 4294967296)),
     ],
 )
-def test_an_invalid_value_is_refused_with_its_key_and_place(override, rule):
-    with pytest.raises(BadUse, match=re.escape(rule)) as error:
+def test_an_invalid_value_is_refused_with_its_key_and_place(override, values):
+    with pytest.raises(BadUse, match=naming(*values, "the command line")) as error:
         config.resolve("demo", overrides=[override])
-    sentence = str(error.value)
-    assert override.partition("=")[0] in sentence and "(in the command line)" in sentence
-    assert "\n" not in sentence
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("overrides", "rule"),
+    ("override", "values"),
     [
-        (["max_iterations=1"], "max_iterations"),
-        (["seed"], "key=value"),
-        (["synthetic=encoder"], "set lambda6=0"),
-        (["steps_per_execution=7"], "log_every"),
+        ("max_iterations=1", ("max_iterations", "pretrain_iterations")),
+        ("seed", ("seed", "key=value")),
+        ("synthetic=encoder", ("synthetic", "encoder", "lambda6")),
+        ("steps_per_execution=7", ("log_every", 20, "steps_per_execution", 7)),
     ],
 )
-def test_settings_that_do_not_fit_together_are_refused(overrides, rule):
-    with pytest.raises(BadUse, match=rule):
-        config.resolve("demo", overrides=overrides)
+def test_settings_that_do_not_fit_together_are_refused(override, values):
+    with pytest.raises(BadUse, match=naming(*values)):
+        config.resolve("demo", overrides=[override])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_settings_that_do_not_fit_together_are_refused(overrides, rule):
     ],
 )
 def test_a_run_without_an_iteration_is_refused(variant, overrides):
-    with pytest.raises(BadUse, match="nothing to train"):
+    with pytest.raises(BadUse, match="_iterations"):
         config.resolve("demo", variant, overrides)
 
 
@@ -128,13 +127,13 @@ def test_unknown_variants_and_databases_list_the_right_ones():
 def test_a_file_that_is_no_run_configuration_is_refused(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("seed: 1\n")
-    with pytest.raises(BadUse, match=r"config.yaml .*lacks image_size"):
+    with pytest.raises(BadUse, match=naming("image_size", path)):
         config.load(path)
     path.write_text("image_size: large\n")
-    with pytest.raises(BadUse, match=r"image_size .*'large' .*config.yaml"):
+    with pytest.raises(BadUse, match=naming("image_size", "'large'", path)):
         config.load(path)
     path.write_text("seed: [1\n")
-    with pytest.raises(BadUse, match="not valid YAML"):
+    with pytest.raises(BadUse, match=naming("YAML", path)):
         config.load(path)
 
 
