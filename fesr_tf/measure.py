@@ -140,7 +140,7 @@ def notes(run: runs.Run, found: dict, independent: bool) -> list[str]:
     if all(each["in_loss"] for each in networks.values()):
         said.append(
             "every face network here was in the generator's loss, which is circular: "
-            "python -m fesr_tf.weights.fetch gets one that was not"
+            "python -m fesr_tf.weights fetch gets one that was not"
         )
     if not independent:
         said.append("this database's folds are not cut by person: test people may be known ones")
