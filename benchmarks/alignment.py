@@ -206,7 +206,7 @@ def _counts(scales: dict[str, int]) -> str:
 def _photographs(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
-    found = [path for path in sorted(folder.rglob("*")) if images.looks_like_picture(path)]
+    found = [path for path in sorted(folder.rglob("*")) if images.looks_like_image(path)]
     if not found:
         raise BadUse(f"{folder} holds no photograph; --photos takes a folder of pictures")
     return found

@@ -47,7 +47,7 @@ class UnreadableImage(FesrError):
     """Bytes that are not a picture, or one that is damaged or too large; says which."""
 
 
-def looks_like_picture(path: str | Path) -> bool:
+def looks_like_image(path: str | Path) -> bool:
     """Whether the name has a picture's ending; the bytes decide later."""
     return Path(path).suffix.lower() in SUFFIXES
 

@@ -18,7 +18,7 @@ from miniatures import tfd
 from upath import UPath
 
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, matlab, open_database
+from pipelines.databases import matlab, open_database
 from pipelines.databases.matlab_child import MAX_BYTES
 from pipelines.databases.tfd import CLASSES, read
 
@@ -77,11 +77,18 @@ def test_people_who_cross_the_official_splits_are_counted_by_fold(tmp_path):
     assert mentions(notes, "0, 1, 0, 0, 0")
 
 
+def test_folds_that_share_nobody_are_not_noted_as_crossing(tmp_path):
+    values = tfd.arrays()
+    values["labs_id"] = np.arange(10)[:, None]
+    notes = open_database("tfd", tfd.write_v5(tmp_path / NAME, values)).notes
+    assert mentions(notes, "official") and not mentions(notes, "train")
+
+
 def test_label_order_is_noted_and_can_be_chosen(tmp_path):
     path = tfd.write_v5(tmp_path / NAME, tfd.arrays())
     assumed = "anger, disgust, fear, happiness, sadness, surprise, neutral"
     [note] = [note for note in open_database("tfd", path).notes if mentions([note], assumed)]
-    found = open_database("tfd", path, Choices(label_order=tuple(reversed(CLASSES))))
+    found = open_database("tfd", path, label_order=tuple(reversed(CLASSES)))
     assert [found.classes[sample.label] for sample in found.samples] == list(reversed(CLASSES))
     backwards = ", ".join(reversed(CLASSES))
     assert mentions(found.notes, backwards)
@@ -93,7 +100,7 @@ def test_label_order_is_noted_and_can_be_chosen(tmp_path):
 def test_a_label_order_that_is_no_permutation(tmp_path, order):
     path = tfd.write_v5(tmp_path / NAME, tfd.arrays())
     with pytest.raises(BadUse, match=", ".join(CLASSES)):
-        open_database("tfd", path, Choices(label_order=order))
+        open_database("tfd", path, label_order=order)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_a_label_order_that_is_no_permutation(tmp_path, order):
 )
 def test_warp_hands_on_the_fixed_positions(tmp_path, side, anchors):
     path = tfd.write_v5(tmp_path / f"TFD_{side}x{side}.mat", tfd.arrays(side))
-    for sample in open_database("tfd", path, Choices(warp=True)).samples:
+    for sample in open_database("tfd", path, warp=True).samples:
         assert (sample.aligned, sample.anchors) == (False, anchors)
 
 
@@ -126,7 +133,7 @@ def test_a_file_elsewhere_is_read_like_one_here(tmp_path):
         there = UPath("memory://tfd") / NAME
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_bytes(write(tmp_path / NAME, tfd.arrays()).read_bytes())
-        assert len(read(there.parent, Choices()).samples) == 7
+        assert len(read(there.parent).samples) == 7
 
 
 def test_two_files_in_a_folder_are_refused_by_name(tmp_path):
