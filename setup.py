@@ -72,9 +72,11 @@ setup(
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
         "pillow>=10.1",
+        # Charts.
+        "matplotlib>=3.8",
         # PSNR and SSIM as the field computes them.
         "scikit-image>=0.22",
-        # t-SNE of Fig. 9.
+        # t-SNE of Fig. 9, ROC curves.
         "scikit-learn>=1.4",
         # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.
         "imageio-ffmpeg>=0.5",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fesr_tf.figures.figure import Picture, sentences
 from fesr_tf.figures.sources import CROSSVAL, Sources
-from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots import charts
 from fesr_tf.plots.charts import Bar
 
 # As in the legend of the paper's Fig. 8; other variants come after these.
@@ -26,7 +26,7 @@ def figure_8(sources: Sources) -> list[Picture]:
     chosen = sorted(found["summaries"], key=lambda each: _place(each["variant"]))
     title = "Accuracy of each variant"
     chance = 1 / len(found["classes"])
-    sheet = charts.bars(
+    chart = charts.bars(
         [_bar(each) for each in chosen],
         f"Fig. 8: {title}, {found['database']}, {found['folds']} folds",
         chance,
@@ -50,7 +50,7 @@ def figure_8(sources: Sources) -> list[Picture]:
         f"are in {CROSSVAL}.",
     )
     runs = (str(sources.crossval_folder),)
-    return [Picture("fig-8.png", "8", title, caption, runs, image_grids.png(sheet))]
+    return [Picture("fig-8.png", "8", title, caption, runs, charts.png(chart))]
 
 
 def _place(variant: str) -> tuple[int, str]:

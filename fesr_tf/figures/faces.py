@@ -9,7 +9,7 @@ import numpy as np
 from fesr_tf.figures.figure import Picture, cell_of, enlarged, folders, sentences, where
 from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings, require_comparable
-from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots import image_grids
 from fesr_tf.synthesis.generation import LEVELS
 
 FIG_4 = ("FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz", "FG")
@@ -60,7 +60,7 @@ def figure_4(drawn: Mapping[str, Drawn]) -> list[Picture]:
         enlarged(first),
     )
     title = "Expressions by variants of FESGAN"
-    sheet = charts.stacked(blocks, f"Fig. 4: {title}, {where(first)}")
+    sheet = image_grids.stacked(blocks, f"Fig. 4: {title}, {where(first)}")
     return [_picture("fig-4", "4", title, caption, shown, sheet)]
 
 

@@ -12,7 +12,9 @@ from sklearn.manifold import TSNE
 from fesr_tf.figures.figure import Picture, folders, sentences, where
 from fesr_tf.figures.run_images import Drawn
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings
-from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots import charts
+from fesr_tf.plots.charts import Cloud
+from fesr_tf.plots.palette import COLOURS
 from fesr_tf.synthesis.quality.estimates import cluster_interval
 from fesr_tf.training.monitoring.projector import DRAWN, Points
 
@@ -114,21 +116,17 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
     classes = shown[0].source.info.classes
     label = one_class(shown[0].points, classes)
     gaps = [gap(each.points, seed) for each in shown]
-    upper, lower = [], []
+    rows = [[], []]
     for i, (each, found) in enumerate(zip(shown, gaps, strict=True)):
         title = f"({'ab'[i]}) {each.variant}, all classes"
-        upper.append(_panel(each.points, title, found, seed))
+        rows[0].append(_panel(each.points, title, found, seed))
         some = of_class(each.points, label)
         if len(some.labels) > 2:
             title = f"({'cd'[i]}) {each.variant}, {classes[label]}"
-            lower.append(_panel(some, title, gap(some, seed), seed))
-    rows = [charts.beside(panels) for panels in (upper, lower) if panels]
-    width = rows[0].shape[1] / charts.SHRUNK
+            rows[1].append(_panel(some, title, gap(some, seed), seed))
     title = "Features of real and drawn faces"
-    sheet = charts.stacked(
-        [*rows, charts.legend(classes, ("real", "drawn"), 5, width)],
-        f"Fig. 9: {title}, {where(shown[0])}",
-        charts.TITLE * charts.SHRUNK,
+    chart = charts.scatter(
+        [row for row in rows if row], classes, f"Fig. 9: {title}, {where(shown[0])}"
     )
     count = int((shown[0].points.origins != DRAWN).sum())
     caption = sentences(
@@ -137,12 +135,12 @@ def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
         + "; ".join(f"{e.variant} {', '.join(g.lines())}" for e, g in zip(shown, gaps, strict=True))
         + ".",
         DEFINITION,
-        "Colours repeat." if len(classes) > len(charts.PALETTE) else "",
+        "Colours repeat." if len(classes) > len(COLOURS) else "",
         other_settings([each.source for each in shown]),
     )
-    return [Picture("fig-9.png", "9", title, caption, folders(shown), image_grids.png(sheet))]
+    return [Picture("fig-9.png", "9", title, caption, folders(shown), charts.png(chart))]
 
 
-def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:
-    places = embedding(points.features, seed)
-    return charts.points(places, points.labels, points.origins == DRAWN, title, found.lines())
+def _panel(points: Points, title: str, found: Gap, seed: int) -> Cloud:
+    positions = embedding(points.features, seed)
+    return Cloud(positions, points.labels, points.origins == DRAWN, title, "\n".join(found.lines()))

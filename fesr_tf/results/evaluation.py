@@ -12,7 +12,7 @@ from fesr_tf import runs
 from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.predict import predict_logits
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts
 from pipelines.common import text
 from pipelines.common.files import write_whole
 
@@ -82,9 +82,8 @@ def save(result: dict, folder: Path) -> list[Path]:
     suffix += "" if result["checkpoint"] == runs.LAST else f"-{result['checkpoint']}"
     data, figure = folder / f"evaluation{suffix}.json", folder / f"pictures/confusion{suffix}.png"
     title = f"{result['variant']} on {result['database']}, fold {result['fold']}"
-    confusion = image_grids.confusion_figure(
-        np.array(result["confusion"]), result["classes"], title, sentence(result)
-    )
-    write_whole(figure, image_grids.png(confusion))
+    confusion = np.array(result["confusion"])
+    chart = charts.confusion(confusion, result["classes"], title, sentence(result))
+    write_whole(figure, charts.png(chart))
     write_whole(data, json.dumps(result, indent=1) + "\n")
     return [data, figure]

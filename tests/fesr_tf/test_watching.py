@@ -19,9 +19,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from fesr_tf import config, data, runs
 from fesr_tf.config import Config
 from fesr_tf.data import Fold
+from fesr_tf.metrics import classification
 from fesr_tf.model import fesr
 from fesr_tf.model.fesr import FESR
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts, image_grids
 from fesr_tf.synthesis import sheets
 from fesr_tf.training import monitoring
 from fesr_tf.training.loop import stages
@@ -171,12 +172,13 @@ def test_the_confusion_matrix_is_a_picture_of_the_counts(watched):
     for label, row in zip(watched.fold.valid.labels, watched.logits[6], strict=True):
         counts[label, row.argmax()] += 1
     shown = picture(values(watched.events, "validation/confusion")[6])
-    drawn = image_grids.confusion_figure(counts, watched.fold.classes)
-    left = next(i for i in range(500) if (drawn[:, i] == image_grids.FAINT).all(-1).sum() > 400)
-    top = next(i for i in range(500) if (drawn[i] == image_grids.FAINT).all(-1).sum() > 400)
-    size = 8 * 64
-    matrix = slice(top, top + size), slice(left, left + size)
-    np.testing.assert_array_equal(shown[matrix], drawn[matrix])
+    low, high = classification.wilson_interval(int(np.trace(counts)), int(counts.sum()))
+    note = (
+        f"{np.trace(counts) / counts.sum():.1%}: {np.trace(counts)} of {counts.sum()} validation "
+        f"pictures; 95 % interval {low:.1%} to {high:.1%}"
+    )
+    expected = charts.confusion(counts, watched.fold.classes, "Validation, step 6", note)
+    np.testing.assert_array_equal(shown, charts.pixels(expected))
 
 
 def test_precision_and_recall_of_every_class(watched):
