@@ -28,6 +28,7 @@ setup(
     packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
     package_data={
         "fesr_tf.networks": ["weights/*"],
+        "fesr_tf.report": ["templates/*"],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
     },
     data_files=[
@@ -83,6 +84,8 @@ setup(
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
         "universal-pathlib>=0.3",
         "pyyaml",
+        # The page of fesr_tf.report.
+        "jinja2>=3.1",
         # The client's REST half; Beam brings it, but nobody promised that.
         "requests>=2.32",
         "tqdm",

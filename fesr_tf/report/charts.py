@@ -1,6 +1,6 @@
 """The report's charts by matplotlib, as SVG in the page's own colour: readable on dark pages too.
 
-They are plotted about a phone's width and scale with the page. Markers and clipping are avoided:
+They are plotted for a phone's width and scale with the page. Markers and clipping are avoided:
 they would need ids, which must differ between all charts of a page.
 """
 
@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from fesr_tf.plots.charts import styled, svg
 from fesr_tf.plots.palette import COLOURS, INK
 
-WIDTH = 5.0  # inches of 72 units
 DASHES = ("-", (0, (5, 2)), (0, (2, 2)), (0, (7, 2, 2, 2)), (0, (1, 3)), (0, (9, 3)), (0, (4, 4)))
 
 
@@ -39,7 +38,7 @@ class Row:
 def accuracies(rows: Sequence[Row], title: str) -> Markup:
     """A dot for each value with its interval, and a circle for each fold below it. The axis begins
     at 0 unless everything exceeds a half."""
-    figure, axes = _chart(0.36 * len(rows) + 0.7)
+    figure, axes = _chart(4.4, 0.36 * len(rows) + 0.6)
     shares = [v for r in rows for v in (r.value, *(r.interval or ()), *r.points) if v is not None]
     low = 0 if not shares or min(shares) <= 0.5 else int(20 * min(shares)) * 5
     high = min(100, 100 * max(shares, default=1) + 5)
@@ -51,8 +50,10 @@ def accuracies(rows: Sequence[Row], title: str) -> Markup:
             axes.scatter(100 * row.value, y, 45, colour, zorder=3, clip_on=False)
         for point in row.points:
             axes.scatter(100 * point, y + 0.28, 10, "none", edgecolors=INK, clip_on=False)
-        number = axes.annotate(row.text, (1, y), (6, 0), ("axes fraction", "data"),
-                               "offset points", va="center")  # fmt: skip
+        right = max((v for v in (row.value, *(row.interval or ())) if v is not None), default=0)
+        number = axes.annotate(
+            row.text, (100 * right, y), (7, 0), textcoords="offset points", va="center"
+        )
         number.set_gid(f"value-{row.figure}")
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
     axes.set_xlabel("accuracy, %" + (f" (the axis begins at {low})" if low else ""))
@@ -70,7 +71,7 @@ def curves(
 ) -> Markup:
     """Values over iterations, a line for each name; its place in `order` gives its colour and
     dashes. span: the ends of the y axis, as of a share."""
-    figure, axes = _chart(2.6)
+    figure, axes = _chart(3.6, 2.0)
     for name, points in lines.items():
         colour, dashes = stroke(order, name)
         if len(points) > 1:
@@ -105,8 +106,8 @@ def stroke(order: Sequence[str], name: str) -> tuple[str, str | tuple]:
     return COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)]
 
 
-def _chart(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def _chart(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 

@@ -250,7 +250,9 @@ def require_same_data(single: Iterable[RunSource], crossvals: Iterable[CrossVali
         first, other = known[0][1], about
         if list(first["classes"]) != list(other["classes"]):
             differ = runs.other_classes(tuple(first["classes"]), tuple(other["classes"]))
-            raise BadUse(f"{known[0][0]} and {path} have other classes ({differ}); give one of them")
+            raise BadUse(
+                f"{known[0][0]} and {path} have other classes ({differ}); give one of them"
+            )
         if first["data_digest"] != other["data_digest"]:
             digests = " and ".join(each["data_digest"][:12] for each in (first, other))
             raise BadUse(

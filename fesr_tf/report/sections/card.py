@@ -47,7 +47,9 @@ def making(m: Material) -> dict:
         "making", "bytes of the pictures", m.images.used, COUNT, "this page", unit="bytes"
     )
     return {
-        "command": shlex.join(["python", "-m", "fesr_tf.report", *m.sources.asked, "--output", "DIR"]),
+        "command": shlex.join(
+            ["python", "-m", "fesr_tf.report", *m.sources.asked, "--output", "DIR"]
+        ),
         "commit": m.commit,
         "images": count,
         "bytes": size,

@@ -33,13 +33,17 @@ def _chart(m: Material, crossval: CrossValidation) -> str:
     rows = []
     for index, each in enumerate(crossval.document.at("summaries")):
         variant, pooled = each["variant"], each["pooled"]
-        item, path = f"{variant}, pooled accuracy, chart", ("summaries", index, "pooled", "accuracy")
+        item, path = (
+            f"{variant}, pooled accuracy, chart",
+            ("summaries", index, "pooled", "accuracy"),
+        )
         figure = m.book.of(RESULTS, item, crossval.document, path, PERCENT).number
         if each["runs"]:
-            points, text = tuple(each["fold_accuracies"].values()), f"{100 * pooled['accuracy']:.1f}"
-            rows.append(
-                Row(variant, pooled["accuracy"], pooled["interval"], points, figure, text)
+            points, text = (
+                tuple(each["fold_accuracies"].values()),
+                f"{100 * pooled['accuracy']:.1f}",
             )
+            rows.append(Row(variant, pooled["accuracy"], pooled["interval"], points, figure, text))
         else:
             rows.append(Row(variant, None, None, (), figure, NOT_RUN))
     return accuracies(rows, "Pooled accuracy of each variant with its 95 % interval")
@@ -66,7 +70,7 @@ def _folds(m: Material, crossval: CrossValidation) -> Table:
             m.book.of(RESULTS, f"{variant}, {key}", document, (*path, key), COUNT)
             for key in ("folds_run", "folds", "runs", "of_runs")
         )
-        means: list[Cell] = [mean, " ± ", sd] if some else [mean]
+        means: list[Cell] = [mean] if sd.value is None else [mean, " ± ", sd]
         if some and each["runs"] < each["of_runs"]:
             done = f"{folds_run.text} of {folds.text}"
             done += f", {runs.text} of {of_runs.text} runs" if len(seeds) > 1 else ""
