@@ -36,7 +36,7 @@ class Row:
 
 @styled
 def accuracies(rows: Sequence[Row], title: str) -> Markup:
-    """A dot for each value with its interval, and a circle for each fold below it. The axis begins
+    """A dot for each value with its interval, and a small dot for each fold below it. The axis begins
     at 0 unless everything exceeds a half."""
     figure, axes = _chart(4.4, 0.36 * len(rows) + 0.6)
     shares = [v for r in rows for v in (r.value, *(r.interval or ()), *r.points) if v is not None]
@@ -47,9 +47,9 @@ def accuracies(rows: Sequence[Row], title: str) -> Markup:
         if row.interval:
             axes.hlines(y, *(100 * end for end in row.interval), INK, linewidth=1.4, clip_on=False)
         if row.value is not None:
-            axes.scatter(100 * row.value, y, 45, colour, zorder=3, clip_on=False)
+            _dot(axes, 100 * row.value, y, 7, colour)
         for point in row.points:
-            axes.scatter(100 * point, y + 0.28, 10, "none", edgecolors=INK, clip_on=False)
+            _dot(axes, 100 * point, y + 0.28, 3, INK)
         right = max((v for v in (row.value, *(row.interval or ())) if v is not None), default=0)
         number = axes.annotate(
             row.text, (100 * right, y), (7, 0), textcoords="offset points", va="center"
@@ -77,7 +77,7 @@ def curves(
         if len(points) > 1:
             axes.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, clip_on=False)
         else:
-            axes.scatter(*points[0], 20, colour, clip_on=False)
+            _dot(axes, *points[0], 5, colour)
     axes.set_xlabel("iteration")
     axes.xaxis.get_major_locator().set_params(integer=True, nbins=6)
     axes.yaxis.get_major_locator().set_params(nbins=5)
@@ -109,6 +109,12 @@ def stroke(order: Sequence[str], name: str) -> tuple[str, str | tuple]:
 def _chart(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def _dot(axes: Axes, x: float, y: float, size: float, colour: str) -> None:
+    """A line of length 0 with round ends."""
+    axes.plot([x, x], [y, y], color=colour, linewidth=size, solid_capstyle="round", zorder=3,
+              clip_on=False)  # fmt: skip
 
 
 def _grid(axes: Axes, axis: str) -> None:

@@ -17,9 +17,9 @@ from fesr_tf.results.curves import Curve
 from fesr_tf.results.sources import CrossValidation, RunSource, Sources
 
 DEMO = (
-    "These are rendered faces of the demo database. The results show that the whole pipeline works; "
-    "they say nothing about CK+ or any other database of photographs, and are not comparable with "
-    "the paper's."
+    "These are rendered faces of the demo database. The results show that the whole pipeline "
+    "works; they say nothing about CK+ or any other database of photographs, and are not "
+    "comparable with the paper's."
 )
 
 
@@ -97,8 +97,8 @@ def warnings(sources: Sources) -> Iterator[str]:
     yield from _about_runs(sources.every_run)
     if manifest is None:
         yield (
-            f"The data folder {sources.data} is absent or holds other data by now, so counts, folds "
-            "and rejected images are not shown; give the folder by --data."
+            f"The data folder {sources.data} is absent or holds other data by now, so counts, "
+            "folds and rejected images are not shown; give the folder by --data."
         )
 
 
@@ -109,8 +109,8 @@ def _about_folds(crossval: CrossValidation) -> Iterator[str]:
         alike.setdefault(tuple(missing), []).append(variant)
     for missing, variants in alike.items():
         yield (
-            f"{', '.join(variants)}: no result of {', '.join(missing)}. Means and pooled accuracies "
-            "are over the other folds only."
+            f"{', '.join(variants)}: no result of {', '.join(missing)}. Means and pooled "
+            "accuracies are over the other folds only."
         )
 
 
@@ -130,20 +130,19 @@ def _about_people(sources: Sources) -> Iterator[str]:
     tested = {run.evaluation.data["people"] for run in sources.every_run if run.evaluation}
     if 1 in tested and not one_person:
         yield (
-            "A test part shows one person: its accuracy is that person's. Its interval treats images "
-            "as independent and says nothing about other people."
+            "A test part shows one person: its accuracy is that person's. Its interval treats "
+            "images as independent and says nothing about other people."
         )
 
 
 def _about_runs(found: tuple[RunSource, ...]) -> Iterator[str]:
     for run in found:
         result = run.evaluation and run.evaluation.data
-        if result and result["step"] < result["max_iterations"] and (
-            result["checkpoint"] == runs.LAST
-        ):  # fmt: skip
+        last = result and result["checkpoint"] == runs.LAST
+        if last and result["step"] < result["max_iterations"]:
             yield (
-                f"{run.name} was evaluated before it was finished, at iteration {result['step']} of "
-                f"{result['max_iterations']}."
+                f"{run.name} was evaluated before it was finished, at iteration "
+                f"{result['step']} of {result['max_iterations']}."
             )
     for what in ("cores", "tensorflow"):
         values = {run.checkpoint.data.get(what) for run in found if run.checkpoint} - {None}
