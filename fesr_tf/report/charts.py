@@ -36,8 +36,8 @@ class Row:
 
 @styled
 def accuracies(rows: Sequence[Row], title: str) -> Markup:
-    """A dot for each value with its interval, and a small dot for each fold below it. The axis begins
-    at 0 unless everything exceeds a half."""
+    """A dot for each value with its interval, and a small dot for each fold below it. The axis
+    begins at 0 unless everything exceeds a half."""
     figure, axes = _chart(4.4, 0.36 * len(rows) + 0.6)
     shares = [v for r in rows for v in (r.value, *(r.interval or ()), *r.points) if v is not None]
     low = 0 if not shares or min(shares) <= 0.5 else int(20 * min(shares)) * 5

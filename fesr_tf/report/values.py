@@ -108,15 +108,29 @@ class Book:
             ends = f"{written(low, style, end=True)} to {written(high, style, end=True)}"
         return Shown(number, value, written(value, style), ends)
 
-    def of(
-        self, section: str, item: str, document: Document, path: tuple, style: str,
-        *, around: tuple | None = None, **more: Any,
-    ) -> Shown:  # fmt: skip
-        """Adds the figure under `path` of a document. around: the path of its interval; more:
-        `show`'s keywords."""
-        interval = document.at(*around) if around else None
-        value, source = document.at(*path), document.pointer(*path)
-        return self.show(section, item, value, style, source, interval=interval, **more)
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a document, whose figures share a section and the beginnings of their items and
+    paths."""
+
+    book: Book
+    section: str
+    document: Document
+    item: str
+    path: tuple = ()
+
+    def __call__(
+        self, item: str, style: str, *path: str | int, interval: bool = False, **more: Any
+    ) -> Shown:
+        """Adds the figure under `path`. interval: with the 95 % interval that stands beside it,
+        under the key "interval". more: `Book.show`'s keywords."""
+        whole = (*self.path, *path)
+        value, source = self.document.at(*whole), self.document.pointer(*whole)
+        item = ", ".join(filter(None, (self.item, item)))
+        if interval and value is not None:
+            more["interval"] = self.document.at(*whole[:-1], "interval")
+        return self.book.show(self.section, item, value, style, source, **more)
 
 
 def written(value: Value, style: str, end: bool = False) -> str:

@@ -111,8 +111,7 @@ def sentences(found: Mapping[tuple[str, str], Rate]) -> list[str]:
     conclusions = []
     for attribute in dict.fromkeys(name for name, _ in found):
         here = {group: rate for (name, group), rate in found.items() if name == attribute}
-        small = [f"“{group}” ({rate.people})" for group, rate in here.items()
-                 if rate.people < FEWEST]  # fmt: skip
+        small = [f"“{g}” ({_people(r.people)})" for g, r in here.items() if r.people < FEWEST]
         large = {group: rate for group, rate in here.items() if rate.people >= FEWEST}
         if small:
             conclusions.append(
@@ -122,6 +121,10 @@ def sentences(found: Mapping[tuple[str, str], Rate]) -> list[str]:
         if len(large) > 1:
             conclusions.append(f"{attribute}: {_compared(large)}")
     return conclusions
+
+
+def _people(count: int) -> str:
+    return f"{count} person" if count == 1 else f"{count} people"
 
 
 def _compared(rates: Mapping[str, Rate]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, PERCENT, Cell, Shown, Table
+from fesr_tf.report.values import COUNT, PERCENT, Cell, Part, Shown, Table
 from fesr_tf.results.sources import Document, RunSource
 
 CLASSES = "classes"
@@ -48,12 +48,14 @@ def _groups(m: Material, document: Document, key: str, what: str) -> Table | Non
         row.append(m.book.show(CLASSES, f"{what} {name}, pictures", max(counts), COUNT,
                                f"{document.name}: the most of any variant"))  # fmt: skip
         for index, each in enumerate(summaries):
-            path, item = ("summaries", index, key, name), f"{each['variant']}, {what} {name}"
-            if document.has(*path):
-                row.append(m.book.of(CLASSES, item, document, (*path, "accuracy"), PERCENT,
-                                     around=(*path, "interval"), n=each[key][name]["pictures"]))  # fmt: skip
+            path, item = ("summaries", index, key), f"{each['variant']}, {what} {name}"
+            if name in each[key]:
+                show = Part(m.book, CLASSES, document, item, (*path, name))
+                row.append(
+                    show("", PERCENT, "accuracy", interval=True, n=each[key][name]["pictures"])
+                )
             else:
-                row.append(m.book.show(CLASSES, item, None, PERCENT, document.pointer(*path[:3])))
+                row.append(m.book.show(CLASSES, item, None, PERCENT, document.pointer(*path)))
         rows.append(row)
     head = [what, "images", *(f"{each['variant']}, %" for each in summaries)]
     caption = f"Accuracy by {what}, pooled over folds, with 95 % intervals (Wilson)"
@@ -62,30 +64,28 @@ def _groups(m: Material, document: Document, key: str, what: str) -> Table | Non
 
 def _matrix(m: Material, document: Document, path: tuple, name: str) -> Matrix:
     classes, counts = m.sources.classes, document.at(*path)
+    show = Part(m.book, CLASSES, document, name, path)
     rows = []
     for i, true in enumerate(classes):
-        total, cells = sum(counts[i]) or 1, []
-        for j, predicted in enumerate(classes):
-            item = f"{name}, {true} taken for {predicted}"
-            shown = m.book.of(CLASSES, item, document, (*path, i, j), COUNT, unit="answers")
-            cells.append((shown, counts[i][j] / total))
+        total = sum(counts[i]) or 1
+        cells = [
+            (
+                show(f"{true} taken for {predicted}", COUNT, i, j, unit="answers"),
+                counts[i][j] / total,
+            )
+            for j, predicted in enumerate(classes)
+        ]
         rows.append((true, cells))
     return Matrix(name, classes, rows)
 
 
 def _run(m: Material, run: RunSource, result: Document) -> dict:
     styles = {"correct": COUNT, "count": COUNT, "recall": PERCENT, "precision": PERCENT}
-    rows = [
-        [
-            row["class"],
-            *(
-                m.book.of(CLASSES, f"{run.name}, {row['class']}, {key}", result,
-                          ("per_class", index, key), style, missing="-")
-                for key, style in styles.items()
-            ),
-        ]
-        for index, row in enumerate(result.at("per_class"))
-    ]  # fmt: skip
+    rows = []
+    for index, row in enumerate(result.at("per_class")):
+        show = Part(m.book, CLASSES, result, f"{run.name}, {row['class']}", ("per_class", index))
+        values = [show(key, style, key, missing="-") for key, style in styles.items()]
+        rows.append([row["class"], *values])
     head = ["class", "correct", "images", "recall", "precision"]
     table = Table(head, rows, f"Classes of {run.name}")
     return {"table": table, "matrix": _matrix(m, result, ("confusion",), run.name)}

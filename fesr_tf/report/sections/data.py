@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, Cell, Shown, Table, Text
+from fesr_tf.report.values import COUNT, Cell, Part, Table, Text
 from fesr_tf.results.sources import Document
 from pipelines.dataset import fold_manifest
 from pipelines.dataset.manifest import NAME, Manifest
@@ -31,8 +31,9 @@ def section(m: Material) -> dict:
         m.book.show(DATA, "counts", None, COUNT, source)
         return {"facts": Table(None, facts), "known": False}
     document = Document(str(sources.data / NAME), json.loads(manifest.to_json()))
+    count = Part(m.book, DATA, document, "", ("counts",))
     for name in ("read", "aligned", "rejected"):
-        facts.append([f"images {name}", _count(m, document, f"pictures {name}", name)])
+        facts.append([f"images {name}", count(f"pictures {name}", COUNT, name)])
     people, source = len(manifest.counts["by_subject"]), document.pointer("counts", "by_subject")
     facts.append(["people", m.book.show(DATA, "people", people, COUNT, f"{source}: how many")])
     size, plural = manifest.chip_size, "s" * (manifest.channels > 1)
@@ -45,8 +46,8 @@ def section(m: Material) -> dict:
     return {
         "known": True,
         "facts": Table(None, facts, "Contents of the data folder"),
-        "folds": _folds(m, document, manifest),
-        "classes": _classes(m, document, manifest),
+        "folds": _folds(m, count, manifest),
+        "classes": _classes(count, manifest),
         **_rejects(m, document, manifest),
         "published": _published(m, document, manifest),
         "anomalies": [f"{each.severity.lower()}: {each.text}" for each in manifest.anomalies]
@@ -55,18 +56,14 @@ def section(m: Material) -> dict:
     }
 
 
-def _count(m: Material, document: Document, item: str, *path: str | int) -> Shown:
-    return m.book.of(DATA, item, document, ("counts", *path), COUNT)
-
-
-def _folds(m: Material, document: Document, manifest: Manifest) -> Table:
+def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
     people, parts = _people_of_folds(m.sources.data), ("train", "valid", "test")
     rows = []
     for fold in range(manifest.folds):
         row: list[Cell] = [f"fold {fold}"]
         for part in parts:
             item = f"fold {fold}, {part}"
-            row.append(_count(m, document, f"{item}, pictures", "by_fold", fold, part))
+            row.append(count(f"{item}, pictures", COUNT, "by_fold", fold, part))
             if people:
                 path = ("parts", fold, part, "subjects")
                 row.append(m.book.show(DATA, f"{item}, people", len(people.at(*path)), COUNT,
@@ -86,15 +83,13 @@ def _people_of_folds(data: Path) -> Document | None:
         return None
 
 
-def _classes(m: Material, document: Document, manifest: Manifest) -> Table:
+def _classes(count: Part, manifest: Manifest) -> Table:
     rows = []
     for name in manifest.classes:
-        row: list[Cell] = [name, _count(m, document, f"{name}, aligned", "by_class", name)]
-        rejected = name in manifest.counts["rejected_by_class"]
-        row.append(
-            _count(m, document, f"{name}, rejected", "rejected_by_class", name) if rejected else "–"
-        )
-        rows.append(row)
+        row: list[Cell] = [name, count(f"{name}, aligned", COUNT, "by_class", name)]
+        known = name in manifest.counts["rejected_by_class"]
+        rejected = known and count(f"{name}, rejected", COUNT, "rejected_by_class", name)
+        rows.append([*row, rejected or "–"])
     return Table(["class", "aligned", "rejected"], rows, "Images by class")
 
 
@@ -112,12 +107,9 @@ def _rejects(m: Material, document: Document, manifest: Manifest) -> dict:
 def _published(m: Material, document: Document, manifest: Manifest) -> Table | None:
     rows = []
     for index, finding in enumerate(manifest.findings):
-        found, expected = (
-            m.book.of(DATA, f"{finding.name}, {item}", document, ("findings", index, key), COUNT)
-            if key == "found" or finding.expected != -1
-            else "–"
-            for item, key in (("found", "found"), ("published", "expected"))
-        )
+        show = Part(m.book, DATA, document, finding.name, ("findings", index))
+        found = show("found", COUNT, "found")
+        expected = show("published", COUNT, "expected") if finding.expected != -1 else "–"
         rows.append([finding.name, found, expected, "differs" if finding.differs else ""])
     head = ["count", "found", "published", ""]
     return Table(head, rows, name="Found and published counts") if rows else None

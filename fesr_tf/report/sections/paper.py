@@ -5,7 +5,7 @@ from __future__ import annotations
 from fesr_tf.report import paper_values
 from fesr_tf.report.material import Material, paper_name
 from fesr_tf.report.paper_values import DATABASES, Printed
-from fesr_tf.report.values import NOT_RUN, PERCENT, Cell, Table, Text
+from fesr_tf.report.values import NOT_RUN, PERCENT, Cell, Part, Table, Text
 from fesr_tf.results.sources import CrossValidation
 
 PAPER = "paper"
@@ -96,17 +96,14 @@ def _summary(
         pose = (*path, "per_pose", f"{p.yaw:g}")
         if not document.has(*pose):
             return []
-        images = document.at(*pose)["pictures"]
-        return [[m.book.of(PAPER, item, document, (*pose, "accuracy"), PERCENT,
-                           around=(*pose, "interval"), n=images)]]  # fmt: skip
+        show = Part(m.book, PAPER, document, item, pose)
+        return [[show("", PERCENT, "accuracy", interval=True, n=document.at(*pose)["pictures"])]]
     some = summary["runs"] < summary["of_runs"]
     done = f" ({summary['runs']} of {summary['of_runs']} runs)" if some else ""
-    pooled = m.book.of(PAPER, f"{item}, pooled{done}", document, (*path, "pooled", "accuracy"),
-                       PERCENT, around=(*path, "pooled", "interval"),
-                       n=summary["pooled"]["pictures"])  # fmt: skip
-    mean = m.book.of(PAPER, f"{item}, mean over folds{done}", document, (*path, "mean"), PERCENT,
-                     n=summary["folds_run"])  # fmt: skip
-    label = Text(done, "label")
+    show, label = Part(m.book, PAPER, document, item, path), Text(done, "label")
+    pooled = show(f"pooled{done}", PERCENT, "pooled", "accuracy", interval=True,
+                  n=summary["pooled"]["pictures"])  # fmt: skip
+    mean = show(f"mean over folds{done}", PERCENT, "mean", n=summary["folds_run"])
     return [["pooled ", pooled, label], ["mean of folds ", mean, label]]
 
 
@@ -126,8 +123,7 @@ def _generated(m: Material, p: Printed, item: str) -> list[list[Cell]]:
         if not run.synthesis.has(*path, "value"):
             continue
         figure = run.synthesis.at(*path)
-        value = m.book.of(PAPER, f"{item}, {run.name}", run.synthesis, (*path, "value"), style,
-                          around=(*path, "interval") if figure["interval"] else None,
-                          n=figure["n"], unit=figure["unit"])  # fmt: skip
+        show = Part(m.book, PAPER, run.synthesis, f"{item}, {run.name}", path)
+        value = show("", style, "value", interval=True, n=figure["n"], unit=figure["unit"])
         lines.append([value, Text(f" {run.name}", "label")])
     return lines

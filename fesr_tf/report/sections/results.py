@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 from fesr_tf.data import ALL
 from fesr_tf.processes.jobs import DONE
 from fesr_tf.report.charts import Row, accuracies
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, NOT_RUN, PERCENT, POINTS, Cell, Table, Text
+from fesr_tf.report.values import COUNT, NOT_RUN, PERCENT, POINTS, Cell, Part, Table, Text
 from fesr_tf.results.sources import CrossValidation
 
 RESULTS = "results"
@@ -33,132 +35,110 @@ def _chart(m: Material, crossval: CrossValidation) -> str:
     rows = []
     for index, each in enumerate(crossval.document.at("summaries")):
         variant, pooled = each["variant"], each["pooled"]
-        item, path = (
-            f"{variant}, pooled accuracy, chart",
-            ("summaries", index, "pooled", "accuracy"),
-        )
-        figure = m.book.of(RESULTS, item, crossval.document, path, PERCENT).number
+        show = Part(m.book, RESULTS, crossval.document, variant, ("summaries", index))
+        figure = show("pooled accuracy, chart", PERCENT, "pooled", "accuracy").number
         if each["runs"]:
-            points, text = (
-                tuple(each["fold_accuracies"].values()),
-                f"{100 * pooled['accuracy']:.1f}",
-            )
-            rows.append(Row(variant, pooled["accuracy"], pooled["interval"], points, figure, text))
+            folds, text = tuple(each["fold_accuracies"].values()), f"{100 * pooled['accuracy']:.1f}"
+            rows.append(Row(variant, pooled["accuracy"], pooled["interval"], folds, figure, text))
         else:
             rows.append(Row(variant, None, None, (), figure, NOT_RUN))
     return accuracies(rows, "Pooled accuracy of each variant with its 95 % interval")
 
 
 def _folds(m: Material, crossval: CrossValidation) -> Table:
-    document, data = crossval.document, crossval.document.data
-    seeds = data["asked"]["seeds"]
-    head = ["variant", "pooled, % (95 %)", "mean ± sd, %", "folds"]
-    head += [f"fold {fold}" for fold in range(data["folds"])]
+    data = crossval.document.data
+    seeds, folds = data["asked"]["seeds"], range(data["folds"])
     rows = []
     for index, each in enumerate(data["summaries"]):
-        variant, path, some = each["variant"], ("summaries", index), each["runs"] > 0
-        pooled = m.book.of(
-            RESULTS, f"{variant}, pooled accuracy", document, (*path, "pooled", "accuracy"),
-            PERCENT, around=(*path, "pooled", "interval") if some else None,
-            n=each["pooled"]["pictures"], unit="share of pictures",
-        )  # fmt: skip
-        mean = m.book.of(RESULTS, f"{variant}, mean over folds", document, (*path, "mean"), PERCENT,
-                         n=each["folds_run"], unit="share, of folds")  # fmt: skip
-        sd = m.book.of(RESULTS, f"{variant}, sd over folds", document, (*path, "sd"), PERCENT,
-                       n=each["folds_run"], unit="share, n - 1", missing="-")  # fmt: skip
-        folds_run, folds, runs, of_runs = (
-            m.book.of(RESULTS, f"{variant}, {key}", document, (*path, key), COUNT)
-            for key in ("folds_run", "folds", "runs", "of_runs")
-        )
-        means: list[Cell] = [mean] if sd.value is None else [mean, " ± ", sd]
-        if some and each["runs"] < each["of_runs"]:
-            done = f"{folds_run.text} of {folds.text}"
-            done += f", {runs.text} of {of_runs.text} runs" if len(seeds) > 1 else ""
-            means.append(Text(f" (over {done} folds only)", "label"))
-        done = [folds_run, " of ", folds]
+        show = Part(m.book, RESULTS, crossval.document, each["variant"], ("summaries", index))
+        pooled = show("pooled accuracy", PERCENT, "pooled", "accuracy", interval=True,
+                      n=each["pooled"]["pictures"], unit="share of pictures")  # fmt: skip
+        n = each["folds_run"]
+        mean = show("mean over folds", PERCENT, "mean", n=n, unit="share, of folds")
+        sd = show("sd over folds", PERCENT, "sd", n=n, unit="share, n - 1", missing="-")
+        keys = ("folds_run", "folds", "runs", "of_runs")
+        folds_run, of_folds, runs, of_runs = (show(key, COUNT, key) for key in keys)
+        done = [folds_run, " of ", of_folds]
         if len(seeds) > 1:
             done += [", ", runs, " of ", of_runs, " runs"]
-        cells = [
-            _fold(m, crossval, variant, index, fold, len(seeds)) for fold in range(data["folds"])
-        ]
-        rows.append([variant, pooled, means, done, *cells])
+        means: list[Cell] = [mean] if sd.value is None else [mean, " ± ", sd]
+        if 0 < each["runs"] < each["of_runs"]:
+            counts = "".join(part if isinstance(part, str) else part.text for part in done)
+            means.append(Text(f" (over {counts} only)", "label"))
+        cells = [_fold(m, crossval, index, fold) for fold in folds]
+        rows.append([each["variant"], pooled, means, done, *cells])
+    head = ["variant", "pooled, % (95 %)", "mean ± sd, %", "folds"]
+    head += [f"fold {fold}" for fold in folds]
     plural = "s" * (len(seeds) > 1)
     caption = f"{data['checkpoint']} checkpoints, seed{plural} {', '.join(map(str, seeds))}"
     return Table(head, rows, f"Test accuracy, {caption}")
 
 
-def _fold(
-    m: Material, crossval: CrossValidation, variant: str, index: int, fold: int, seeds: int
-) -> Cell:
+def _fold(m: Material, crossval: CrossValidation, index: int, fold: int) -> Cell:
     """A fold's accuracy, or why there is none."""
-    document = crossval.document
+    document, path = crossval.document, ("summaries", index, "fold_accuracies")
+    variant, seeds = document.at("summaries", index, "variant"), document.at("asked", "seeds")
     here = [run for run in document.at("runs") if (run["variant"], run["fold"]) == (variant, fold)]
     unfinished = [run["status"] for run in here if run["status"] != DONE]
-    path = ("summaries", index, "fold_accuracies", str(fold))
-    item = f"{variant}, fold {fold}"
-    if not document.has(*path):
-        source = document.pointer("summaries", index, "fold_accuracies")
-        state = (unfinished or [NOT_RUN])[0]
-        return m.book.show(RESULTS, item, None, PERCENT, source, missing=state)
+    if not document.has(*path, str(fold)):
+        item, why = f"{variant}, fold {fold}", (unfinished or [NOT_RUN])[0]
+        return m.book.show(RESULTS, item, None, PERCENT, document.pointer(*path), missing=why)
     tested = max((run["total"] or 0 for run in here), default=0)
-    shown = m.book.of(RESULTS, item, document, path, PERCENT, n=tested, unit="share of pictures")
+    show = Part(m.book, RESULTS, document, variant, path)
+    shown = show(f"fold {fold}", PERCENT, str(fold), n=tested, unit="share of pictures")
     done = len(here) - len(unfinished)
-    return shown if done == seeds else [shown, Text(f" ({done} of {seeds} seeds)", "label")]
+    if done == len(seeds):
+        return shown
+    return [shown, Text(f" ({done} of {len(seeds)} seeds)", "label")]
 
 
 def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
     document, data = crossval.document, crossval.document.data
+    rows = []
+    for index, each in enumerate(data["comparisons"]):
+        name, path = f"{each['variant']} against {each['baseline']}", ("comparisons", index)
+        show = functools.partial(Part(m.book, RESULTS, document, name, path), missing="-")
+        only_one_right: list[Cell] = []
+        for side in ("only_second", "only_first"):
+            tests = [
+                show(f"seed {test['seed']}, {side}", COUNT, "mcnemar", k, side, unit="pictures")
+                for k, test in enumerate(each["mcnemar"])
+            ]
+            only_one_right.append([part for test in tests for part in (" / ", test)][1:] or "-")
+        source, folds = f"{document.pointer(*path, 'folds')}: how many", len(each["folds"])
+        common = m.book.show(RESULTS, f"{name}, folds", folds, COUNT, source)
+        images = each["pictures"]
+        rows.append([
+            each["variant"],
+            show("difference", POINTS, "difference", interval=True, n=images, unit="share"),
+            *(show(key, ".3g", key, n=folds) for key in ("p_folds", "p_folds_holm")),
+            show("p_folds_lowest", ".2g", "p_folds_lowest"),
+            *(show(key, ".3g", key, n=images) for key in ("p_pictures", "p_pictures_holm")),
+            *only_one_right,
+            *(show(key, COUNT, key) for key in ("pictures", "people")),
+            [common, Text(f" of {data['folds']}", "label")],
+        ])  # fmt: skip
     head = ["variant", "difference, points (95 %)", "p by fold", "p by fold, Holm",
             "its lowest", "p by image", "p by image, Holm", "only it right",
             "only the baseline right", "images", "people", "folds"]  # fmt: skip
-    rows = []
-    for index, each in enumerate(data["comparisons"]):
-        path, name = ("comparisons", index), f"{each['variant']} against {each['baseline']}"
-
-        def figure(key, style, name=name, path=path, **more):
-            return m.book.of(RESULTS, f"{name}, {key}", document, (*path, key), style,
-                             missing="-", **more)  # fmt: skip
-
-        only_one_right: list[list[Cell]] = []
-        for side in ("only_second", "only_first"):
-            cell: list[Cell] = []
-            for number, test in enumerate(each["mcnemar"]):
-                cell += [" / "] * (number > 0)
-                cell.append(m.book.of(RESULTS, f"{name}, seed {test['seed']}, {side}", document,
-                                      (*path, "mcnemar", number, side), COUNT, unit="pictures"))  # fmt: skip
-            only_one_right.append(cell or ["-"])
-        source = f"{document.pointer(*path, 'folds')}: how many"
-        folds = m.book.show(RESULTS, f"{name}, folds", len(each["folds"]), COUNT, source)
-        around = (*path, "interval") if each["interval"] else None
-        rows.append([
-            each["variant"],
-            figure("difference", POINTS, around=around, n=each["pictures"], unit="share"),
-            *(figure(key, ".3g", n=len(each["folds"])) for key in ("p_folds", "p_folds_holm")),
-            figure("p_folds_lowest", ".2g"),
-            *(figure(key, ".3g", n=each["pictures"]) for key in ("p_pictures", "p_pictures_holm")),
-            *only_one_right, figure("pictures", COUNT), figure("people", COUNT),
-            [folds, Text(f" of {data['folds']}", "label")],
-        ])  # fmt: skip
     return Table(head, rows, name="Comparisons") if rows else None
 
 
 def _single(m: Material) -> Table:
-    head = ["run", "accuracy, % (95 %)", "correct", "images", "people", "iteration", "of"]
+    counts = {"right": "correct", "pictures": "total", "people": "people", "iteration": "step",
+              "iterations asked": "max_iterations"}  # fmt: skip
     rows = []
     for run in m.sources.runs:
-        result, item = run.evaluation, f"{run.name}, accuracy"
-        if result is None:
+        if run.evaluation is None:
             reason = "no held-out subjects" if run.info.fold == ALL else NOT_RUN
             reason = reason if run.config.trains_recognizer else "no recognizer"
-            m.book.show(RESULTS, item, None, PERCENT, str(run.folder))
+            m.book.show(RESULTS, f"{run.name}, accuracy", None, PERCENT, str(run.folder))
             rows.append([run.name, Text(reason, "none"), *[""] * 5])
             continue
-        rows.append([
-            run.name,
-            m.book.of(RESULTS, item, result, ("accuracy",), PERCENT, around=("interval",),
-                      n=result.at("total"), unit="share of pictures"),
-            *(m.book.of(RESULTS, f"{run.name}, {name}", result, (key,), COUNT)
-              for name, key in (("right", "correct"), ("pictures", "total"), ("people", "people"),
-                                ("iteration", "step"), ("iterations asked", "max_iterations"))),
-        ])  # fmt: skip
+        show = Part(m.book, RESULTS, run.evaluation, run.name)
+        total = run.evaluation.at("total")
+        accuracy = show("accuracy", PERCENT, "accuracy", interval=True, n=total,
+                        unit="share of pictures")  # fmt: skip
+        rows.append([run.name, accuracy, *(show(item, COUNT, key) for item, key in counts.items())])
+    head = ["run", "accuracy, % (95 %)", "correct", "images", "people", "iteration", "of"]
     return Table(head, rows, "Test accuracy of single runs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, PERCENT, Cell, Shown, Table
+from fesr_tf.report.values import COUNT, PERCENT, Cell, Part, Shown, Table
 from fesr_tf.results.sources import Document, RunSource
 
 SYNTHESIS = "synthesis"
@@ -42,19 +42,16 @@ def section(m: Material) -> dict:
 
 
 def _run(m: Material, run: RunSource, document: Document) -> dict:
+    show = Part(m.book, SYNTHESIS, document, run.name)
+
     def figure(path: tuple, style: str) -> Shown:
         """One of `fesr_tf.synthesis.quality.estimates.figure`, with its interval."""
-        found = document.at(*path)
-        interval = found["interval"] and found["value"] is not None
-        return m.book.of(
-            SYNTHESIS, f"{run.name}, {', '.join(map(str, path))}", document, (*path, "value"),
-            style, around=(*path, "interval") if interval else None, n=found["n"],
-            unit=found["unit"], missing="-",
-        )  # fmt: skip
+        about = document.at(*path)
+        return show(", ".join(map(str, path)), style, *path, "value", interval=True,
+                    n=about["n"], unit=about["unit"], missing="-")  # fmt: skip
 
     def count(path: tuple) -> Shown:
-        item = f"{run.name}, {', '.join(map(str, path))}"
-        return m.book.of(SYNTHESIS, item, document, path, COUNT)
+        return show(", ".join(map(str, path)), COUNT, *path)
 
     fidelity = []
     for key, name in FIDELITY.items():
@@ -67,7 +64,7 @@ def _run(m: Material, run: RunSource, document: Document) -> dict:
         for name, found in document.at("networks").items()
     ]
     step, last, notes = (document.at(key) for key in ("step", "max_iterations", "notes"))
-    expression = _expression(m, run, document, figure, count)
+    expression = _expression(document, show, figure, count)
     return {
         "name": run.name,
         "fidelity": Table(head, fidelity, "PSNR and SSIM"),
@@ -85,8 +82,8 @@ def _network(found: dict, path: tuple, figure, count) -> dict:
         rows: list[list[Cell]] = []
         for key, about in VERIFIED.items():
             pairs = (*path, "verification", key)
-            rates = (figure((*pairs, what), style)
-                     for what, style in (("rate", PERCENT), ("auc", ".3f"), ("eer", PERCENT)))  # fmt: skip
+            styles = {"rate": PERCENT, "auc": ".3f", "eer": PERCENT}
+            rates = [figure((*pairs, what), style) for what, style in styles.items()]
             rows.append([about, *rates, count((*pairs, "rate", "n"))])
         head = ["pairs of", "rate", "AUC", "EER", "pairs"]
         verification = Table(head, rows, "Verification (Table IV)")
@@ -110,18 +107,18 @@ def _network(found: dict, path: tuple, figure, count) -> dict:
             "tables": tables}  # fmt: skip
 
 
-def _expression(m: Material, run: RunSource, document: Document, figure, count) -> Table | None:
+def _expression(document: Document, show: Part, figure, count) -> Table | None:
     """Whether evaluators recognize the requested expression; None if there was no evaluator."""
     rows = []
     for index, found in enumerate(document.at("expression")):
-        path, item = ("expression", index), f"{run.name}, expression {index}, chance"
+        path = ("expression", index)
         rows.append([
             f"BASELINE, fold {found['judge_fold']}",
             *(figure((*path, key), PERCENT) for key in ("translated", "real", "new")),
             count((*path, "people_of_both")),
             count((*path, "translated_people_of_generator")),
-            m.book.of(SYNTHESIS, item, document, (*path, "chance"), PERCENT),
+            show(f"expression {index}, chance", PERCENT, *path, "chance"),
         ])  # fmt: skip
-    head = ["evaluator", "translated", "their real images", "new identities",
-            "its people the generator knew", "translated people the generator knew", "chance"]  # fmt: skip
+    head = ["evaluator", "translated", "their real images", "new identities"]
+    head += ["its people the generator knew", "translated people the generator knew", "chance"]
     return Table(head, rows, "Accuracy of a recognizer trained on real faces") if rows else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import SECONDS, Cell, Table, Text
+from fesr_tf.report.values import SECONDS, Part, Table, Text
 from fesr_tf.results.curves import MEMORY, SPEED
 from fesr_tf.results.sources import CrossValidation, RunSource
 from pipelines.common.text import listed
@@ -21,18 +21,16 @@ def section(m: Material) -> dict:
 
 
 def _seconds(m: Material, crossval: CrossValidation) -> Table:
-    document, rows = crossval.document, []
+    rows = []
     for key, label in (("runs", ""), ("first_stages", ", shared stage 1")):
-        for index, entry in enumerate(document.at(key)):
+        for index, entry in enumerate(crossval.document.at(key)):
             item = f"{entry['variant']}, fold {entry['fold']}, seed {entry['seed']}"
-            row: list[Cell] = [item + label]
-            for what in ("train_seconds", "evaluate_seconds"):
-                if what in entry:
-                    row.append(m.book.of(TIMINGS, f"{item}, {what}", document, (key, index, what),
-                                         SECONDS, unit="s", missing=UNKNOWN))  # fmt: skip
-                else:
-                    row.append("–")
-            rows.append([*row, entry["status"], entry.get("first_stage") or ""])
+            show = Part(m.book, TIMINGS, crossval.document, item, (key, index))
+            seconds = [
+                show(what, SECONDS, what, unit="s", missing=UNKNOWN) if what in entry else "–"
+                for what in ("train_seconds", "evaluate_seconds")
+            ]
+            rows.append([item + label, *seconds, entry["status"], entry.get("first_stage") or ""])
     head = ["run", "training", "evaluation", "status", "stage 1 taken from"]
     return Table(head, rows, name="Seconds of each run")
 
