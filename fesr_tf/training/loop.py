@@ -55,7 +55,8 @@ def train_model(
         >>> config = fesr_tf.load_config("demo", overrides=SMALL)
         >>> fold = fesr_tf.load_fold("data/demo", 0, config)
         >>> model = fesr_tf.build_model(config, len(fold.classes))
-        >>> fesr_tf.train_model(model, fold, "runs/mine")
+        >>> fesr_tf.train_model(model, fold, "runs/mine")  # doctest: +ELLIPSIS
+        computing ...
         True
     """
     folder = Path(folder)

@@ -16,6 +16,7 @@ from report_pages import Page
 from fesr_tf import config, evaluate, synthesize, train
 from fesr_tf.report import __main__ as report
 from fesr_tf.report import document, material
+from fesr_tf.report.sections.method import train_command
 from fesr_tf.results import sources
 from pipelines.common.errors import FailedWork
 from tests.fesr_tf.naming import naming
@@ -125,7 +126,7 @@ def test_data_that_are_gone_are_said_to_be(read, tmp_path):
 
 def test_the_command_on_the_page_is_the_one_that_trains_the_run(tiny_run):
     run = sources.read_run(tiny_run)
-    given = shlex.split(sources.train_command(run))
+    given = shlex.split(train_command(run))
     assert given[:3] == ["python", "-m", "fesr_tf.train"]
     options = train.parser().parse_args(given[3:])
     again = config.resolve(options.db, options.variant, options.overrides)
