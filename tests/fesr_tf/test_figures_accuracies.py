@@ -111,5 +111,6 @@ def test_the_command_draws_it_from_the_folder_alone(home, tmp_path, capfd):
     assert main([str(home), "--output", str(tmp_path / "figures")]) == 0
     (told,) = json.loads((tmp_path / "figures" / LIST).read_text())
     assert (told["figure"], told["file"]) == ("8", "fig-8.png")
-    said = capfd.readouterr().out
-    assert said.count("not drawn") == 6 and "Fig. 7: not drawn, it needs a run of FG" in said
+    printed = capfd.readouterr().out
+    assert printed.count("not generated") == 6
+    assert "Fig. 7: not generated, it needs a run of FG" in printed
