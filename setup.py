@@ -24,6 +24,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["fesr=fesr_tf.cli:main"]},
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
     package_data={
@@ -101,7 +102,7 @@ setup(
         "bench": ["torch>=2.2"],
         "client": CLIENT,
         "app": APP,
-        # xdist runs test files side by side, one a core.
-        "dev": ["pytest", "pytest-xdist", "ruff", *CLIENT, *APP],
+        # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
+        "dev": ["pytest", "pytest-xdist", "ruff", "import-linter>=2.1", *CLIENT, *APP],
     },
 )

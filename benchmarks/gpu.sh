@@ -1,6 +1,6 @@
 #!/bin/sh
 # The training step on a GPU: both stages, the paper's batch and a larger one. Needs the extras
-# `gpu` and `bench`. Prints the page that docs/speed.md would hold; nothing is written.
+# `gpu` and `bench`. Prints the page that docs/benchmarks/speed.md would hold; nothing is written.
 set -eu
 cd "$(dirname "$0")/.."
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader

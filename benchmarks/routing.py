@@ -1,6 +1,6 @@
 """`python -m benchmarks.routing`: which loss moves which network, measured on real steps.
 
-Prints, as docs/method.md holds them, the routing of FESR_JL, what each loss reads, and in what
+Prints, as docs/method/method.md holds them, the routing of FESR_JL, what each loss reads, and in what
 the routing of every variant differs. Small networks of Tables I and II unless `--full`.
 """
 

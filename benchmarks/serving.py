@@ -8,7 +8,7 @@ Every way is a process of its own, with the threads that it takes by itself, or 
 gRPC is that of `benchmarks.serving_standin`, which is not TensorFlow Serving. The networks are
 untrained: time does not depend on what they learnt.
 --peers-python: the interpreter of an environment that has deepface and fer
-(docs/serving_speed.md says how it is made); without it their rows say "not run".
+(docs/benchmarks/serving_speed.md says how it is made); without it their rows say "not run".
 """
 
 from __future__ import annotations
@@ -206,7 +206,9 @@ def main(argv: list[str] | None = None) -> int:
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", options.batch):
         raise BadUse(f"--batch takes numbers from 1 on, as in 1,8,32, not {options.batch!r}")
     if options.peers_python and not options.peers_python.is_file():
-        raise BadUse(f"no interpreter at {options.peers_python}: see docs/serving_speed.md")
+        raise BadUse(
+            f"no interpreter at {options.peers_python}: see docs/benchmarks/serving_speed.md"
+        )
     if options.threads is not None and options.threads < 1:
         raise BadUse(f"--threads must be at least 1, not {options.threads}")
     if options.reloads < 2:

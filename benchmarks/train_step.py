@@ -6,7 +6,7 @@
 Each mode runs in a process of its own with equally many threads; they take turns, step by step,
 and wait meanwhile. Time is the median of `--runs` steps after two; memory is the process's peak
 (on a GPU, the most that was allocated on it). Needs `pip install -e '.[bench]'` for the port.
-plain: one pass a face, the library's operations, nothing cached. optimised: docs/speed.md.
+plain: one pass a face, the library's operations, nothing cached. optimised: docs/benchmarks/speed.md.
 bfloat16: as optimised, the frozen face network in bfloat16. Weights and pictures are random.
 """
 

@@ -36,15 +36,26 @@ _CHIP = (CHIP_SIZE, CHIP_SIZE)
 
 
 class Client:
-    """An exported model, behind a server or in a folder, and the way from pictures to it.
+    """Finds, aligns and classifies faces with an exported model. Threads may share a client.
 
-    server: `host:port`, see `fesr_tf.client.connection`; or model: the folder of a SavedModel.
-    name, version: of the model on the server; version is a number, a label, or None for the
-    newest (of a folder: a number or None). timeout: seconds for one request; attempts: how
-    often a server that is down or still loading is asked; batch: faces in one request.
+    Args:
+        server: `host:port` (gRPC) or `http://host:port` (REST) of TensorFlow Serving.
+        model: The folder of a SavedModel, instead of a server.
+        name: The model's name on the server.
+        version: A number, a label (of a server), or None for the newest.
+        timeout: Seconds for one request.
+        attempts: How often a request is sent to a server that is down or still loading.
+        batch: Faces in one request.
 
-    The model is asked for its signatures here: raises `BadUse`, or an error of
-    `fesr_tf.client.errors`, where it is not there. Threads may share a client.
+    Raises:
+        BadUse: Neither or both of server and model, or a number is out of range.
+        ClientError: The model is not there or lacks a signature (`fesr_tf.client.errors`).
+
+    Example:
+        >>> with fesr_tf.Client(model="saved_models/fesr_demo") as client:
+        ...     answers = client.classify([np.zeros((128, 128), np.uint8)])
+        >>> len(answers), round(float(sum(answers[0].probabilities.values())), 3)
+        (1, 1.0)
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """`python -m fesr_tf.figures RUNS… --output DIR`: the paper's figures for your own runs.
 
 Writes DIR/fig-4.png to fig-9.png, interpolation.png and two GIFs, and DIR/figures.json, a list of
-{file, figure, title, caption, runs, command}. docs/figures.md explains each figure.
+{file, figure, title, caption, runs, command}. docs/guide/figures.md explains each figure.
 """
 
 from __future__ import annotations

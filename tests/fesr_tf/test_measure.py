@@ -22,7 +22,7 @@ from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
 
 NEW = 24
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs/guide"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ STAGE_2 = STAGE_1 | {
     "L_cls_R_f": ("L_R", 1, {"R_ext", "R_cls"}, SYNTHETIC),
     "L_cls_R_f_to_G": ("L_G", 1, {"G_dec"}, SYNTHETIC),
 }
-PAGE = Path(__file__).parents[2] / "docs" / "method.md"
+PAGE = Path(__file__).parents[2] / "docs/method/method.md"
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def test_a_batch_carries_the_features_of_its_own_pictures(flip):
 
 
 def test_bfloat16_losses_stay_within_two_percent():
-    """docs/speed.md states it; the first step, before anything has been learnt from them."""
+    """docs/benchmarks/speed.md states it; the first step, before anything was learnt."""
     plain = taken("FESR_JL", 2, (), cached=True)[1][0]
     lower = taken("FESR_JL", 2, ("frozen_dtype=bfloat16",), cached=True)[1][0]
     assert lower != plain

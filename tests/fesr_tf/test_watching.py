@@ -110,13 +110,13 @@ def test_a_loss_says_what_it_is(watched):
 
 
 def test_every_loss_is_explained_on_the_page():
-    page = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guide/monitoring.md").read_text(encoding="utf-8")
     missing = [name for name in LOSSES if f"`{name}`" not in page]
     assert not missing
 
 
 def test_every_tag_is_on_the_page(watched):
-    page = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guide/monitoring.md").read_text(encoding="utf-8")
     for tag in watched.events.Tags()["tensors"]:
         # Losses, layers and classes have lists or patterns of their own there.
         shown = re.sub(r"^losses/.*", "losses/", tag)

@@ -1,4 +1,4 @@
 """Quality of the generated images: one file for each question.
 
-`fesr_tf.measure` runs all of them; docs/synthesis.md explains each value.
+`fesr_tf.measure` runs all of them; docs/guide/synthesis.md explains each value.
 """
