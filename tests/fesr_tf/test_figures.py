@@ -14,9 +14,8 @@ from PIL import Image
 
 from fesr_tf import evaluate, runs
 from fesr_tf.data.images import from_model
-from fesr_tf.figures import faces, interpolation
-from fesr_tf.figures import run_images as drawing
-from fesr_tf.figures.__main__ import LIST, draw_all, main, parser
+from fesr_tf.figures import faces, interpolation, run_images
+from fesr_tf.figures.__main__ import LIST, main, make_figures, parser
 from fesr_tf.figures.sources import read
 from fesr_tf.plots import image_grids
 from fesr_tf.synthesis import generation
@@ -38,10 +37,10 @@ def family(tiny_run, tiny_settings, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(family):
-    """Variant -> `Drawn` of FG, FG-Dz and FG-CO."""
+    """Variant -> `RunImages` of FG, FG-Dz and FG-CO."""
     sources = read(list(family.values()))
     return {
-        name: drawing.draw(sources.runs[name], None, PEOPLE, SEED, features=False)
+        name: run_images.generate(sources.runs[name], None, PEOPLE, SEED, features=False)
         for name in ("FG-CO", "FG-Dz", "FG")
     }
 
@@ -142,14 +141,14 @@ def test_fig_7_shows_both_variants_of_the_same_z_below_real_people(seen, opened,
 def test_a_person_who_does_not_show_a_class_leaves_a_gap(test_part):
     subject = test_part.subjects[0]
     without = test_part.of(~((test_part.subjects == subject) & (test_part.labels == 1)))
-    ((first, second, *_),) = drawing.real_rows(without, np.array([subject]), 3)
+    ((first, second, *_),) = run_images.real_rows(without, np.array([subject]), 3)
     assert second is None and first is not None
 
 
 def test_people_and_codes_follow_the_seed(seen, family):
     source = seen["FG"].source
-    again = drawing.draw(source, None, PEOPLE, SEED, features=False)
-    other = drawing.draw(source, None, PEOPLE, SEED + 1, features=False)
+    again = run_images.generate(source, None, PEOPLE, SEED, features=False)
+    other = run_images.generate(source, None, PEOPLE, SEED + 1, features=False)
     np.testing.assert_array_equal(again.new, seen["FG"].new)
     assert (np.array(other.new) != np.array(again.new)).any()
     assert faces.figure_7({"FG": again, "FG-Dz": seen["FG-Dz"]})[0].content == (
@@ -161,7 +160,7 @@ def test_people_and_codes_follow_the_seed(seen, family):
 
 
 def test_the_way_between_two_people_begins_and_ends_at_their_reconstructions(seen, opened):
-    run, (people, codes) = opened["FG"], seen["FG"].between
+    run, (people, codes) = opened["FG"], seen["FG"].interpolations
     for image, frame in ((people.start, people.frames[0]), (people.end, people.frames[-1])):
         code = run.fesr.fesgan.encode(pictures_to_float(image))[0]
         assert np.abs(frame.astype(int) - decoded(run, code, people.label)).max() <= 1
@@ -175,16 +174,16 @@ def test_the_way_between_two_people_begins_and_ends_at_their_reconstructions(see
 
 def test_both_ends_show_the_fixed_expression(test_part):
     for seed in range(5):
-        first, second = drawing.choose_pair(test_part, seed)
+        first, second = run_images.choose_pair(test_part, seed)
         assert test_part.labels[first] == test_part.labels[second]
         assert test_part.subjects[first] != test_part.subjects[second]
     alone = test_part.of(test_part.subjects == test_part.subjects[0])
-    assert drawing.choose_pair(alone, 0) is None
+    assert run_images.choose_pair(alone, 0) is None
 
 
 def test_the_gif_goes_there_and_back_through_every_frame(seen):
     strip, people, codes = interpolation.interpolation({"FG": seen["FG"]})
-    for picture, shown in zip((people, codes), seen["FG"].between, strict=True):
+    for picture, shown in zip((people, codes), seen["FG"].interpolations, strict=True):
         film = Image.open(io.BytesIO(picture.content))
         assert film.n_frames == 2 * 17 - 2 and film.info["loop"] == 0
         for number in (0, 1, 16, 17, 31):
@@ -193,12 +192,12 @@ def test_the_gif_goes_there_and_back_through_every_frame(seen):
             expected = image_grids.enlarge(frame, 128)
             np.testing.assert_array_equal(np.asarray(film.convert("RGB")), expected)
     sheet = sheet_of(strip)
-    way = seen["FG"].between[0]
+    way = seen["FG"].interpolations[0]
     (origin,) = places(sheet, way.start)
     assert_cell(sheet, origin, 0, 10, way.end)
     for column in range(9):
         assert_cell(sheet, origin, 0, 1 + column, way.frames[2 * column])
-        assert_cell(sheet, origin, 1, 1 + column, seen["FG"].between[1].frames[2 * column])
+        assert_cell(sheet, origin, 1, 1 + column, seen["FG"].interpolations[1].frames[2 * column])
 
 
 def test_a_gif_of_colours_keeps_its_frames():
@@ -211,13 +210,13 @@ def test_a_gif_of_colours_keeps_its_frames():
 
 
 def test_what_cannot_be_drawn_is_said_in_a_sentence_each(family):
-    made, missing = draw_all(read([family["FG"]]), ("4", "5", "7", "8", "9"), None, 1, 0)
+    made, missing = make_figures(read([family["FG"]]), ("4", "5", "7", "8", "9"), None, 1, 0)
     assert [each.figure for each in made] == ["5"]
-    assert missing[1] == "Fig. 7: not drawn, it needs a run of FG-Dz"
-    assert missing[0].startswith("Fig. 4: not drawn, it compares two or more of FG-CO, FG-IP")
+    assert missing[1] == "Fig. 7: not generated, it needs a run of FG-Dz"
+    assert missing[0].startswith("Fig. 4: not generated, it compares two or more of FG-CO, FG-IP")
     assert missing[0].endswith("and there is FG alone")
     assert "it needs a folder with crossval.json" in missing[2]
-    assert missing[3] == "Fig. 9: not drawn, it needs a run of FESR_JL-IL and one of FESR_JL"
+    assert missing[3] == "Fig. 9: not generated, it needs a run of FESR_JL-IL and one of FESR_JL"
 
 
 def test_the_whole_way_twice_gives_the_same_bytes(family, tmp_path, capfd):
@@ -233,7 +232,7 @@ def test_the_whole_way_twice_gives_the_same_bytes(family, tmp_path, capfd):
     assert {path.name for path in (tmp_path / "one").iterdir()} == files | {LIST}
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert "Fig. 8: not drawn, it needs a folder with crossval.json" in capfd.readouterr().out
+    assert "Fig. 8: not generated, it needs a folder with crossval.json" in capfd.readouterr().out
     for each in told:
         assert list(each) == ["file", "figure", "title", "caption", "runs", "command"]
         assert each["title"] and each["caption"] and set(each["runs"]) <= set(folders)

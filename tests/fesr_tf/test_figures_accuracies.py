@@ -69,7 +69,7 @@ def test_bars_stand_in_the_papers_order_with_their_folds_and_intervals(home, mon
     bar = bars[accuracies.ORDER.index("FESR_JL")]
     assert bar.value == pytest.approx(found["accuracy"])
     assert bar.interval == pytest.approx(found["interval"])
-    assert bar.dots == pytest.approx([found["accuracy"]])
+    assert bar.points == pytest.approx([found["accuracy"]])
     assert bar.note == "1 of 2 runs"
     assert all(each.value is None for each in bars if each is not bar)
 
@@ -111,5 +111,6 @@ def test_the_command_draws_it_from_the_folder_alone(home, tmp_path, capfd):
     assert main([str(home), "--output", str(tmp_path / "figures")]) == 0
     (told,) = json.loads((tmp_path / "figures" / LIST).read_text())
     assert (told["figure"], told["file"]) == ("8", "fig-8.png")
-    said = capfd.readouterr().out
-    assert said.count("not drawn") == 6 and "Fig. 7: not drawn, it needs a run of FG" in said
+    printed = capfd.readouterr().out
+    assert printed.count("not generated") == 6
+    assert "Fig. 7: not generated, it needs a run of FG" in printed
