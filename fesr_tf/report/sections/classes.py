@@ -29,9 +29,9 @@ def section(m: Material) -> dict:
         tables = [_groups(m, document, *what) for what in (("per_class", "class"),
                                                            ("per_pose", "pose"))]  # fmt: skip
         matrices = [
-            _matrix(m, document, ("summaries", index, "confusion"), each["variant"])
-            for index, each in enumerate(document.at("summaries"))
-            if each["runs"]
+            _matrix(m, document, ("summaries", index, "confusion"), summary["variant"])
+            for index, summary in enumerate(document.at("summaries"))
+            if summary["runs"]
         ]
         crossvals.append({"by_class": tables[0], "by_pose": tables[1], "matrices": matrices})
     runs = [_run(m, run, run.evaluation) for run in m.sources.runs if run.evaluation]
@@ -42,22 +42,22 @@ def _groups(m: Material, document: Document, key: str, what: str) -> Table | Non
     """None if there is one group only."""
     summaries = document.at("summaries")
     rows = []
-    for name in dict.fromkeys(name for each in summaries for name in each[key]):
-        counts = [each[key][name]["pictures"] for each in summaries if name in each[key]]
+    for name in dict.fromkeys(name for summary in summaries for name in summary[key]):
+        counts = [summary[key][name]["pictures"] for summary in summaries if name in summary[key]]
         row: list[Cell] = [f"{name}°" if what == "pose" else name]
         row.append(m.book.show(CLASSES, f"{what} {name}, pictures", max(counts), COUNT,
                                f"{document.name}: the most of any variant"))  # fmt: skip
-        for index, each in enumerate(summaries):
-            path, item = ("summaries", index, key), f"{each['variant']}, {what} {name}"
-            if name in each[key]:
+        for index, summary in enumerate(summaries):
+            path, item = ("summaries", index, key), f"{summary['variant']}, {what} {name}"
+            if name in summary[key]:
                 show = Part(m.book, CLASSES, document, item, (*path, name))
                 row.append(
-                    show("", PERCENT, "accuracy", interval=True, n=each[key][name]["pictures"])
+                    show("", PERCENT, "accuracy", interval=True, n=summary[key][name]["pictures"])
                 )
             else:
                 row.append(m.book.show(CLASSES, item, None, PERCENT, document.pointer(*path)))
         rows.append(row)
-    head = [what, "images", *(f"{each['variant']}, %" for each in summaries)]
+    head = [what, "images", *(f"{summary['variant']}, %" for summary in summaries)]
     caption = f"Accuracy by {what}, pooled over folds, with 95 % intervals (Wilson)"
     return Table(head, rows, caption) if rows else None
 

@@ -11,12 +11,14 @@ GROUPS = "groups"
 
 def section(m: Material) -> dict:
     """Each variant's share of wrong predictions in each group, and conclusions from them."""
-    found = {variant: rates(each, m.people) for variant, each in evaluations(m.sources).items()}
-    found = {variant: each for variant, each in found.items() if each}
+    found = {}
+    for variant, results in evaluations(m.sources).items():
+        if by_group := rates(results, m.people):
+            found[variant] = by_group
     if not found:
         source = "no people.csv, or no evaluation"
         m.book.show(GROUPS, "error rates by group", None, PERCENT, source)
-    keys = dict.fromkeys(key for each in found.values() for key in each)
+    keys = dict.fromkeys(key for by_group in found.values() for key in by_group)
     tables = []
     for attribute in dict.fromkeys(name for name, _ in keys):
         rows = [_row(m, found, key) for key in keys if key[0] == attribute]
@@ -26,7 +28,7 @@ def section(m: Material) -> dict:
         "database": m.sources.database,
         "has_people": bool(m.people),
         "tables": tables,
-        "conclusions": {variant: sentences(each) for variant, each in found.items()},
+        "conclusions": {variant: sentences(by_group) for variant, by_group in found.items()},
         "fewest": FEWEST,
     }
 
@@ -35,10 +37,10 @@ def _row(m: Material, found: dict[str, dict], key: tuple[str, str]) -> list[Cell
     item, source = ": ".join(key), "predictions of the runs' evaluations, by people.csv"
     row: list[Cell] = [key[1]]
     for name in ("people", "pictures"):
-        most = max(getattr(each[key], name) for each in found.values() if key in each)
+        most = max(getattr(by_group[key], name) for by_group in found.values() if key in by_group)
         row.append(m.book.show(GROUPS, f"{item}, {name}", most, COUNT, source))
-    for variant, each in found.items():
-        rate: Rate | None = each.get(key)
+    for variant, by_group in found.items():
+        rate: Rate | None = by_group.get(key)
         row.append(
             m.book.show(
                 GROUPS, f"{variant}, {item}, wrong", rate.rate if rate else None, PERCENT, source,

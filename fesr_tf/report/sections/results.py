@@ -33,12 +33,15 @@ def section(m: Material) -> dict:
 def _chart(m: Material, crossval: CrossValidation) -> str:
     """Fig. 8 with intervals."""
     rows = []
-    for index, each in enumerate(crossval.document.at("summaries")):
-        variant, pooled = each["variant"], each["pooled"]
+    for index, summary in enumerate(crossval.document.at("summaries")):
+        variant, pooled = summary["variant"], summary["pooled"]
         show = Part(m.book, RESULTS, crossval.document, variant, ("summaries", index))
         figure = show("pooled accuracy, chart", PERCENT, "pooled", "accuracy").number
-        if each["runs"]:
-            folds, text = tuple(each["fold_accuracies"].values()), f"{100 * pooled['accuracy']:.1f}"
+        if summary["runs"]:
+            folds, text = (
+                tuple(summary["fold_accuracies"].values()),
+                f"{100 * pooled['accuracy']:.1f}",
+            )
             rows.append(Row(variant, pooled["accuracy"], pooled["interval"], folds, figure, text))
         else:
             rows.append(Row(variant, None, None, (), figure, NOT_RUN))
@@ -49,11 +52,11 @@ def _folds(m: Material, crossval: CrossValidation) -> Table:
     data = crossval.document.data
     seeds, folds = data["asked"]["seeds"], range(data["folds"])
     rows = []
-    for index, each in enumerate(data["summaries"]):
-        show = Part(m.book, RESULTS, crossval.document, each["variant"], ("summaries", index))
+    for index, summary in enumerate(data["summaries"]):
+        show = Part(m.book, RESULTS, crossval.document, summary["variant"], ("summaries", index))
         pooled = show("pooled accuracy", PERCENT, "pooled", "accuracy", interval=True,
-                      n=each["pooled"]["pictures"], unit="share of pictures")  # fmt: skip
-        n = each["folds_run"]
+                      n=summary["pooled"]["pictures"], unit="share of pictures")  # fmt: skip
+        n = summary["folds_run"]
         mean = show("mean over folds", PERCENT, "mean", n=n, unit="share, of folds")
         sd = show("sd over folds", PERCENT, "sd", n=n, unit="share, n - 1", missing="-")
         keys = ("folds_run", "folds", "runs", "of_runs")
@@ -62,11 +65,11 @@ def _folds(m: Material, crossval: CrossValidation) -> Table:
         if len(seeds) > 1:
             done += [", ", runs, " of ", of_runs, " runs"]
         means: list[Cell] = [mean] if sd.value is None else [mean, " ± ", sd]
-        if 0 < each["runs"] < each["of_runs"]:
+        if 0 < summary["runs"] < summary["of_runs"]:
             counts = "".join(part if isinstance(part, str) else part.text for part in done)
             means.append(Text(f" (over {counts} only)", "label"))
         cells = [_fold(m, crossval, index, fold) for fold in folds]
-        rows.append([each["variant"], pooled, means, done, *cells])
+        rows.append([summary["variant"], pooled, means, done, *cells])
     head = ["variant", "pooled, % (95 %)", "mean ± sd, %", "folds"]
     head += [f"fold {fold}" for fold in folds]
     plural = "s" * (len(seeds) > 1)
@@ -95,21 +98,24 @@ def _fold(m: Material, crossval: CrossValidation, index: int, fold: int) -> Cell
 def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
     document, data = crossval.document, crossval.document.data
     rows = []
-    for index, each in enumerate(data["comparisons"]):
-        name, path = f"{each['variant']} against {each['baseline']}", ("comparisons", index)
+    for index, comparison in enumerate(data["comparisons"]):
+        name, path = (
+            f"{comparison['variant']} against {comparison['baseline']}",
+            ("comparisons", index),
+        )
         show = functools.partial(Part(m.book, RESULTS, document, name, path), missing="-")
         only_one_right: list[Cell] = []
         for side in ("only_second", "only_first"):
             tests = [
                 show(f"seed {test['seed']}, {side}", COUNT, "mcnemar", k, side, unit="pictures")
-                for k, test in enumerate(each["mcnemar"])
+                for k, test in enumerate(comparison["mcnemar"])
             ]
             only_one_right.append([part for test in tests for part in (" / ", test)][1:] or "-")
-        source, folds = f"{document.pointer(*path, 'folds')}: how many", len(each["folds"])
+        source, folds = f"{document.pointer(*path, 'folds')}: how many", len(comparison["folds"])
         common = m.book.show(RESULTS, f"{name}, folds", folds, COUNT, source)
-        images = each["pictures"]
+        images = comparison["pictures"]
         rows.append([
-            each["variant"],
+            comparison["variant"],
             show("difference", POINTS, "difference", interval=True, n=images, unit="share"),
             *(show(key, ".3g", key, n=folds) for key in ("p_folds", "p_folds_holm")),
             show("p_folds_lowest", ".2g", "p_folds_lowest"),

@@ -75,10 +75,10 @@ def _run(m: Material, run: RunSource, document: Document) -> dict:
     }
 
 
-def _network(found: dict, path: tuple, figure, count) -> dict:
+def _network(result: dict, path: tuple, figure, count) -> dict:
     """The tables of one face network."""
     verification = None
-    if found["verification"] is not None:
+    if result["verification"] is not None:
         rows: list[list[Cell]] = []
         for key, about in VERIFIED.items():
             pairs = (*path, "verification", key)
@@ -103,17 +103,17 @@ def _network(found: dict, path: tuple, figure, count) -> dict:
         Table(["diversity", "new", "training", "test"], diversity, "Diversity"),
         Table(["KID", "value"], kid, "KID of a small sample"),
     ]
-    return {"name": path[1], "in_loss": found["in_loss"], "verification": verification,
+    return {"name": path[1], "in_loss": result["in_loss"], "verification": verification,
             "tables": tables}  # fmt: skip
 
 
 def _expression(document: Document, show: Part, figure, count) -> Table | None:
     """Whether evaluators recognize the requested expression; None if there was no evaluator."""
     rows = []
-    for index, found in enumerate(document.at("expression")):
+    for index, result in enumerate(document.at("expression")):
         path = ("expression", index)
         rows.append([
-            f"BASELINE, fold {found['judge_fold']}",
+            f"BASELINE, fold {result['judge_fold']}",
             *(figure((*path, key), PERCENT) for key in ("translated", "real", "new")),
             count((*path, "people_of_both")),
             count((*path, "translated_people_of_generator")),
