@@ -63,7 +63,7 @@ def test_the_command_writes_both_files_and_prints_the_accuracy(run_copy, capfd):
     assert evaluate.main([str(run_copy)]) == 0
     out = capfd.readouterr().out
     written = json.loads((run_copy / "evaluation.json").read_text())
-    assert f"{written['correct']} of {written['total']} test pictures" in out
+    assert f"{written['correct']} of {written['total']}" in out
     assert "95 % interval" in out and "happiness" in out
     with Image.open(run_copy / "pictures/confusion.png") as picture:
         assert picture.width > 300
