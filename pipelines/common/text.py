@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipelines.common.errors import plain
 
@@ -22,13 +22,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join("  " + line for line in lines)
-
-
-def listed(items: Iterable[object], shown: int = 5, noun: str = "more") -> str:
-    """The first `shown` items and the number of the others: "a, b and 3 more"."""
-    texts = [str(item) for item in items]
-    others = len(texts) - shown
-    return ", ".join(texts[:shown]) + (f" and {others} {noun}" if others > 0 else "")
 
 
 def _cell(value: object) -> str:

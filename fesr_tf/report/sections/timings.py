@@ -8,7 +8,6 @@ from fesr_tf.report.material import Material
 from fesr_tf.report.values import SECONDS, Part, Table, Text
 from fesr_tf.results.curves import MEMORY, SPEED
 from fesr_tf.results.sources import CrossValidation, RunSource
-from pipelines.common.text import listed
 
 TIMINGS = "timings"
 UNKNOWN = "not recorded"
@@ -66,10 +65,12 @@ def _machines(m: Material) -> Table:
     for run in m.runs:
         for machine in _starts(run):
             names.setdefault(machine, []).append(run.name)
-    rows = [
-        [listed(dict.fromkeys(runs), 4), Text(commit, "code") if commit != UNKNOWN else commit, *on]
-        for (commit, *on), runs in names.items()
-    ]
+    rows = []
+    for (commit, *described), runs in names.items():
+        runs = list(dict.fromkeys(runs))
+        more = f" and {len(runs) - 4} more" if len(runs) > 4 else ""
+        code = commit if commit == UNKNOWN else Text(commit, "code")
+        rows.append(["; ".join(runs[:4]) + more, code, *described])
     head = ["runs", "commit", "processor", "cores", "memory", "GPUs", "Python", "TensorFlow"]
     return Table(head, rows, "Machines and code")
 
