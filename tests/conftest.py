@@ -96,7 +96,7 @@ def exported_model(opened_run, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def measured():
-    """The routing of every variant, by name: `benchmarks.routing.Routing`."""
-    from benchmarks.routing import measure
+    """The routing of every variant, by name: `tests.support.routing.Routing`."""
+    from tests.support.routing import measure
 
     return measure()

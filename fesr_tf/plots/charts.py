@@ -48,6 +48,7 @@ styled = matplotlib.rc_context(STYLE)
 """Decorator (and context) that gives whatever is plotted within it the project's style."""
 
 
+@styled
 def png(figure: Figure) -> bytes:
     """The bytes of a PNG file at `DPI`: the same for the same figure."""
     buffer = io.BytesIO()
@@ -186,8 +187,8 @@ class Cloud:
 
 @styled
 def scatter(rows: Sequence[Sequence[Cloud]], classes: Sequence[str], title: str) -> Figure:
-    """Panels of points without axes, a colour a class: real ones discs, generated ones hollow
-    triangles. The colours repeat after as many classes as `COLOURS` has."""
+    """Panels of points without axes, a colour for each class: discs are real, hollow triangles
+    generated. The colours repeat after as many classes as `COLOURS` has."""
     across = max(map(len, rows))
     figure = Figure(figsize=(4 * across, 4.5 * len(rows) + 1), layout="constrained")
     figure.suptitle(title, fontsize=12)

@@ -8,8 +8,6 @@ import platform
 import subprocess
 from pathlib import Path
 
-import tensorflow as tf
-
 from pipelines.common.files import write_whole
 
 NAME = "machine.json"
@@ -57,6 +55,9 @@ def memory_gib() -> float | None:
 
 def description() -> dict[str, object]:
     """This machine and this code, ready for JSON; `cores` are those that this process may use."""
+    # Imported here: benchmarks without TensorFlow print the commit and the processor too.
+    import tensorflow as tf
+
     counted = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     gpus = tf.config.list_physical_devices("GPU")
     named = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]

@@ -30,19 +30,9 @@ def choose_people(faces: Faces, count: int, seed: int) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def expression_sheet(
-    fesgan: FESGAN, faces: Faces, classes: Sequence[str], title: str = ""
-) -> np.ndarray:
-    """`expression_rows` as a labelled sheet, uint8 (H,W,3)."""
-    columns = ["input", "reconstruction", *classes]
-    return image_grids.grid(
-        expression_rows(fesgan, faces), columns, _row_labels(faces, classes), title
-    )
-
-
 def training_sheet(fesgan: FESGAN, faces: Faces, classes: Sequence[str], seed: int) -> np.ndarray:
     """The sheet that TensorBoard shows during training, uint8 (H,W,3): a row for each face as in
-    `expression_sheet`, then half as many new identities, from the same codes for a seed."""
+    `expression_rows`, then half as many new identities, from the same codes for a seed."""
     people = max(1, len(faces) // 2)
     rows = expression_rows(fesgan, faces)
     rows += [[None, None, *row] for row in new_identity_rows(fesgan, people, seed)]
@@ -66,21 +56,24 @@ def sheets(run: runs.Run, faces: Faces, people: int, seed: int) -> dict[str, np.
     part = "training" if run.info.fold == ALL else "test"
     name = f"{run.info.variant} on {run.info.database}, fold {run.info.fold}, step {run.step}"
     chosen = faces.of(choose_people(faces, people, seed))
-    sweep = intensity_rows(fesgan, chosen.floats()[0], LEVELS)
-    return {
-        "expressions.png": expression_sheet(
-            fesgan, chosen, classes, f"Expressions of {part} people: {name}"
+    sheets = {
+        "expressions.png": (
+            expression_rows(fesgan, chosen),
+            ["input", "reconstruction", *classes],
+            _row_labels(chosen, classes),
+            f"Expressions of {part} people: {name}",
         ),
-        "intensity.png": image_grids.grid(
-            sweep,
+        "intensity.png": (
+            intensity_rows(fesgan, chosen.floats()[0], LEVELS),
             [f"{level:+.2f}" for level in LEVELS],
             classes,
             f"Intensity, {chosen.subjects[0]}: {name}",
         ),
-        "new_identities.png": image_grids.grid(
+        "new_identities.png": (
             new_identity_rows(fesgan, people, seed),
             classes,
             _identity_labels(people),
             f"New identities: {name}",
         ),
     }
+    return {file: image_grids.grid(*sheet) for file, sheet in sheets.items()}

@@ -21,7 +21,9 @@ def test_a_run_notes_where_it_began(tiny_run):
     assert start["tensorflow"] == tf.__version__
     assert start["cores"] == len(os.sched_getaffinity(0))
     assert start["memory_gib"] > 0.5 and start["processor"]
-    assert start["gpus"] == [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+    # By the product's name, not as TensorFlow numbers it (/physical_device:GPU:0).
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    assert start["gpus"] == [each["device_name"] for each in details]
 
 
 def test_every_start_is_kept_and_a_run_begun_anew_begins_its_list_anew(tmp_path):
