@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fesr_tf.figures.figure import FigureFile, sentences
-from fesr_tf.figures.sources import CROSSVAL, Sources
+from fesr_tf.figures.sources import Sources
 from fesr_tf.plots import charts
 from fesr_tf.plots.charts import Bar
+from fesr_tf.runs.files import CROSSVAL
 
 # As in the legend of the paper's Fig. 8; other variants come after these.
 ORDER = ("BASELINE", "FESR_OneSt", "FESR_SL", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL", "FESR_Real")

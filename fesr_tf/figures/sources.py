@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fesr_tf import config as configs
-from fesr_tf.results.sources import CROSSVAL, read_each
 from fesr_tf.results.sources import RunSource as Source
+from fesr_tf.results.sources import read_each
+from fesr_tf.runs.files import CROSSVAL
 from pipelines.common.errors import BadUse
 
 # Settings of how a run is carried out, which change nothing that is learnt.

@@ -8,6 +8,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
+from fesr_tf.runs import files
 from fesr_tf.training.monitoring.events import PREFIX
 from fesr_tf.training.monitoring.glossary import LOSSES
 
@@ -22,7 +23,7 @@ def curves(run: Path) -> dict[str, Curve]:
     """The finite values of a run's scalars in `WANTED`, by tag, in order of steps. Read event by
     event with TensorBoard's loader, because its accumulator would hold all images."""
     by_tag: dict[str, dict[int, float]] = {}
-    for path in sorted((run / "events").glob(f"{PREFIX}*")):
+    for path in sorted((run / files.EVENTS).glob(f"{PREFIX}*")):
         for event in EventFileLoader(str(path)).Load():
             for value in event.summary.value if event.HasField("summary") else ():
                 if value.tag not in WANTED or not value.HasField("tensor"):

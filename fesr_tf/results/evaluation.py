@@ -13,6 +13,7 @@ from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.plots import charts
+from fesr_tf.runs import files
 from pipelines.common import text
 from pipelines.common.files import write_whole
 
@@ -78,9 +79,9 @@ def _share(value: float | None) -> str:
 def save(result: dict, folder: Path) -> list[Path]:
     """Writes evaluation.json and pictures/confusion.png into a run's folder and returns their
     paths; splits other than test and checkpoints other than the last are part of the name."""
-    suffix = "" if result["split"] == "test" else f"-{result['split']}"
-    suffix += "" if result["checkpoint"] == runs.LAST else f"-{result['checkpoint']}"
-    data, figure = folder / f"evaluation{suffix}.json", folder / f"pictures/confusion{suffix}.png"
+    part, checkpoint = result["split"], result["checkpoint"]
+    data = folder / files.evaluation(part, checkpoint)
+    figure = folder / files.IMAGES / f"confusion{files.suffix(part, checkpoint)}.png"
     title = f"{result['variant']} on {result['database']}, fold {result['fold']}"
     confusion = np.array(result["confusion"])
     chart = charts.confusion(confusion, result["classes"], title, sentence(result))

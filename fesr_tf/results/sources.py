@@ -15,13 +15,12 @@ from fesr_tf import runs
 from fesr_tf.config import Config
 from fesr_tf.config.variants import FIG_8
 from fesr_tf.crossvalidation.outcomes import FORMAT
-from fesr_tf.runs.checkpoints import ABOUT
-from fesr_tf.runs.machine import NAME as MACHINE
+from fesr_tf.runs import files
+from fesr_tf.runs.files import CROSSVAL
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.manifest import Manifest
 
-CROSSVAL = "crossval.json"
 # The keys that the report and the figures use of each file.
 EVALUATION = {"accuracy", "interval", "correct", "total", "split", "people", "step", "classes",
               "max_iterations", "confusion", "per_class", "predictions"}  # fmt: skip
@@ -164,13 +163,13 @@ def read_each(
     single, crossvals = [], []
     for path in dict.fromkeys(paths):
         file = path / CROSSVAL if path.is_dir() else path
-        if (path / "run.json").exists():
+        if files.is_run(path):
             single.append(read_run(path) if results else read_settings(path))
         elif file.name == CROSSVAL and file.is_file():
             crossvals.append(read_crossval(file, results))
         else:
             raise BadUse(
-                f"{path} is neither a run (no run.json) nor a cross-validation (no {CROSSVAL}); "
+                f"{path} is neither a run (no {files.INFO}) nor a cross-validation (no {CROSSVAL}); "
                 "give runs/<db>/<variant>/fold-NN or runs/<db>"
             )
     require_same_data(single, crossvals)
@@ -179,7 +178,7 @@ def read_each(
 
 def read_settings(folder: Path) -> RunSource:
     """run.json and config.yaml alone; raises `BadUse` or `FailedWork` if one cannot be read."""
-    return RunSource(folder, runs.read_info(folder), configs.load(folder / "config.yaml"))
+    return RunSource(folder, runs.read_info(folder), configs.load(folder / files.CONFIG))
 
 
 def read_run(folder: Path, evaluation: str | None = "evaluation.json") -> RunSource:
@@ -191,14 +190,16 @@ def read_run(folder: Path, evaluation: str | None = "evaluation.json") -> RunSou
     run, again = read_settings(folder), "train the run again"
     results: list[Document | None] = []
     for name, keys, verb in ((evaluation, EVALUATION, "evaluate"),
-                             ("synthesis.json", SYNTHESIS, "measure")):  # fmt: skip
+                             (files.SYNTHESIS, SYNTHESIS, "measure")):  # fmt: skip
         result = _json(folder / name, keys, f"{verb} the run again") if name else None
         if result and result.data.get("data_digest") != run.info.data_digest:
             raise FailedWork(f"{result.name} is of other data than the run; {verb} the run again")
         results.append(result)
-    steps = sorted((folder / "checkpoints").glob("step-*"))
-    about = _json(steps[-1] / ABOUT, {"step"}, again) if steps else None
-    machine = _json(folder / MACHINE, {"starts"}, f"remove it, or {again}")
+    about = None
+    if steps := files.steps(folder / files.CHECKPOINTS):
+        newest = files.step_folder(folder / files.CHECKPOINTS, steps[-1])
+        about = _json(newest / files.CHECKPOINT_INFO, {"step"}, again)
+    machine = _json(folder / files.MACHINE, {"starts"}, f"remove it, or {again}")
     return RunSource(folder, run.info, run.config, *results, about, machine)
 
 
@@ -219,7 +220,7 @@ def read_crossval(path: Path, results: bool = True) -> CrossValidation:
         for entry in entries:
             # The entry is all that is known of a run whose folder is absent.
             folder = Path(os.path.normpath(path.parent / entry["folder"]))
-            if not (folder / "run.json").exists():
+            if not files.is_run(folder):
                 continue
             # An evaluation that the entry does not name is of another state of the run.
             name = Path(entry["evaluation"]).name if entry.get("evaluation") else None

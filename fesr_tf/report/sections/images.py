@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from fesr_tf.report.embedded_images import Embedded
 from fesr_tf.report.material import Material
 from fesr_tf.results.sources import RunSource
+from fesr_tf.runs import files
 from pipelines.common.errors import FailedWork
 
 FIGURES = ("Fig. 4", "Fig. 5", "Fig. 6", "Fig. 7", "Fig. 9")
@@ -77,12 +78,12 @@ def _chosen(m: Material) -> list[RunSource]:
 
 
 def _there(run: RunSource) -> list[str]:
-    return [name for name in SHEETS if (run.folder / "pictures" / name).exists()]
+    return [name for name in SHEETS if (run.folder / files.IMAGES / name).exists()]
 
 
 def _sheets(m: Material, run: RunSource) -> dict:
     """The run's sheets; before `fesr_tf.synthesize`, the panel of its training."""
-    folder, there = run.folder / "pictures", _there(run)
+    folder, there = run.folder / files.IMAGES, _there(run)
     images = [m.images.embed(folder / name, run.name, SHEETS[name]) for name in there]
     if not there and (panels := sorted(folder.glob("step-*.png"))):
         step = int(panels[-1].stem.removeprefix("step-"))
