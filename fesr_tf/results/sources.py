@@ -169,8 +169,8 @@ def read_each(
             crossvals.append(read_crossval(file, results))
         else:
             raise BadUse(
-                f"{path} is neither a run (no {files.INFO}) nor a cross-validation (no {CROSSVAL}); "
-                "give runs/<db>/<variant>/fold-NN or runs/<db>"
+                f"{path} is neither a run (no {files.INFO}) nor a cross-validation (no "
+                f"{CROSSVAL}); give runs/<db>/<variant>/fold-NN or runs/<db>"
             )
     require_same_data(single, crossvals)
     return single, crossvals
