@@ -66,7 +66,8 @@ def _folds(m: Material, crossval: CrossValidation) -> Table:
             done += [", ", runs, " of ", of_runs, " runs"]
         means: list[Cell] = [mean] if sd.value is None else [mean, " ± ", sd]
         if 0 < summary["runs"] < summary["of_runs"]:
-            counts = "".join(part if isinstance(part, str) else part.text for part in done)
+            counts = f"{folds_run.text} of {of_folds.text} folds"
+            counts += f", {runs.text} of {of_runs.text} runs" if len(seeds) > 1 else ""
             means.append(Text(f" (over {counts} only)", "label"))
         cells = [_fold(m, crossval, index, fold) for fold in folds]
         rows.append([summary["variant"], pooled, means, done, *cells])
