@@ -1,7 +1,7 @@
 """What a resumed run needs: every network, every optimizer and the iteration, in one folder.
 
 `weights.*` is TensorFlow's checkpoint (networks, optimizers, the iteration), `config.yaml` the
-run's configuration, `checkpoint.json` a description for people: step, stage, what comes next, digests.
+run's configuration, `checkpoint.json` describes it: step, stage, what comes next, digests.
 
 A checkpoint is written beside its place and takes its name in one rename: whoever sees the name
 sees all of it. Draws and batches are pure functions of the seed and the iteration
