@@ -64,7 +64,7 @@ def test_the_command_writes_three_readable_pictures_the_same_each_time(
     tiny_run, opened_run, faces, tmp_path, capfd
 ):
     assert synthesize.main([str(tiny_run), "--output", str(tmp_path), "--people", "2"]) == 0
-    again = synthesize.sheets(opened_run, faces, people=2, seed=0)
+    again = sheets.sheets(opened_run, faces, people=2, seed=0)
     assert set(again) == {"expressions.png", "intensity.png", "new_identities.png"}
     for name, sheet in again.items():
         assert (tmp_path / name).read_bytes() == image_grids.png(sheet)
