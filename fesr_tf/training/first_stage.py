@@ -20,21 +20,8 @@ from fesr_tf.runs.checkpoints import Checkpoints
 from pipelines.common.errors import BadUse
 from pipelines.common.files import write_whole
 
-SECOND_STAGE = frozenset(
-    {
-        *("max_iterations", "stop_after_pretraining", "synthetic", "recognizer_guides_generator"),
-        *("rdbp", "lambda6", "intra_features", "distance_squared", "dropout"),
-    }
-)
-"""Settings that only R and the joint step read. `synthetic: none` has no stage 1 at all."""
-
-MONITORING = frozenset(
-    {
-        *("log_every", "picture_every", "checkpoint_every", "validate_every", "histogram_every"),
-        *("projector_faces", "keep_checkpoints"),
-    }
-)
-"""Settings of monitoring and checkpoints, which change no weight."""
+UNREAD = configs.keys_of("second", "monitoring")
+"""The keys that stage 1 does not read. `synthetic: none` has no stage 1 at all."""
 
 
 def has_one(config: Config) -> bool:
@@ -45,12 +32,9 @@ def has_one(config: Config) -> bool:
 
 
 def differences(first: Config, config: Config) -> dict[str, tuple[Any, Any]]:
-    """The settings of stage 1 that differ between two configurations, with both values.
-
-    A key in neither of the sets above counts as one of stage 1, so a new key is safe.
-    """
+    """The settings of stage 1 that differ between two configurations, with both values."""
     changed = configs.differences(first, config)
-    return {key: both for key, both in changed.items() if key not in SECOND_STAGE | MONITORING}
+    return {key: both for key, both in changed.items() if key not in UNREAD}
 
 
 def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:

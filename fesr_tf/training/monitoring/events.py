@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2
@@ -22,13 +18,6 @@ from pipelines.dataset.examples import framed
 
 PREFIX = "events.out.tfevents."
 METRICS = ("validation/accuracy", "validation/L_cls_R_r", "losses/L_rec", "losses/L_id")
-# The settings that are columns of the table of runs; the text page has the whole configuration.
-COMPARED = (
-    *("width", "image_size", "identity", "batch_size", "learning_rate", "seed"),
-    *(f"lambda{i}" for i in range(1, 7)),
-    *("pretrain_iterations", "max_iterations", "synthetic", "recognizer_guides_generator"),
-    *("rdbp", "image_critic", "auxiliary_classifier", "code_critic"),
-)
 PARTS = ("train", "valid", "test")
 
 
@@ -84,7 +73,7 @@ def write_description(config: Config, info: RunInfo, fold: Fold) -> None:
     tf.summary.text("run/data", _markdown(("class", *PARTS), count_rows(fold)), step=0)
     # TensorBoard sorts the columns by name and shows the first few: capitals come first.
     values = {"Variant": info.variant, "Fold": info.fold, "Database": info.database}
-    values |= {key: getattr(config, key) for key in COMPARED}
+    values |= {key: getattr(config, key) for key in configs.compared_keys()}
     columns = [api.HParam(name) for name in values]
     api.hparams_config(columns, [api.Metric(tag) for tag in METRICS])
     api.hparams(values, trial_id=f"{info.database} {info.variant} fold {info.fold}")
@@ -99,14 +88,9 @@ def mark_complete(writer: tf.summary.SummaryWriter) -> None:
 
 def setting_rows(config: Config, database: str, variant: str) -> list[tuple[str, str, str]]:
     """Key, value and origin of every setting."""
-    origins: Mapping[str, str] = configs.origins(config, database, variant)
-    values = dataclasses.asdict(config).items()
-    return [(key, as_yaml(value), origins[key]) for key, value in values]
-
-
-def as_yaml(value: Any) -> str:
-    """A setting as a configuration file writes it: null, false, 0.001, mean."""
-    return value if isinstance(value, str) else json.dumps(value)
+    origins = configs.origins(config, database, variant)
+    values = config.model_dump().items()
+    return [(key, configs.as_yaml(value), origins[key]) for key, value in values]
 
 
 def count_rows(fold: Fold) -> list[tuple[str, int, int, int]]:

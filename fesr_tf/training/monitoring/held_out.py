@@ -13,7 +13,7 @@ from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts, image_grids
 from fesr_tf.synthesis.generation import LEVELS, intensity_rows
 from fesr_tf.synthesis.sheets import training_sheet
 from fesr_tf.training.callbacks import EverySteps
@@ -104,14 +104,14 @@ def write_validation(
         f"{result['accuracy']:.1%}: {result['correct']} of {result['total']} validation images; "
         f"95 % interval {low:.1%} to {high:.1%}"
     )
-    figure = image_grids.confusion_figure(
+    figure = charts.confusion(
         np.array(result["confusion"]), classes, f"Validation, step {step}", note
     )
     tf.summary.scalar("validation/accuracy", result["accuracy"])
     tf.summary.scalar(
         "validation/L_cls_R_r", tf.reduce_mean(loss), description="eq. 20 on held-out subjects"
     )
-    tf.summary.image("validation/confusion", figure[np.newaxis])
+    tf.summary.image("validation/confusion", charts.pixels(figure)[np.newaxis])
     probabilities = tf.nn.softmax(logits).numpy()
     for k, name in enumerate(classes):
         if np.any(labels == k):
