@@ -6,7 +6,6 @@ job leaves the others running.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -14,11 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fesr_tf.processes import available_cores
+from fesr_tf.processes import available_cores, handled
 
 POLL = 0.2  # seconds between two checks of the processes
 TAIL = 15  # lines of a failed command's log that are reported
@@ -189,8 +188,13 @@ def run(
     def ready() -> list[Job]:
         return [job for job in waiting if not job.after or outcomes[job.after].status == DONE]
 
-    with _signals() as received:
-        passed = 0
+    received: list[int] = []  # the signals to pass on, in order
+    passed = 0
+
+    def receive(number: int, _: object) -> None:
+        received.append(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+    with handled(receive, *SIGNALS):
         while waiting or running:
             if received:
                 waiting.clear()
@@ -217,19 +221,3 @@ def run(
             elif waiting and not ready():
                 break  # the remaining jobs follow one that failed
     return outcomes, bool(received)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The signals that arrive while the block runs, as numbers to pass on, in order."""
-    received: list[int] = []
-
-    def handle(number: int, _: object) -> None:
-        received.append(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fesr_tf.processes import INTERRUPTED
+from fesr_tf.processes import INTERRUPTED, handled
 from pipelines.common.files import write_whole
 
 
@@ -108,11 +108,7 @@ def call(words: list[str]) -> int:
     child = subprocess.Popen([sys.executable, *words])
     # Set after the start: a child inherits ignored signals. Ctrl-C reaches the whole group, so
     # the training process saves its state, and this one only waits for it.
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    terminate = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
+    ignored = handled(signal.SIG_IGN, signal.SIGINT)
+    with ignored, handled(lambda *_: child.terminate(), signal.SIGTERM):
         code = child.wait()
-    finally:
-        signal.signal(signal.SIGINT, interrupt)
-        signal.signal(signal.SIGTERM, terminate)
     return 128 - code if code < 0 else code

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
 from collections.abc import Callable
 
 import tf_keras as keras
@@ -110,25 +108,13 @@ class StopOnSignal(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.stopped = False
-        self._before: dict[int, object] = {}
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        # Python handles signals in the main thread only; elsewhere the caller stops the run.
-        if not self._before and threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._stop)
-
-    def restore(self) -> None:
-        """Restores the former signal handlers."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self.stopped:
             self.model.stop_training = True
 
-    def _stop(self, number: int, frame: object) -> None:
+    def stop(self, number: int, frame: object) -> None:
+        """The signals' handler."""
         if self.stopped:
             raise KeyboardInterrupt
         self.stopped = True

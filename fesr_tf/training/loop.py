@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.frozen_features import frozen_features
+from fesr_tf.processes import handled
 from fesr_tf.runs import files, machine
 from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.training import collapse_warnings, first_stage, guards, monitoring
@@ -106,13 +108,11 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
             guards.Saves(model, checkpoints),
             stop,
         ]
-        try:
+        with handled(stop.stop, signal.SIGINT, signal.SIGTERM):
             for name, end in ends:
                 step = int(model.fesgan.step.numpy())
                 if step < end and not stop.stopped:
                     stage = model.fesgan if name == "FESGAN" else model
                     batches = data.batches(fold.train, settings, step, cached)
                     stage.fit(batches, steps_per_epoch=end - step, callbacks=callbacks, verbose=0)
-        finally:
-            stop.restore()
     return int(model.fesgan.step.numpy()) >= ends[-1][1]
