@@ -30,6 +30,7 @@ setup(
     package_data={
         "fesr_tf.networks": ["weights/*"],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
+        "pipelines.inspection": ["templates/*"],
     },
     data_files=[
         ("share/fesr_tf/configs", [str(path) for path in Path("configs").glob("*.yaml")]),
@@ -82,6 +83,7 @@ setup(
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
         "universal-pathlib>=0.3",
         "pyyaml",
+        "jinja2>=3.1",
         # The client's REST half; Beam brings it, but nobody promised that.
         "requests>=2.32",
         "tqdm",
