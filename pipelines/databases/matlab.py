@@ -7,19 +7,17 @@ them or make them request gigabytes, and neither may reach the caller.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from pipelines.common.errors import BadUse
-from pipelines.common.files import Location
+from pipelines.common.files import Location, local_copy
 
 TIME_LIMIT = 300.0
 """Seconds that reading one file may take; the largest of the databases takes about ten."""
@@ -38,21 +36,19 @@ def read_arrays(
     arrays or holds it twice, holds something other than plain real numbers under a name, declares
     more than `matlab_child.MAX_BYTES` for one, or takes longer than `time_limit` seconds.
     """
-    with tempfile.TemporaryFile() as data, tempfile.TemporaryFile() as arrays:
-        with file.open("rb") as opened:
-            stdin = opened if isinstance(file, Path) else _copy(opened, data)
-            try:
-                child = subprocess.run(
-                    [sys.executable, "-P", str(_CHILD), *names],
-                    stdin=stdin,
-                    stdout=arrays,
-                    stderr=subprocess.PIPE,
-                    env={**os.environ, **_ONE_THREAD},
-                    timeout=time_limit,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise BadUse(f"{file} took longer than {time_limit:.0f} seconds to read") from error
+    with local_copy(file) as local, local.open("rb") as data, tempfile.TemporaryFile() as arrays:
+        try:
+            child = subprocess.run(
+                [sys.executable, "-P", str(_CHILD), *names],
+                stdin=data,
+                stdout=arrays,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **_ONE_THREAD},
+                timeout=time_limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BadUse(f"{file} took longer than {time_limit:.0f} seconds to read") from error
         if child.returncode < 0:
             name = signal.Signals(-child.returncode).name
             raise BadUse(f"{file} is damaged: it crashed the reader of MATLAB files ({name})")
@@ -61,11 +57,3 @@ def read_arrays(
             raise BadUse(f"{file} {reason[-400:]}")
         arrays.seek(0)
         return {name: np.load(arrays, allow_pickle=False) for name in names}
-
-
-def _copy(source: BinaryIO, target: BinaryIO) -> BinaryIO:
-    """`target` with the bytes of a file elsewhere: the child needs a file of this machine."""
-    shutil.copyfileobj(source, target)
-    target.flush()
-    target.seek(0)
-    return target
