@@ -24,6 +24,7 @@ FORMAT = 2
 NAME = MANIFEST_NAME
 _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
+ERROR, WARNING = "ERROR", "WARNING"
 
 
 @dataclass(frozen=True)
