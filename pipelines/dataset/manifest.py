@@ -1,7 +1,7 @@
-"""What a preprocessed folder holds: classes, schema, files with digests, counts, rejects.
+"""The contents of a preprocessed folder: classes, schema, files with digests, counts, rejects.
 
 `manifest.json` is written last, so a folder that has one is complete. It carries no
-times and no machine's paths: two runs over the same pictures give the same bytes.
+times and no machine's paths: two runs over the same images give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
@@ -48,7 +48,7 @@ class File:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Something odd in the records, in plain words.
+    """An anomaly of the records, in plain words.
 
     feature: of `pipelines.dataset.examples`; kind: a name of AnomalyInfo.Type; severity: WARNING
     (look at it) or ERROR (what is measured on these data would be wrong); short: a few words.
@@ -61,15 +61,25 @@ class Anomaly:
     text: str
 
 
+class Loss(NamedTuple):
+    """Images of one class or subject: read = aligned + rejected; share = rejected / read."""
+
+    name: str
+    read: int
+    aligned: int
+    rejected: int
+    share: float
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
 
     `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
     aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
-    by_channels ({"1": n, "3": n}, of chips) and by_fold ([{train, valid, test}], one entry a
-    fold). fold_rule and valid_share: how the folds were cut, see `pipelines.dataset.folds`. files:
-    the side files. fold_digest: that of `folds.json`; equal where people, rule and database are.
+    by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
+    entry a fold). fold_rule and valid_share: see `pipelines.dataset.folds.Division`. files: the
+    side files. fold_digest: that of `folds.json`; equal where subjects, rule and database are.
     digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
     SHA-256 of this file's text with that value empty.
     """
@@ -99,8 +109,18 @@ class Manifest:
         """The shards under `fold-NN/`."""
         return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
 
+    def losses(self, what: str) -> list[Loss]:
+        """The losses of every "class" or "subject", worst first."""
+        aligned, rejected = self.counts[f"by_{what}"], self.counts[f"rejected_by_{what}"]
+        losses = []
+        for name in aligned | rejected:
+            kept, lost = aligned.get(name, 0), rejected.get(name, 0)
+            share = lost / (kept + lost) if kept + lost else 0.0
+            losses.append(Loss(name, kept + lost, kept, lost, share))
+        return sorted(losses, key=lambda loss: (-loss.share, -loss.rejected, loss.name))
+
     def to_json(self) -> str:
-        """The file's text; the digests of the shards and of the text are worked out here."""
+        """The file's text; the digests of the shards and of the text are computed here."""
         data = dataclasses.asdict(self)
         data["digest"] = combined_digest(self.shards)
         data["manifest_digest"] = ""
@@ -130,8 +150,7 @@ def combined_digest(shards: Iterable[Shard]) -> str:
 
 
 def database_in(folder: str | Location) -> str | None:
-    """The name of the database in a preprocessed folder of whatever format, or None if it is
-    not one: what may be replaced by another run of the job."""
+    """The name of the database in a preprocessed folder of any format, None if it is not one."""
     try:
         data = json.loads((location(folder) / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -142,7 +161,7 @@ def database_in(folder: str | Location) -> str | None:
 
 def load(folder: str | Location) -> Manifest:
     """The manifest of a preprocessed folder; `BadUse` if the folder is not one."""
-    folder = location(folder) if isinstance(folder, str) else folder
+    folder = location(folder)
     path = folder / NAME
     if not folder.is_dir():
         raise BadUse(f"{folder} is not a folder; make one with `python -m pipelines.preprocess`")
@@ -170,16 +189,14 @@ def verify(folder: str | Location, manifest: Manifest) -> None:
     A TFRecord file cut at a record's boundary reads short without any error, so this runs
     before training does. The manifest has to be the folder's, byte for byte.
     """
-    folder = location(folder) if isinstance(folder, str) else folder
-    for shard in manifest.shards:
-        if wrong := file_trouble(folder, shard):
-            raise FailedWork(f"{wrong}; {_AGAIN}")
-    if wrong := manifest_trouble(folder, manifest):
-        raise FailedWork(f"{wrong}; {_AGAIN}")
+    folder = location(folder)
+    troubles = (file_trouble(folder, shard) for shard in manifest.shards)
+    if trouble := next(filter(None, troubles), None) or manifest_trouble(folder, manifest):
+        raise FailedWork(f"{trouble}; {_AGAIN}")
 
 
 def file_trouble(folder: Location, listed: Shard | File) -> str | None:
-    """What is wrong with a listed file: missing, short, changed; None if nothing is."""
+    """The defect of a listed file: missing, cut short or changed; None if it has none."""
     path = folder / listed.path
     if not path.is_file():
         return f"{path} is missing, though the manifest lists it"
@@ -192,7 +209,7 @@ def file_trouble(folder: Location, listed: Shard | File) -> str | None:
 
 
 def manifest_trouble(folder: Location, manifest: Manifest) -> str | None:
-    """What is wrong with the manifest's own text, digests included; None if nothing is."""
+    """The defect of the manifest's own text, digests included; None if it has none."""
     path = folder / NAME
     if path.read_bytes() != manifest.to_json().encode():
         return f"{path} was changed after it was written"

@@ -8,9 +8,8 @@ from pipelines.common.errors import plain
 from pipelines.common.files import Location
 from pipelines.common.records import Finding
 from pipelines.common.text import table
-from pipelines.dataset import fold_manifest
+from pipelines.dataset import folds
 from pipelines.dataset.manifest import NAME, Manifest
-from pipelines.dataset.rejections import losses
 from pipelines.inspection import contact_sheet, page
 
 _SHOWN_REJECTS = 20
@@ -65,7 +64,7 @@ def closing_report(
         parts.append(f"the data that {output} held before was replaced")
     parts.append(
         f"data     {output} ({len(manifest.shards)} TFRecord files, digest "
-        f"{manifest.digest[:12]})\nfolds    {output / fold_manifest.NAME} (digest "
+        f"{manifest.digest[:12]})\nfolds    {output / folds.NAME} (digest "
         f"{manifest.fold_digest[:12]})\n"
         f"page     {output / page.NAME}\npicture  {output / contact_sheet.NAME}"
     )
@@ -76,7 +75,7 @@ def _losses(manifest: Manifest) -> list[str]:
     """Where pictures were lost, worst first, in a few lines."""
     lines = []
     for what in ("class", "subject"):
-        lost = [each for each in losses(manifest.counts, what) if each.rejected]
+        lost = [each for each in manifest.losses(what) if each.rejected]
         rows = [
             (each.name or "(none)", each.read, each.aligned, each.rejected, f"{each.share:.1%}")
             for each in lost[:_SHOWN_LOSSES]

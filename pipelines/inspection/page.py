@@ -15,7 +15,6 @@ from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 from pipelines.dataset.folds import PARTS
 from pipelines.dataset.manifest import NAME as MANIFEST
 from pipelines.dataset.manifest import Manifest, fold_folder
-from pipelines.dataset.rejections import losses
 from pipelines.inspection import contact_sheet
 
 NAME = "index.html"
@@ -89,7 +88,7 @@ def _classes(manifest: Manifest, statistics: pb.DatasetFeatureStatisticsList) ->
 
 
 def _losses(manifest: Manifest, what: str, title: str) -> dict[str, Any]:
-    found = losses(manifest.counts, what)
+    found = manifest.losses(what)
     return {
         "title": title,
         "lossy": sum(each.rejected > 0 for each in found),

@@ -13,7 +13,7 @@ from pipelines.common.files import Location, write_whole
 from pipelines.common.records import Reject
 from pipelines.databases import Database
 from pipelines.dataset import examples, inventory, people
-from pipelines.dataset.folds import Division, check_subjects, lookalikes, refuse_crossing
+from pipelines.dataset.folds import Division, lookalikes, refuse_crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import NAME, File, Manifest, Shard, combined_digest, load
 from pipelines.inspection import contact_sheet, side_files
@@ -42,8 +42,7 @@ def finish(
     _check_rejects(database, rejects, read, len(columns), max_rejects)
     _check_records(database, division, columns)
     if division.subject_independent:
-        check_subjects(database.samples, division.splits)
-        refuse_crossing(columns.roles())
+        refuse_crossing(database.samples, division.splits)
     counted = columns.counts(database.classes)
     manifest = Manifest(
         database=database.name,

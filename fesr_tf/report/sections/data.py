@@ -10,7 +10,7 @@ from fesr_tf.report.html import Raw, Section, bullets, details, escape, heading,
 from fesr_tf.report.material import Material
 from fesr_tf.report.values import COUNT, NOT_RUN
 from fesr_tf.results.documents import Document
-from pipelines.dataset import fold_manifest
+from pipelines.dataset import folds as fold_files
 from pipelines.dataset.manifest import NAME, Manifest
 from pipelines.inspection import contact_sheet
 
@@ -87,7 +87,7 @@ def _folds(m: Material, document: Document, manifest: Manifest) -> str:
 
 
 def _people_of_folds(data: Path) -> Document | None:
-    path = data / fold_manifest.NAME
+    path = data / fold_files.NAME
     try:
         return Document(str(path), json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
