@@ -37,7 +37,6 @@ def render(manifest: Manifest, statistics: pb.DatasetFeatureStatisticsList) -> s
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
     environment.filters |= {"quote": quote, "shown": _shown}
