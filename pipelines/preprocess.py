@@ -58,7 +58,7 @@ def build(
         | "Plan" >> beam.Create(chunks)
         # Without this, the few bytes of the list stay one bundle and one worker.
         | "Spread over workers" >> beam.Reshuffle()
-        | "Read tasks" >> beam.ParDo(steps.ReadTasks(str(output / _PLAN)))
+        | "Read tasks" >> beam.FlatMap(steps.read_tasks, str(output / _PLAN))
         | "Decode" >> beam.ParDo(steps.Decode(*place)).with_outputs(steps.REJECTED, main="good")
     )
     align = steps.Align(*place, search=_searches(database), points=points)
@@ -70,7 +70,7 @@ def build(
             tuple[str, tuple[str, str, int, int, str]]
         )
         | "Group by shard" >> beam.GroupByKey()
-        | "Write shards" >> beam.ParDo(steps.WriteShard(str(output)))
+        | "Write shards" >> beam.Map(steps.write_shard, str(output))
     )
     rejected = (decoded[steps.REJECTED], aligned[steps.REJECTED]) | "Rejects" >> beam.Flatten()
     _ = (
