@@ -16,6 +16,8 @@ from pipelines.common.files import Location, writing
 from pipelines.dataset.manifest import Shard
 
 FOLDER = "parts"
+# What the workers wrote and rejected.
+RESULT = "job.json"
 # Enough for the parts of one shard on most runners, far below a system's limit.
 _OPEN_PARTS = 64
 

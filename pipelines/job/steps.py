@@ -27,7 +27,6 @@ from pipelines.media import films, images
 
 REJECTED = "rejected"
 REJECT_PICTURES = "rejects"
-RESULT = "job.json"
 _THUMBNAIL = 128
 # 68 rows of two numbers are two kilobytes.
 _LANDMARK_BYTES = 2**16
@@ -230,7 +229,7 @@ def write_result(
         "rejects": [asdict(reject) for reject in rejects],
         "found": dict(sorted(scales.items())),
     }
-    write_whole(location(folder) / RESULT, json.dumps(data))
+    write_whole(location(folder) / spill.RESULT, json.dumps(data))
 
 
 def _text(path: Location) -> str:
