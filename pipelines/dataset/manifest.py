@@ -24,6 +24,7 @@ FORMAT = 2
 NAME = MANIFEST_NAME
 _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
+_COUNTS = ("by_class", "by_subject", "rejected_by_class", "rejected_by_subject", "by_channels")
 ERROR, WARNING = "ERROR", "WARNING"
 
 
@@ -163,13 +164,11 @@ def load(folder: str | Location) -> Manifest:
     """The manifest of a preprocessed folder; `BadUse` if the folder is not one."""
     folder = location(folder)
     path = folder / NAME
-    if not folder.is_dir():
-        raise BadUse(f"{folder} is not a folder; make one with `python -m pipelines.preprocess`")
     if not path.is_file():
-        raise BadUse(
-            f"{folder} holds no {NAME}, so it is not a finished data folder; make one with "
-            "`python -m pipelines.preprocess`"
-        )
+        trouble = f"holds no {NAME}, so it is not a finished data folder"
+        if not folder.is_dir():
+            trouble = "is not a folder"
+        raise BadUse(f"{folder} {trouble}; make one with `python -m pipelines.preprocess`")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data.get("format")
@@ -210,10 +209,8 @@ def file_trouble(folder: Location, listed: Shard | File) -> str | None:
 
 def manifest_trouble(folder: Location, manifest: Manifest) -> str | None:
     """The defect of the manifest's own text, digests included; None if it has none."""
-    path = folder / NAME
-    if path.read_bytes() != manifest.to_json().encode():
-        return f"{path} was changed after it was written"
-    return None
+    same = (folder / NAME).read_bytes() == manifest.to_json().encode()
+    return None if same else f"{folder / NAME} was changed after it was written"
 
 
 def _text(data: dict[str, Any]) -> str:
@@ -226,33 +223,29 @@ def _from_data(data: dict[str, Any]) -> Manifest:
         for entry in data["rejects"]
     ]
     manifest = typed(Manifest, {**data, "rejects": renamed})
-    counts = manifest.counts
-    if manifest.feature_schema != schema(manifest.folds):
-        raise ValueError(f"feature_schema is not that of {manifest.folds} folds")
+    counts, folds = manifest.counts, manifest.folds
+    if manifest.feature_schema != schema(folds):
+        raise ValueError(f"feature_schema is not that of {folds} folds")
     if list(counts["by_class"]) != list(manifest.classes):
         raise ValueError("classes are not those of by_class")
-    if len(counts["by_fold"]) != manifest.folds:
-        raise ValueError(f"by_fold does not count {manifest.folds} folds")
-    tables = [
-        counts[f"{lost}by_{name}"] for lost in ("", "rejected_") for name in ("class", "subject")
-    ]
-    for table in (*tables, counts["by_channels"], *counts["by_fold"]):
-        typed(dict, table, "counts")
-        _ = [typed(int, number, name) for name, number in table.items()]
-    if any(tuple(part) != _PARTS for part in counts["by_fold"]):
-        raise ValueError("by_fold does not count train, valid and test")
-    _ = [typed(int, counts[name], name) for name in ("read", "aligned", "rejected")]
+    by_fold = counts["by_fold"]
+    if len(by_fold) != folds or any(tuple(part) != _PARTS for part in by_fold):
+        raise ValueError(f"by_fold does not count train, valid and test of {folds} folds")
+    numbers = {name: counts[name] for name in ("read", "aligned", "rejected")}
+    for table in (numbers, *(counts[name] for name in _COUNTS), *by_fold):
+        for name, number in typed(dict, table, "counts").items():
+            typed(int, number, name)
     for reject in manifest.rejects:
         if reject.splits and (
-            len(reject.splits) != manifest.folds or reject.class_name not in manifest.classes
+            len(reject.splits) != folds or reject.class_name not in manifest.classes
         ):
             raise ValueError(f"the reject {reject.key!r} has no class or no role in every fold")
-    pictures = [reject.picture for reject in manifest.rejects if reject.picture]
-    for path in (*(each.path for each in (*manifest.shards, *manifest.files)), *pictures):
-        # A path from a file that anybody may have edited must not lead out of the folder.
+    thumbnails = [reject.picture for reject in manifest.rejects if reject.picture]
+    for path in (*(file.path for file in (*manifest.shards, *manifest.files)), *thumbnails):
+        # A path from an edited file must not lead out of the folder.
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path:
             raise ValueError(f"{path!r} is not a path inside the folder")
-    # JSON can write half a character, which no file name and no digest can hold.
+    # JSON can hold half a character, which no file name and no digest can.
     manifest.to_json().encode()
     return manifest
