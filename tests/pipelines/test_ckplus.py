@@ -85,8 +85,8 @@ def test_a_peak_has_the_class_of_its_emotion_file(small):
 def test_every_edition_reads_the_same_from_every_level(pristine, small, layout, below):
     expected = [(s.key, s.label) for s in open_database("ckplus", pristine).samples]
     ckplus.apply(small, [layout])
-    pictures = small.joinpath("extended-" + below, below) if layout == "extended" else small / below
-    for path in {pictures if below else small, small.parent}:
+    images = small.joinpath("extended-" + below, below) if layout == "extended" else small / below
+    for path in {images if below else small, small.parent}:
         found = open_database("ckplus", path)
         assert [(s.key, s.label) for s in found.samples] == expected
         assert found.source(found.samples[0]).endswith("S005/001/S005_001_00000003.png")

@@ -329,7 +329,7 @@ def test_the_whole_job_turns_and_cuts_films_as_they_lie(tmp_path, capsys):
     assert sorted(record.frame for record in stored) == [3, 3, 3, 4, 4, 4, 5, 5, 5]
     tested = {record.key for record in stored if roles.TEST in record.splits}
     assert tested == {"S001-001_1", "S001-002_1", "S002-001_1"}
-    # The chip of a person seen twice is the same face, upright, whichever film it came from.
+    # The aligned face of a person seen twice is the same, upright, whichever film it came from.
     for record in stored:
         assert abs(record.eyes[1] - 40) < 6 and abs(record.eyes[3] - 40) < 6
         assert record.eyes[0] < record.eyes[2]
