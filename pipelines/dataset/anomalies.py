@@ -1,4 +1,8 @@
-"""Finds anomalies: against the schema, between the parts of a fold, and in the images."""
+"""Finds anomalies: against the schema, between the parts of a fold, and in the images.
+
+`pipelines.verify` compares their texts with the stored ones: a changed word would make it refuse
+the folders of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +129,7 @@ def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[
 
 def _repeated_images(columns: Columns) -> Iterator[Anomaly]:
     splits, groups = columns.splits, {True: [], False: []}
-    for rows in columns.same_pictures():
+    for rows in columns.same_images():
         # A leak: some fold gives the image more than one of train, valid and test.
         leaks = any(len(set(roles) - {UNUSED}) > 1 for roles in splits[rows].T.tolist())
         groups[leaks].append(" = ".join(columns.keys[row] for row in rows[:5]))

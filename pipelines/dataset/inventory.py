@@ -106,7 +106,7 @@ class Columns:
         for subject, pattern in sorted(pairs):
             yield subjects[subject], patterns[pattern]
 
-    def same_pictures(self) -> list[list[int]]:
+    def same_images(self) -> list[list[int]]:
         """Rows whose images are equal to the byte, group by group, in the rows' order."""
         groups: dict[bytes, list[int]] = {}
         halves = np.frombuffer(bytes(self._digests), dtype=np.uint64).reshape(-1, 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -52,12 +51,9 @@ class _Step(beam.DoFn):
 
     def _finished(self) -> None:
         if self._ticks is not None:
-            # One byte under O_APPEND arrives whole even with several writers.
-            descriptor = os.open(self._ticks, os.O_WRONLY | os.O_APPEND)
-            try:
-                os.write(descriptor, b".")
-            finally:
-                os.close(descriptor)
+            # One byte appended without a buffer arrives whole even with several writers.
+            with open(self._ticks, "ab", buffering=0) as file:
+                file.write(b".")
 
     def _rejected(
         self, task: Task, reason: object, image: np.ndarray | None = None
