@@ -103,6 +103,6 @@ setup(
         "client": CLIENT,
         "app": APP,
         # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
-        "dev": ["pytest", "pytest-xdist", "ruff", "import-linter>=2.1", *CLIENT, *APP],
+        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *CLIENT, *APP],
     },
 )

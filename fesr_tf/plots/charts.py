@@ -172,7 +172,7 @@ def confusion(
     recalls = axes.secondary_yaxis("right")
     recall = [f"{counts[k, k] / totals[k]:.0%}" if totals[k] else "-" for k in places]
     recalls.set_yticks(places, recall)
-    recalls.set_ylabel("recall")
+    recalls.set_ylabel("recall", labelpad=8)
     axes.hlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
     axes.vlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
     for part in (axes, recalls):

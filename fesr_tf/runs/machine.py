@@ -8,9 +8,9 @@ import platform
 import subprocess
 from pathlib import Path
 
+from fesr_tf.runs.files import MACHINE
 from pipelines.common.files import write_whole
 
-NAME = "machine.json"
 _SECONDS = 10
 
 
@@ -76,7 +76,7 @@ def description() -> dict[str, object]:
 def note_start(folder: Path, step: int) -> None:
     """Adds to a run's machine.json that training begins here at iteration `step`. What was noted
     of starts that came to more than `step` is of a run that was begun anew, and goes."""
-    path = folder / NAME
+    path = folder / MACHINE
     try:
         before = json.loads(path.read_text(encoding="utf-8"))["starts"]
         before = [start for start in before if start["step"] < step]

@@ -113,7 +113,7 @@ def test_the_cross_validation_is_told_only_of_the_same_settings_and_data(everybo
     entry["config_digest"] = sha256_of(everybody / "config.yaml")
     found = {"format": results.FORMAT, "data_digest": run.info.data_digest, "checkpoint": "last"}
     found |= {"runs": [entry], "summaries": [summary]}
-    path = everybody.parent.parent / record.NAME
+    path = everybody.parent.parent / record.files.CROSSVAL
     try:
         path.write_text(json.dumps(found))
         told = record.summary_of(run)

@@ -12,11 +12,11 @@ from fesr_tf.runs import machine
 
 
 def starts(folder) -> list[int]:
-    return [start["step"] for start in json.loads((folder / machine.NAME).read_text())["starts"]]
+    return [start["step"] for start in json.loads((folder / machine.MACHINE).read_text())["starts"]]
 
 
 def test_a_run_notes_where_it_began(tiny_run):
-    (start,) = json.loads((tiny_run / machine.NAME).read_text())["starts"]
+    (start,) = json.loads((tiny_run / machine.MACHINE).read_text())["starts"]
     assert start["step"] == 0
     assert start["tensorflow"] == tf.__version__
     assert start["cores"] == len(os.sched_getaffinity(0))
@@ -32,7 +32,7 @@ def test_every_start_is_kept_and_a_run_begun_anew_begins_its_list_anew(tmp_path)
     assert starts(tmp_path) == [0, 500, 900]
     machine.note_start(tmp_path, 0)
     assert starts(tmp_path) == [0]
-    (tmp_path / machine.NAME).write_text("{")
+    (tmp_path / machine.MACHINE).write_text("{")
     machine.note_start(tmp_path, 7)
     assert starts(tmp_path) == [7]
 

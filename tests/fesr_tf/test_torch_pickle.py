@@ -123,8 +123,8 @@ BOMBS = {
 }
 LIMITED = """
 import resource, sys
-from fesr_tf.torch_files import read_checkpoint
-from pipelines.errors import FailedWork
+from fesr_tf.weights.torch_files import read_checkpoint
+from pipelines.common.errors import FailedWork
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 400 * 2**20,) * 2)
 for path in sys.argv[1:]:

@@ -46,7 +46,7 @@ def assert_equal(first: Path, second: Path) -> None:
 
 def begun(folder: Path) -> list[int]:
     """The steps at which training began in the folder."""
-    return [start["step"] for start in json.loads((folder / machine.NAME).read_text())["starts"]]
+    return [start["step"] for start in json.loads((folder / machine.MACHINE).read_text())["starts"]]
 
 
 def test_a_run_leaves_what_the_later_commands_need(tiny_run):

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from fesr_tf import config
 from fesr_tf.model import fesr
+from fesr_tf.training.callbacks import EverySteps
 from fesr_tf.training.monitoring.console import Progress, clock_time
 from fesr_tf.training.monitoring.events import open_writer
 from fesr_tf.training.monitoring.scalars import Scalars
-from fesr_tf.training.monitoring.schedule import EverySteps
 from fesr_tf.training.monitoring.validation import precision_recall
 from pipelines.common.errors import FailedWork
 
@@ -127,7 +127,7 @@ def test_what_is_logged_is_on_disk_at_once(model, tmp_path):
 
 
 HOLDS = """
-from fesr_tf.watching.memory import peak_memory
+from fesr_tf.training.memory import peak_memory
 import numpy as np
 before = peak_memory()
 block = np.ones(2**26)

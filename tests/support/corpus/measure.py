@@ -29,8 +29,8 @@ with open(sys.argv[1], "w") as file:
 _MANY = """
 import contextlib, io, json, sys
 from pipelines.databases import open_database
-from pipelines.errors import command
-from pipelines.folds import divide
+from pipelines.common.errors import command
+from pipelines.dataset.folds import divide
 from pipelines.preprocess import main
 read = command(lambda argv: divide(open_database(*argv)) and 0)
 for line in sys.stdin:
