@@ -84,6 +84,8 @@ setup(
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
         "universal-pathlib>=0.3",
         "pyyaml",
+        # The types and ranges of the settings.
+        "pydantic>=2.7",
         # The client's REST half; Beam brings it, but nobody promised that.
         "requests>=2.32",
         "tqdm",

@@ -16,9 +16,8 @@ from pipelines.common.errors import BadUse, FailedWork
 CROSSVAL = "crossval.json"
 SUMMARY = {"variant", "runs", "of_runs", "people", "fold_accuracies", "pooled"}
 NEEDED = ("database", "data_digest", "classes", "folds", "asked", "checkpoint", "summaries")
-# What says how a run was carried out, not what was learnt.
-CARRIED_OUT = {"frozen_cache", "frozen_cache_limit_gib", "steps_per_execution", "keep_checkpoints",
-               "projector_faces"}  # fmt: skip
+# How a run was executed and recorded, which does not change what was learnt.
+EXECUTION = configs.keys_of("execution", "monitoring")
 
 
 @dataclass(frozen=True)
@@ -146,12 +145,12 @@ def all_of(sources: Sources, figure: str, names: Sequence[str]) -> list[Source] 
 def other_settings(compared: Sequence[Source]) -> str:
     """'They also differ in batch_size.' of runs that differ in more than what makes them variants,
     else ''."""
-    own = set().union(*(_own(each) for each in compared)) | CARRIED_OUT
+    own = set().union(*(_own(each) for each in compared)) | EXECUTION
     found = {
         key: None
         for each in compared[1:]
         for key in configs.differences(compared[0].config, each.config)
-        if key not in own and not key.endswith("_every")
+        if key not in own
     }
     return f"They also differ in {', '.join(found)}." if found else ""
 

@@ -30,7 +30,7 @@ def another(tiny_run, tmp_path):
         made_by = {key: getattr(own, key) for key in config.own_keys(variant)}
         given = dict(text.split("=") for text in overrides)
         more = {key: type(getattr(settings, key))(value) for key, value in given.items()}
-        dataclasses.replace(settings, **made_by, **more).save(folder / "config.yaml")
+        settings.model_copy(update=made_by | more).save(folder / "config.yaml")
         return folder
 
     return make

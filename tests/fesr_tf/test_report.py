@@ -102,7 +102,7 @@ def test_runs_of_other_settings_or_code_are_said_to_be(read):
     starts = [start | {"commit": "a" * 40} for start in run.machine.at("starts")]
     machine = dataclasses.replace(run.machine, data={"starts": starts})
     fold = dataclasses.replace(run.info, fold=1)
-    settings = dataclasses.replace(run.config, lambda2=7.0, seed=3)
+    settings = run.config.model_copy(update={"lambda2": 7.0, "seed": 3})
     other = dataclasses.replace(
         run, folder=run.folder / "other", info=fold, config=settings, machine=machine
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
-
 from fesr_tf import config as configs
 from fesr_tf.report.html import Raw, Section, bullets, details, escape, heading, paragraph, table
 from fesr_tf.report.material import BASE, Material
@@ -12,7 +9,6 @@ from fesr_tf.results.sources import RunSource, train_command
 from fesr_tf.training.monitoring.description import as_yaml
 
 METHOD = "method"
-_SETTING = re.compile(r"^(\w+):[^#]*#\s*(.*)$")
 
 
 def section(m: Material) -> Section:
@@ -48,9 +44,7 @@ def _departures(found: tuple[RunSource, ...]) -> str:
     base = configs.load(configs.config_folder() / BASE)
     chosen = _first_of_variants(found)
     changed = {v: configs.differences(base, run.config) for v, run in chosen.items()}
-    keys = [
-        f.name for f in dataclasses.fields(base) if any(f.name in each for each in changed.values())
-    ]
+    keys = [key for key in configs.KEYS if any(key in each for each in changed.values())]
     own = {v: configs.own_keys(v) if v in configs.names("variants") else () for v in chosen}
     rows = []
     for key in keys:
@@ -75,19 +69,19 @@ def _departures(found: tuple[RunSource, ...]) -> str:
 
 
 def _silent(found: tuple[RunSource, ...]) -> str:
-    """Keys whose comment in base.yaml says that the paper does not state them."""
-    path = configs.config_folder() / BASE
-    run, rows = found[-1], []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        match = _SETTING.match(line)
-        if match and "not in the paper" in match[2]:
-            rows.append([match[1], as_yaml(getattr(run.config, match[1])), match[2]])
-    return table(["key", run.info.variant, "why"], rows, caption="What the paper does not state")
+    """The keys that the paper does not state, and the sources of their defaults."""
+    run = found[-1]
+    rows = [
+        [key, as_yaml(getattr(run.config, key)), source]
+        for key, source in configs.silent_keys().items()
+    ]
+    head = ["key", run.info.variant, "source of the default"]
+    return table(head, rows, caption="What the paper does not state")
 
 
 def _settings(found: tuple[RunSource, ...]) -> str:
     chosen = _first_of_variants(found)
-    values = {v: dataclasses.asdict(run.config) for v, run in chosen.items()}
+    values = {v: run.config.model_dump() for v, run in chosen.items()}
     rows = [
         [key, *(as_yaml(values[variant][key]) for variant in chosen)]
         for key in next(iter(values.values()))

@@ -179,7 +179,7 @@ def notes(run: Run, measured: dict, independent: bool) -> list[str]:
     if all(network["in_loss"] for network in networks.values()):
         sentences.append(
             "every face network here was in the generator's loss, which is circular: "
-            "python -m fesr_tf.weights.fetch gets one that was not"
+            "python -m fesr_tf.weights fetch gets one that was not"
         )
     if not independent:
         sentences.append(
