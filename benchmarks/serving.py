@@ -35,8 +35,8 @@ from benchmarks import serving_peers
 from benchmarks.asked import Asked, thread_limits
 from benchmarks.machine import heading
 from benchmarks.serving_figures import Timed
-from fesr_tf.serving import cpp_loader, warmup
-from fesr_tf.serving.cpp_session import FLAGS, CppSession, library, meta_graph, session_config
+from fesr_tf.serving import warmup
+from fesr_tf.serving.cpp_loader import FLAGS, STRING, CppSession, library, meta_graph
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.media import images
 
@@ -145,12 +145,9 @@ def reloads(folders: dict[str, Path], picture: bytes, count: int) -> dict[str, l
             workers[name] = worker = stack.enter_context(Asked(f"reloads, {name}", words, FLAGS))
             signature = meta_graph(folder).signature_def["serving_default"]
             data = base64.b64encode(picture).decode()
-            feed = signature.inputs[models.PICTURE].name, [cpp_loader.STRING, [1], [data]]
-            worker.ask({
-                "config": base64.b64encode(session_config()).decode(),
-                "feeds": [feed],
-                "fetches": [each.name for each in signature.outputs.values()],
-            })  # fmt: skip
+            feed = signature.inputs[models.PICTURE].name, [STRING, [1], [data]]
+            fetches = [info.name for info in signature.outputs.values()]
+            worker.ask({"feeds": [feed], "fetches": fetches})
             resident[name] = []
         for _ in tqdm(range(count), disable=None, unit="reload"):
             for name, worker in workers.items():

@@ -19,8 +19,9 @@ import numpy as np
 from PIL import Image
 
 from fesr_tf.client.saved_model import version_folder
-from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
-from fesr_tf.serving.requests import inputs_of, picture
+from fesr_tf.serving.cpp_loader import CppSession, Refused, meta_graph
+from fesr_tf.serving.requests import image as picture
+from fesr_tf.serving.requests import inputs_of
 from fesr_tf.serving.signatures_check import signatures_of
 from pipelines.common.errors import FailedWork, command
 

@@ -72,7 +72,7 @@ def save(folder: Path, database: str, overrides: tuple[str, ...]) -> None:
     from fesr_tf.model import fesr
     from fesr_tf.networks.face_networks import load_face_network
     from fesr_tf.serving import warmup
-    from fesr_tf.serving.cpp_session import meta_graph
+    from fesr_tf.serving.cpp_loader import meta_graph
     from fesr_tf.serving.model import Served
     from fesr_tf.serving.signatures_check import signatures_of
 

@@ -3,19 +3,18 @@ loader: what a server does that gets version after version. `benchmarks.serving`
 
     python -m benchmarks.serving_reloads LIBRARY MODEL < request
 
-A line of stdin is {"config", "feeds", "fetches"} as `fesr_tf.serving.cpp_loader` takes them, every
-other line asks for one more reload; each is answered by the resident bytes after it.
+The first line of stdin is a request as `fesr_tf.serving.cpp_loader` takes them, every other line
+requests one more reload; each answer is the resident bytes after it.
 """
 
 from __future__ import annotations
 
-import base64
+import importlib.util
 import json
 import os
+import runpy
 import sys
 from pathlib import Path
-
-from fesr_tf.serving.cpp_loader import Session
 
 
 def resident() -> int:
@@ -26,10 +25,11 @@ def resident() -> int:
 
 def main(library: str, folder: str) -> None:
     request = json.loads(sys.stdin.readline())
-    config = base64.b64decode(request["config"])
+    # By its path, as the loader's child process runs it: without TensorFlow's Python.
+    loader = runpy.run_path(importlib.util.find_spec("fesr_tf.serving.cpp_loader").origin)
     print(json.dumps(resident()), flush=True)
     for _ in sys.stdin:
-        session = Session(library, folder, config)
+        session = loader["Session"](library, folder)
         session.run(request["feeds"], request["fetches"])
         session.close()
         print(json.dumps(resident()), flush=True)

@@ -149,7 +149,6 @@ def test_what_cannot_be_is_refused(words, said, capsys):
 
 @pytest.mark.slow
 def test_the_command_prints_every_way(capsys):
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     words = ["--models", "demo", "--batch", "1,2", "--rounds", "1", "--seconds", "0"]
     assert serving.main([*words, "--reloads", "4", "--trials", "1", "--threads", "1"]) == 0
     printed = capsys.readouterr().out

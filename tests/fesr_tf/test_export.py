@@ -112,7 +112,7 @@ def test_the_first_version_is_served_and_the_next_waits(tmp_path):
 def test_a_name_that_no_address_holds_is_refused(tiny_run, tmp_path, capfd):
     words = ["--run", str(tiny_run), "--models", str(tmp_path)]
     assert export.main([*words, "--name", "my model"]) == 2
-    assert "stands in addresses" in capfd.readouterr().err
+    assert "part of addresses" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,9 +17,9 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from fesr_tf.data.images import from_model
 from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.serving import signatures_check
-from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
+from fesr_tf.serving.cpp_loader import CppSession, Refused, meta_graph
 from fesr_tf.serving.images import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
-from fesr_tf.serving.requests import difference, eager, example, inputs_of, picture
+from fesr_tf.serving.requests import difference, eager, example, image, inputs_of
 from fesr_tf.synthesis import generation
 
 SIGNATURES = {
@@ -98,10 +98,10 @@ def _predict_form(graph):
     ("spoil", "said"),
     [
         (_python_call, "calls Python"),
-        (_xla_mark, "asks for XLA"),
+        (_xla_mark, "requires XLA"),
         (_half, "embedding is float16"),
         (_fixed_batch, "image_bytes has shape (1,)"),
-        (_stranger, "no operation of TensorFlow's own"),
+        (_stranger, "not an operation of TensorFlow"),
         (_predict_form, "form of the Classify API"),
     ],
 )
@@ -131,23 +131,23 @@ TEXT = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))
 BAD = {
     "is empty": b"",
     "is neither PNG nor JPEG": b"GIF89a" + bytes(100),
-    "is damaged or cut short": picture(0)[:-200],
+    "is damaged or cut short": image(0)[:-200],
     f"is 60000 x 60000 pixels, outside {MIN_SIDE} to {MAX_SIDE} a side": png(60000, 60000),
     f"is 8 x 64 pixels, outside {MIN_SIDE} to {MAX_SIDE} a side": png(8, 64),
     f"has more than {MAX_TEXTS} texts or profiles": png(64, 64, *[TEXT] * (MAX_TEXTS + 1)),
-    f"has more than {MAX_SCANS} scans": picture(0, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1),
+    f"has more than {MAX_SCANS} scans": image(0, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1),
 }
 
 
 @pytest.mark.parametrize("name", ["serving_default", "classify", "embed", "synthesize"])
 def test_a_bad_picture_fails_its_request_by_name_and_no_other(name, session):
-    good = picture(1)
+    good = image(1)
     with pytest.raises(Refused) as failure:
         ask(session, name, [good, *BAD.values()])
     said = str(failure.value)
-    assert f"{len(BAD)} of {len(BAD) + 1} refused: picture 1 is empty; picture 2 " in said
+    assert f"{len(BAD)} of {len(BAD) + 1} refused: image 1 is empty; image 2 " in said
     for place, reason in enumerate(BAD, 1):
-        assert f"picture {place} {reason}" in said
+        assert f"image {place} {reason}" in said
     assert all(len(value) == 1 for value in ask(session, name, [good]).values())
 
 
@@ -164,15 +164,15 @@ def test_as_many_faces_as_pixels_are_refused(count, session):
         session.run("predict_pixels", {"pixels": np.zeros((count, 128, 128, 3), np.uint8)})
 
 
-def test_an_example_without_the_feature_is_an_empty_picture(session):
-    with pytest.raises(Refused, match="1 of 2 refused: picture 1 is empty"):
-        session.run("classify", {"inputs": np.array([example(picture(0)), b""], object)})
+def test_an_example_without_the_feature_is_an_empty_image(session):
+    with pytest.raises(Refused, match="1 of 2 refused: image 1 is empty"):
+        session.run("classify", {"inputs": np.array([example(image(0)), b""], object)})
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "said"),
     [
-        ("sample", {"expression": [b"neutral", b"joy"]}, "row 1 asks for an expression that is"),
+        ("sample", {"expression": [b"neutral", b"joy"]}, "row 1 has an expression that is"),
         ("sample", {"intensity": [1.0, np.nan]}, "row 1 has intensity outside -1 to 1"),
         ("sample_code", {"z": np.full((2, 64), 1.5)}, "row 0 has z outside -1 to 1; row 1 has z"),
         ("synthesize_code", {"code": None}, "row 0 has code outside -1 to 1; row 1"),
@@ -180,7 +180,7 @@ def test_an_example_without_the_feature_is_an_empty_picture(session):
     ],
 )
 def test_what_is_out_of_range_is_refused_by_row(name, changes, said, session):
-    inputs = inputs_of(session.signatures[name], [picture(0), picture(1)], ["neutral"])
+    inputs = inputs_of(session.signatures[name], [image(0), image(1)], ["neutral"])
     for key, value in changes.items():
         wrong = 200 * inputs[key] if value is None else value
         inputs[key] = np.array(wrong, inputs[key].dtype)
@@ -208,7 +208,7 @@ def test_a_seed_draws_the_identity_that_synthesize_draws_in_any_batch(session, o
 
 
 def test_full_intensity_is_the_expression_code_of_equation_2(session, opened_run):
-    faces = [picture(0), picture(1)]
+    faces = [image(0), image(1)]
     classes = opened_run.info.classes
     asked = {
         "image_bytes": np.array(faces, object),

@@ -11,7 +11,7 @@ from fesr_tf import evaluate
 from fesr_tf.client import Client
 from fesr_tf.data import Faces
 from fesr_tf.data import images as preprocessing
-from fesr_tf.serving.cpp_session import CppSession
+from fesr_tf.serving.cpp_loader import CppSession
 from pipelines.common.errors import BadUse
 from pipelines.faces.alignment import FaceAligner
 from pipelines.media import images
@@ -71,7 +71,7 @@ def test_pixels_mean_what_their_file_means(chips, exported_model):
             client.classify(["face.png"])
         with pytest.raises(BadUse, match="no face to embed"):
             client.embed([])
-        with pytest.raises(BadUse, match=r"a picture is uint8 .* not float32 \(128, 128\)"):
+        with pytest.raises(BadUse, match=r"an image is uint8 .* not float32 \(128, 128\)"):
             client.classify([gray.astype(np.float32)])
 
 

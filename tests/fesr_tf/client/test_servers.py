@@ -13,8 +13,8 @@ import time
 import numpy as np
 import pytest
 
-from fesr_tf.client import Client, errors, retries
-from fesr_tf.client.connection import Address, parse
+from fesr_tf.client import Client, errors
+from fesr_tf.client.connection import Address, parse, pauses
 from pipelines.common.errors import BadUse
 from pipelines.media import images
 
@@ -56,7 +56,6 @@ def test_a_photographs_faces_come_by_three_lines(server, demo_images):
 
 
 def test_the_exported_model_answers_the_same_behind_both(demo_images, exported_model):
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     from benchmarks.serving_standin import Models, serve_grpc, serve_rest
 
     models = Models(exported_model.parent, "fesr")
@@ -90,7 +89,7 @@ def test_one_bad_picture_costs_only_itself(server, models):
         assert models.requests - before == 4
     assert answers[0].label == "neutral" and answers[2].label == "surprise"
     assert isinstance(answers[1], errors.Refused)
-    assert "refused the picture: Invalid PNG" in str(answers[1]) and "\n" not in str(answers[1])
+    assert "refused the image: Invalid PNG" in str(answers[1]) and "\n" not in str(answers[1])
 
 
 def test_batches_are_no_larger_than_asked(server, models):
@@ -113,8 +112,8 @@ def test_a_busy_server_is_asked_again(server, models):
 
 
 def test_pauses_double_up_to_a_limit():
-    assert retries.pauses(1) == []
-    assert retries.pauses(8) == [0.25, 0.5, 1, 2, 4, 8, 8]
+    assert pauses(1) == []
+    assert pauses(8) == [0.25, 0.5, 1, 2, 4, 8, 8]
 
 
 def test_a_model_that_is_loading_is_waited_for(server, models):
@@ -181,8 +180,6 @@ def test_a_slow_server_is_given_up_once(server, models):
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_a_server_that_is_down_is_one_sentence(scheme):
-    if scheme == "grpc":
-        pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     port, began = free_port(), time.monotonic()
     with pytest.raises(errors.ServerDown) as told:
         Client(f"{scheme}://127.0.0.1:{port}", attempts=2)
