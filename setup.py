@@ -18,6 +18,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["fesr=fesr_tf.cli:main"]},
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
     package_data={
@@ -90,7 +91,7 @@ setup(
         # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
         "bench": ["torch>=2.2"],
         "app": APP,
-        # xdist runs test files side by side, one a core.
-        "dev": ["pytest", "pytest-xdist", "ruff", *APP],
+        # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
+        "dev": ["pytest", "pytest-xdist", "ruff", "import-linter>=2.1", *APP],
     },
 )

@@ -26,15 +26,26 @@ _ALIGNED = (CHIP_SIZE, CHIP_SIZE)
 
 
 class Client:
-    """An exported model, on a server or in a folder, with the alignment of its inputs.
+    """Finds, aligns and classifies faces with an exported model. Threads may share a client.
 
-    server: `host:port`, see `fesr_tf.client.connection`; or model: the folder of a SavedModel.
-    name, version: of the model on the server; version is a number, a label, or None for the
-    newest (of a folder: a number or None). timeout: seconds for one request; attempts: how often
-    to try a server that is down or still loading; batch: faces in one request.
+    Args:
+        server: `host:port` (gRPC) or `http://host:port` (REST) of TensorFlow Serving.
+        model: The folder of a SavedModel, instead of a server.
+        name: The model's name on the server.
+        version: A number, a label (of a server), or None for the newest.
+        timeout: Seconds for one request.
+        attempts: How often a request is sent to a server that is down or still loading.
+        batch: Faces in one request.
 
-    Reads the model's signatures on creation; raises `BadUse`, or a class of
-    `fesr_tf.client.errors`, where the model is missing. Threads may share a client.
+    Raises:
+        BadUse: Neither or both of server and model, or a number is out of range.
+        FesrError: The model is missing or lacks a signature, see `fesr_tf.client.errors`.
+
+    Example:
+        >>> with fesr_tf.Client(model="saved_models/fesr_demo") as client:
+        ...     answers = client.classify([np.zeros((128, 128), np.uint8)])
+        >>> len(answers), round(float(sum(answers[0].probabilities.values())), 3)
+        (1, 1.0)
     """
 
     def __init__(

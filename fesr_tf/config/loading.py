@@ -37,10 +37,23 @@ def names(folder: str = ".") -> list[str]:
 
 
 def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = ()) -> Config:
-    """The configuration of one run, later layers winning.
+    """Loads the configuration of one run: base, database, variant, overrides; later layers win.
 
-    `overrides` are strings `key=value` whose values are read as YAML. Raises `BadUse` for a
-    database, variant or key that does not exist and for a value that does not fit.
+    Args:
+        database: The name of a file in `configs/`.
+        variant: The name of a file in `configs/variants/`.
+        overrides: Strings `key=value`, values read as YAML.
+
+    Returns:
+        The complete, frozen `Config`.
+
+    Raises:
+        BadUse: A database, variant or key does not exist, or a value does not fit its key.
+
+    Example:
+        >>> config = fesr_tf.load_config("demo", "BASELINE", ["batch_size=8"])
+        >>> config.batch_size, config.trains_fesgan
+        (8, False)
     """
     if variant not in names("variants"):
         raise BadUse(f"no variant {variant!r}; there are: {', '.join(names('variants'))}")
@@ -90,13 +103,11 @@ def origins(config: Config, database: str, variant: str) -> dict[str, str]:
 
 
 def _layers(database: str, variant: str) -> list[Path]:
-    """The files of a configuration, later ones winning."""
+    """The files of a configuration, later ones winning. A run that was trained through the public
+    API may name a variant without a file."""
     folder = config_folder()
-    return [
-        folder / "base.yaml",
-        folder / f"{database}.yaml",
-        folder / "variants" / f"{variant}.yaml",
-    ]
+    own = folder / "variants" / f"{variant}.yaml"
+    return [folder / "base.yaml", folder / f"{database}.yaml", *([own] if own.is_file() else [])]
 
 
 def load(path: str | Path) -> Config:

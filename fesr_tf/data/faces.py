@@ -53,13 +53,19 @@ class Faces:
 @dataclass(frozen=True)
 class Fold:
     """The three parts of one fold. `valid` is empty when the data were cut without one; in the
-    fold `ALL`, so is `test`."""
+    fold `ALL`, so is `test`.
+
+    folder, number and database: the preprocessed folder, which of its folds, and of which database.
+    """
 
     train: Faces
     valid: Faces
     test: Faces
     classes: tuple[str, ...]
     digest: str
+    folder: str = ""
+    number: FoldNumber = 0
+    database: str = ""
 
 
 def fold_number(text: str) -> FoldNumber:
@@ -68,13 +74,33 @@ def fold_number(text: str) -> FoldNumber:
 
 
 def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
-    """Reads fold `fold` of a preprocessed database, at the config's size and channels.
+    """Loads one fold of a preprocessed database, at the config's size and channels.
 
-    In the fold `ALL` everybody trains: every picture that some fold trains on, and every one that
-    each fold tests or validates on. What the database keeps for tests alone stays out.
     Counts and digests of all shards are verified first: a TFRecord file that was cut at a
-    record boundary reads short without any error. Raises `BadUse` for a folder or fold that
-    does not exist, `FailedWork` for damaged shards and for a subject on both sides of a split.
+    record boundary reads short without any error.
+
+    Args:
+        folder: The output of `pipelines.preprocess`.
+        fold: Its number, from 0; or "all", which trains on everybody: every image that some fold
+            trains on, and every one that each fold tests or validates on. What the database
+            keeps for tests alone stays out.
+        config: Gives `image_size` and `channels`.
+
+    Returns:
+        The `Fold`: `train`, `valid` and `test` as `Faces` (images uint8 (N,S,S,c) in [0,255],
+        labels int32 (N,), subjects and keys str (N,)), and the classes by name.
+
+    Raises:
+        BadUse: The folder or the fold does not exist.
+        FailedWork: A shard is damaged, or a subject is on both sides of a split.
+
+    Example:
+        >>> config = fesr_tf.load_config("demo", overrides=["image_size=32"])
+        >>> fold = fesr_tf.load_fold("data/demo", 0, config)
+        >>> fold.train.images.dtype, fold.train.images.shape[1:]
+        (dtype('uint8'), (32, 32, 1))
+        >>> set(fold.train.subjects) & set(fold.test.subjects)
+        set()
     """
     folder = Path(folder)
     manifest = load_manifest(folder)
@@ -88,6 +114,9 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
         test=faces.of(splits == roles.TEST),
         classes=tuple(manifest.classes),
         digest=manifest.digest,
+        folder=str(folder),
+        number=fold,
+        database=manifest.database,
     )
     if manifest.subject_independent:
         _refuse_shared_subjects(parts, folder, fold)

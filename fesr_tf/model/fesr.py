@@ -177,11 +177,28 @@ class FESR(keras.Model):
 
 
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
-    """A compiled FESR with initial weights that follow from `config.seed`.
+    """Builds a compiled `FESR` model whose initial weights follow from `config.seed`.
 
-    Loads the face network that `config.identity` names unless one is given. With `mirrored`,
-    every variable stands on each of the machine's devices (a face network that is given must have
-    been made in the scope of the strategy that is current).
+    With `mirrored`, every variable stands on each of the machine's devices (a given face network
+    must have been created in the scope of the current strategy).
+
+    Args:
+        config: The settings; `config.identity` names the face network to load.
+        num_classes: K, the number of expressions.
+        face_network: Used instead of the one that `config.identity` names.
+
+    Returns:
+        The model, a `tf_keras.Model`: images float32 (B,S,S,c) in [-1,1] -> logits (B,K). Its
+        `fesgan` is FESGAN, its `recognizer` R.
+
+    Raises:
+        BadUse: The face network's weights are not there or do not fit `config.image_size`.
+
+    Example:
+        >>> config = fesr_tf.load_config("demo", overrides=["image_size=32", "width=0.0625"])
+        >>> model = fesr_tf.build_model(config, 7)
+        >>> model.predict(np.zeros((2, 32, 32, 1), np.float32), verbose=0).shape
+        (2, 7)
     """
     with strategy(config).scope():
         face_network = face_network or load_face_network(config.identity, config.identity_weights)

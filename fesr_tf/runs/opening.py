@@ -6,10 +6,15 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
 
 from fesr_tf import config as configs
 from fesr_tf.config import Config
 from fesr_tf.data import Fold, load_fold
+from fesr_tf.data.images import from_model, to_model
 from fesr_tf.model.fesr import FESR, build
 from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.runs.folder import BEST, LAST, RunInfo, other_classes, read_info
@@ -31,14 +36,101 @@ class Run:
     step: int
     checkpoint: str = LAST
 
+    def classify(self, images: np.ndarray) -> Predictions:
+        """Classifies aligned faces with R.
+
+        Args:
+            images: uint8 (B,H,W,1) or (B,H,W,3) in [0,255], aligned as `pipelines.preprocess`
+                aligns them; resized to the run's size and channels.
+
+        Returns:
+            `labels`, the most probable class of each image, and `probabilities`, float32 (B,K).
+
+        Raises:
+            BadUse: R has not been trained in this run, or the images are of another shape or type.
+
+        Example:
+            >>> run = fesr_tf.open_run("runs/demo/FESR_JL/fold-00")
+            >>> labels, probabilities = run.classify(np.zeros((2, 128, 128, 1), np.uint8))
+            >>> len(labels), probabilities.shape
+            (2, (2, 8))
+        """
+        require_recognizer(self)
+        logits = self.fesr.predict(self._input(images), verbose=0)
+        labels = tuple(self.info.classes[k] for k in logits.argmax(-1))
+        return Predictions(labels, tf.nn.softmax(logits).numpy())
+
+    def synthesize(self, images: np.ndarray, expression: str, intensity: float = 1.0) -> np.ndarray:
+        """Generates the same faces with another expression (eq. 4: x^{t,f}).
+
+        Args:
+            images: uint8 (B,H,W,1) or (B,H,W,3) in [0,255], aligned faces.
+            expression: A class of the run.
+            intensity: Of the expression, in [-1,1]: -1 absent, 1 full (eq. 2 trains on [0,1]).
+
+        Returns:
+            uint8 (B,S,S,c) in [0,255], at the run's size and channels.
+
+        Raises:
+            BadUse: The run has no generator or no such class, the intensity is out of range, or
+                the images are of another shape or type.
+
+        Example:
+            >>> run = fesr_tf.open_run("runs/demo/FESR_JL/fold-00")
+            >>> run.synthesize(np.zeros((2, 128, 128, 1), np.uint8), "happiness", 0.5).dtype
+            dtype('uint8')
+        """
+        if not self.config.trains_fesgan:
+            raise BadUse(f"{self.folder} is a run of {self.info.variant}, which has no generator")
+        if expression not in self.info.classes:
+            known = ", ".join(self.info.classes)
+            raise BadUse(f"no expression {expression!r} in {self.folder}; its classes are: {known}")
+        if not -1 <= intensity <= 1:
+            raise BadUse(f"intensity={intensity} is outside -1 to 1")
+        fesgan, label = self.fesr.fesgan, self.info.classes.index(expression)
+        face_code = fesgan.encode(self._input(images))
+        codes = np.full((len(images), len(self.info.classes)), -1.0, np.float32)
+        codes[:, label] = intensity
+        return from_model(fesgan.decode(face_code, tf.constant(codes)))
+
+    def _input(self, images: np.ndarray) -> tf.Tensor:
+        """uint8 faces of any size as the networks take them, float32 (B,S,S,c) in [-1,1]."""
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise BadUse(
+                f"images must be uint8 of shape (B,H,W,1) or (B,H,W,3), not {images.dtype} of "
+                f"shape {images.shape}"
+            )
+        return to_model(images, self.config.image_size, self.config.channels)
+
+
+class Predictions(NamedTuple):
+    """What `Run.classify` returns: B labels, and probabilities float32 (B,K)."""
+
+    labels: tuple[str, ...]
+    probabilities: np.ndarray
+
 
 def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
-    """Builds the run's networks and loads its last checkpoint, or its best one.
+    """Builds a run's networks and loads its last checkpoint, or its best one.
 
-    The best is that of R's highest accuracy on the validation part, the earliest of equal ones;
-    the test part has no say. Where none was validated the last one is taken, with a note.
-    Raises `BadUse` for a folder that is not a run or has no checkpoint yet, `FailedWork` for
-    a checkpoint that is damaged or of other widths than config.yaml says.
+    Args:
+        folder: The run folder, `runs/<db>/<variant>/fold-NN`.
+        checkpoint: "last", or "best": where R's accuracy on the validation part was highest, the
+            earliest of equal ones. The test part plays no role. Where nothing was validated, the
+            last checkpoint is used, with a note.
+
+    Returns:
+        The `Run`, with `classify` and `synthesize`.
+
+    Raises:
+        BadUse: The folder is not a run, or it has no checkpoint yet.
+        FailedWork: A checkpoint is damaged, or its widths differ from config.yaml.
+
+    Example:
+        >>> run = fesr_tf.open_run("runs/demo/FESR_JL/fold-00")
+        >>> run.info.variant, run.config.image_size
+        ('FESR_JL', 32)
     """
     folder = Path(folder)
     info = read_info(folder)

@@ -27,6 +27,45 @@ def stages(settings: Config) -> list[tuple[str, int]]:
     return ends
 
 
+def train_model(
+    model: FESR,
+    fold: Fold,
+    folder: str | Path,
+    variant: str = "custom",
+    first: Path | None = None,
+) -> bool:
+    """Trains a model on a fold in a run folder, or resumes the run that the folder holds.
+
+    Args:
+        model: From `build_model`.
+        fold: From `load_fold`.
+        folder: The run folder; `runs/<db>/<variant>/fold-NN` is what the commands use. Every
+            file in it is described in `fesr_tf.runs.files`.
+        variant: The name that reports and figures use.
+        first: A run whose first stage is taken over (`fesr_tf.training.first_stage`).
+
+    Returns:
+        True when the run is complete; False when a signal stopped it, after it was saved.
+
+    Raises:
+        BadUse: The folder holds a run with other settings, classes or data, or another process
+            is training in it.
+
+    Example:
+        >>> config = fesr_tf.load_config("demo", overrides=SMALL)
+        >>> fold = fesr_tf.load_fold("data/demo", 0, config)
+        >>> model = fesr_tf.build_model(config, len(fold.classes))
+        >>> fesr_tf.train_model(model, fold, "runs/mine")  # doctest: +ELLIPSIS
+        computing ...
+        True
+    """
+    folder = Path(folder)
+    info = runs.RunInfo(fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes)
+    with runs.alone(folder):
+        runs.start(folder, model.config, info)
+        return train(model, fold, folder, first)
+
+
 def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> bool:
     """Trains the run in `folder` to its end, from its last checkpoint if it has one, else from
     the end of the stage 1 of the run in `first`, if one is given (`first_stage.refuse` agreed).

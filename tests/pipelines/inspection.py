@@ -1,9 +1,11 @@
-"""What the tests run and look at: the command, a folder's contents, what a reader found."""
+"""Helpers that run the command and inspect a folder, a reader's result and printed text."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.databases import Database
@@ -34,6 +36,12 @@ def found_in(database: Database) -> dict[str, int]:
     return {finding.name: finding.found for finding in database.findings}
 
 
-def said(database: Database) -> str:
-    """The reader's notes in one line."""
-    return " | ".join(database.notes)
+def mentions(texts: str | Iterable[str], *values: object) -> bool:
+    """Whether one text (one line, if `texts` is a string) contains all the values.
+
+    A value matches only as a whole word or number. Tests check values this way, so that the
+    wording around them is free to change.
+    """
+    lines = texts.splitlines() if isinstance(texts, str) else texts
+    patterns = [rf"(?<!\w)(?<!\d[.,]){re.escape(str(value))}(?!\w|[.,]\d)" for value in values]
+    return any(all(re.search(pattern, line) for pattern in patterns) for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dlib
 import numpy as np
 import pytest
@@ -109,10 +111,10 @@ def test_largest_face_wins_and_all_are_found(aligner, demo_people, face):
 @pytest.mark.parametrize(
     "shape", [(1, 1), (2, 300), (5000, 2), (1, 1_000_000), (20, 9000, 3), (64, 64, 3), (500, 500)]
 )
-def test_a_picture_without_a_face_says_so(aligner, shape):
+def test_an_image_without_a_face_is_refused(aligner, shape):
     picture = np.full(shape, 90, np.uint8)
     assert aligner.find_all(picture) == []
-    with pytest.raises(NoFaceFound, match="no face"):
+    with pytest.raises(NoFaceFound, match="face"):
         aligner.align(picture)
 
 
@@ -176,8 +178,8 @@ def test_a_given_box_is_clipped_to_the_picture(aligner, face):
 
 
 @pytest.mark.parametrize("box", [(-90, 10, -10, 90), (300, 300, 400, 400), (50, 50, 53, 120)])
-def test_a_given_box_without_picture_in_it_says_so(aligner, face, box):
-    with pytest.raises(NoFaceFound, match="box"):
+def test_a_given_box_outside_the_image_is_refused_by_name(aligner, face, box):
+    with pytest.raises(NoFaceFound, match=re.escape(str(box))):
         aligner.align(face, box)
 
 
@@ -200,7 +202,7 @@ def test_five_points_put_the_eyes_where_sixty_eight_do(aligner, demo_people):
 
 
 def test_only_two_landmark_models_are_known():
-    with pytest.raises(BadUse, match="7 points"):
+    with pytest.raises(BadUse, match=r"\b7\b.*\b68\b.*\b5\b"):
         FaceAligner(points=7)
 
 

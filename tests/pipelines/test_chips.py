@@ -104,15 +104,15 @@ def test_warp_of_a_single_pixel_is_its_colour():
 @pytest.mark.parametrize(
     ("points", "reason"),
     [
-        ([[10, 10], [10, 10], [10, 10]], "apart"),
+        ([[10, 10], [10, 10], [10, 10]], r"\b2 pixels\b"),
         ([[10, 10], [np.nan, 10], [20, 30]], "finite"),
-        ([[10, 10], [90, 10], [200, 30]], "outside"),
-        ([[-8, 10], [40, 10], [20, 30]], "outside"),
-        ([[80, 40], [20, 40], [50, 90]], "no face"),
-        ([[20, 40], [80, 40], [50, 0]], "no face"),
+        ([[10, 10], [90, 10], [200, 30]], "100×100"),
+        ([[-8, 10], [40, 10], [20, 30]], "100×100"),
+        ([[80, 40], [20, 40], [50, 90]], "order"),
+        ([[20, 40], [80, 40], [50, 0]], "order"),
     ],
 )
-def test_points_of_no_face_say_so(points, reason):
+def test_points_of_no_face_are_refused_with_the_reason(points, reason):
     with pytest.raises(NoFaceFound, match=reason):
         chips.cut_by_points(np.zeros((100, 100), np.uint8), np.array(points, float))
 

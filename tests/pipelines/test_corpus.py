@@ -98,13 +98,13 @@ def test_a_picture_lies_as_its_orientation_says(faces, turned):
 
 def test_a_hundred_scans_are_decoded_and_more_are_refused():
     assert images.decode(scans(64, 80)).shape == (64, 64)
-    with pytest.raises(images.UnreadableImage, match="more scans than the limit of 100"):
+    with pytest.raises(images.UnreadableImage, match=r"\bscans\b.*\b100\b"):
         images.decode(scans(64, 101))
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("pipe", "not a file"), ("/dev/zero", "not a file"), (".", "not a file"), ("hole", "larger")],
+    [("pipe", "file"), ("/dev/zero", "file"), (".", "file"), ("hole", f"{2**40:,}")],
 )
 def test_what_would_never_end_is_not_read(tmp_path, name, reason):
     endless = [Case("", "pipe", "reject", fifo=True), Case("", "hole", "reject", hole=2**40)]

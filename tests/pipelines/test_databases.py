@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from inspection import mentions
 
 from pipelines.common.errors import BadUse
 from pipelines.databases import Choices, open_database
@@ -46,43 +47,43 @@ def test_strays_are_counted_not_lost(tmp_path):
     touch(tmp_path, "README.md", "empty/.DS_Store", "__MACOSX/a/p1.png", "a/more/p2.png")
     found = open_database("images", tmp_path)
     assert len(found.samples) == 2
-    notes = " | ".join(found.notes)
     for name in (".DS_Store (3)", "notes.txt", "README.md", "__MACOSX", "more/", "'empty'"):
-        assert name in notes
+        assert any(name in note for note in found.notes)
 
 
 def test_a_class_of_one_image_is_mentioned(tmp_path):
     touch(tmp_path, "a/p1.png", "b/p1.png", "b/p2.png")
-    assert any("'a' has only one image" in note for note in open_database("images", tmp_path).notes)
+    notes = open_database("images", tmp_path).notes
+    assert len(notes) == 1 and mentions(notes, "'a'")
 
 
 def test_two_files_of_one_name_are_an_error(tmp_path):
     touch(tmp_path, "a/p1.png", "a/p1.jpg", "b/p1.png")
-    with pytest.raises(BadUse, match=r"a/p1\.jpg and a/p1\.png are both the sample 'a/p1'"):
+    with pytest.raises(BadUse, match=r"a/p1\.jpg\b.*a/p1\.png\b.*'a/p1'"):
         open_database("images", tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "words"),
     [
-        ([], "is empty"),
-        (["p1.png"], "no class folder with pictures"),
-        (["a/readme.txt"], "no class folder with pictures"),
-        (["a/p1.png", "a/p2.png"], "only the class 'a'"),
+        ([], "empty"),
+        (["p1.png"], "class folder"),
+        (["a/readme.txt"], "class folder"),
+        (["a/p1.png", "a/p2.png"], "class 'a'"),
     ],
 )
-def test_folders_that_are_no_database(tmp_path, files, said):
-    with pytest.raises(BadUse, match=said):
+def test_folders_that_are_no_database(tmp_path, files, words):
+    with pytest.raises(BadUse, match=words):
         open_database("images", touch(tmp_path, *files))
 
 
 def test_a_missing_folder_and_a_file_instead(tmp_path):
-    with pytest.raises(BadUse, match="does not exist"):
+    with pytest.raises(BadUse, match=r"nowhere\b.*\bexist"):
         open_database("images", tmp_path / "nowhere")
     touch(tmp_path, "photo.png")
-    with pytest.raises(BadUse, match="is a file"):
+    with pytest.raises(BadUse, match=r"photo\.png\b.*\bfile\b"):
         open_database("images", tmp_path / "photo.png")
-    with pytest.raises(BadUse, match="no database is called 'ckp'"):
+    with pytest.raises(BadUse, match=r"'ckp'.*\bckplus\b"):
         open_database("ckp", tmp_path)
 
 
@@ -104,31 +105,33 @@ def test_csv_roles_folds_and_refused_rows(tmp_path):
         ("x/2", False, True, 0),
         ("y/3", True, True, 1),
     ]
-    reasons = [(reject.source, reject.reason) for reject in found.rejects]
-    assert reasons == [
-        ("list.csv, line 5", "its path leads out of the folder of the CSV file"),
-        ("list.csv, line 6", "its label is empty"),
-        ("list.csv, line 7", "its role 'teach' is none of train, test, both"),
-        ("list.csv, line 8", "its path holds a zero byte"),
-    ]
+    expected = {
+        "list.csv, line 5": ["path", "folder"],
+        "list.csv, line 6": ["label", "empty"],
+        "list.csv, line 7": ["role", "'teach'", "train, test, both"],
+        "list.csv, line 8": ["path", "byte"],
+    }
+    assert [reject.source for reject in found.rejects] == list(expected)
+    for reject in found.rejects:
+        assert mentions(reject.reason, *expected[reject.source])
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "values"),
     [
-        (b"path,label\nx.png,a\n", "no column 'subject'"),
-        (b"path,label,subject\n", "no rows"),
-        (b"", "no column 'path'"),
+        (b"path,label\nx.png,a\n", "'subject'"),
+        (b"path,label,subject\n", r"\brows\b"),
+        (b"", "'path'"),
         (b"\xff\xfe\x00path", "UTF-8"),
-        (b"path,label,subject,fold\nx,a,p,one\ny,b,q,2\n", "fold is 'one', not a whole number"),
-        (b"path,label,subject\nx.png,a,p\nx.jpg,b,p\n", "both the sample 'x'"),
-        (b"path,label,subject,label\nx.png,a,p,b\n", "two columns 'label'; remove one"),
+        (b"path,label,subject,fold\nx,a,p,one\ny,b,q,2\n", r"\bline 2\b.*\bfold\b.*'one'"),
+        (b"path,label,subject\nx.png,a,p\nx.jpg,b,p\n", r"\bx\.png\b.*\bx\.jpg\b.*'x'"),
+        (b"path,label,subject,label\nx.png,a,p,b\n", "'label'"),
     ],
 )
-def test_tables_that_cannot_be_used(tmp_path, content, said):
+def test_tables_that_cannot_be_used(tmp_path, content, values):
     path = tmp_path / "list.csv"
     path.write_bytes(content)
-    with pytest.raises(BadUse, match=said):
+    with pytest.raises(BadUse, match=values):
         open_database("images", path)
 
 
@@ -138,11 +141,10 @@ def test_a_picture_listed_twice_counts_once_or_not_at_all(tmp_path):
     path = table(tmp_path / "list.csv", rows, ["path", "label", "subject"])
     found = open_database("images", path)
     assert [sample.key for sample in found.samples] == ["a", "b"]
-    assert [(reject.source, reject.reason) for reject in found.rejects] == [
-        ("list.csv, line 3", "the same picture as line 2"),
-        ("list.csv, line 5", "lines 5, 6 say different things of the same picture"),
-        ("list.csv, line 6", "lines 5, 6 say different things of the same picture"),
-    ]
+    lines = {"list.csv, line 3": "2", "list.csv, line 5": "5, 6", "list.csv, line 6": "5, 6"}
+    assert [reject.source for reject in found.rejects] == list(lines)
+    for reject in found.rejects:
+        assert mentions(reject.reason, lines[reject.source])
 
 
 def test_a_box_is_taken_whole_or_the_row_is_not(tmp_path):
@@ -159,10 +161,12 @@ def test_a_box_is_taken_whole_or_the_row_is_not(tmp_path):
     found = open_database("images", table(tmp_path / "list.csv", rows, header))
     assert [sample.box for sample in found.samples] == [(1, 2, 30, 40), None]
     reasons = [reject.reason for reject in found.rejects]
-    assert "'1,2,30,' is not left,top,right,bottom in whole pixels" in reasons[0]
-    assert "does not have left < right" in reasons[1]
-    assert "whole pixels" in reasons[2]
-    assert "outside of any picture" in reasons[3]
+    assert len(reasons) == 4
+    assert mentions(reasons[0], "'1,2,30,'", "left,top,right,bottom")
+    assert mentions(reasons[1], "'30,2,1,40'", "left < right")
+    assert mentions(reasons[2], "'1,2,3e9,40'", "left,top,right,bottom")
+    assert mentions(reasons[3], "'-5,2,3000000000,40'")
+    assert not mentions(reasons[3], "left,top,right,bottom")
 
 
 def test_landmarks_are_used_when_asked_for(tmp_path):
@@ -171,14 +175,13 @@ def test_landmarks_are_used_when_asked_for(tmp_path):
     rows += [["c.png", "glad", "p", ""], ["d.png", "glad", "p", "../d.txt"]]
     rows += [["e.png", "glad", "q", "a.txt"]]
     path = table(tmp_path / "list.csv", rows, ["path", "label", "subject", "landmarks"])
-    assert "not used without --landmarks" in open_database("images", path).notes[0]
+    assert mentions(open_database("images", path).notes[0], "landmarks", "--landmarks")
     found = open_database("images", path, Choices(landmarks=True))
     assert [sample.landmarks for sample in found.samples] == [str(tmp_path / "a.txt")] * 2
-    assert [reject.reason for reject in found.rejects] == [
-        "its landmarks file does not exist",
-        "its landmarks are empty, though --landmarks was given",
-        "its landmarks file leads out of the folder of the CSV file",
-    ]
+    absent, empty, outside = (reject.reason for reject in found.rejects)
+    assert mentions(absent, "landmarks", "exist")
+    assert mentions(empty, "landmarks", "empty", "--landmarks")
+    assert mentions(outside, "landmarks", "folder")
 
 
 def test_what_is_named_as_a_picture_and_is_none_is_rejected(tmp_path):
@@ -193,14 +196,12 @@ def test_what_is_named_as_a_picture_and_is_none_is_rejected(tmp_path):
     (tmp_path / "in" / "c").symlink_to(tmp_path)
     found = open_database("images", tmp_path / "in")
     assert [sample.key for sample in found.samples] == ["a/p1", "a/p5", "b/p1"]
-    assert [(reject.source, reject.reason.split(",")[0]) for reject in found.rejects] == [
-        ("a/p2.png", "it is a link that leads out of the folder"),
-        ("a/p3.png", "it is named as a picture"),
-        ("a/p4.png", "it is a link that leads out of the folder"),
-        ("b/p6.png", "it is named as a picture"),
-        ("b/p7.png", "it is named as a picture"),
-    ]
-    assert found.notes[0] == "not followed, since it leads out of the folder: c"
+    reasons = {reject.source: reject.reason for reject in found.rejects}
+    links, others = ["a/p2.png", "a/p4.png"], ["a/p3.png", "b/p6.png", "b/p7.png"]
+    assert sorted(reasons) == sorted(links + others)
+    assert all(mentions(reasons[name], "link", "folder") for name in links)
+    assert all(mentions(reasons[name], "file") for name in others)
+    assert mentions(found.notes[0], "c")
 
 
 @pytest.mark.parametrize("path", [".", "/", "..", "a/..", "/etc/passwd", "x" * 5000 + "/../../y"])
@@ -218,10 +219,10 @@ def test_cropped_faces_need_neither_box_nor_landmarks(tmp_path):
     header = ["path", "label", "subject", "left", "top", "right", "bottom"]
     path = table(tmp_path / "list.csv", rows, header)
     found = open_database("images", path, Choices(prealigned=True))
-    assert found.notes[0] == "the boxes are not used with --prealigned"
-    with pytest.raises(BadUse, match="--landmarks says nothing of them"):
+    assert mentions(found.notes[0], "boxes", "--prealigned")
+    with pytest.raises(BadUse, match=r"--prealigned.*--landmarks"):
         open_database("images", path, Choices(prealigned=True, landmarks=True))
-    with pytest.raises(BadUse, match="no column 'landmarks'"):
+    with pytest.raises(BadUse, match="'landmarks'"):
         open_database("images", path, Choices(landmarks=True))
 
 
@@ -251,8 +252,8 @@ def test_demo_frames_train_late_and_test_last(tmp_path):
 
 def test_demo_needs_its_table(tmp_path):
     touch(tmp_path, "fear/p000_00.png")
-    with pytest.raises(BadUse, match=r"no faces\.csv"):
+    with pytest.raises(BadUse, match=r"faces\.csv"):
         open_database("demo", tmp_path)
     table(tmp_path / "faces.csv", [["x.png", "bliss", "p0", 0, 0, 0]], HEADER)
-    with pytest.raises(BadUse, match="line 2: 'bliss' is not a class"):
+    with pytest.raises(BadUse, match=r"\bline 2\b.*'bliss'"):
         open_database("demo", tmp_path)

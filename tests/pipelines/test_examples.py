@@ -104,9 +104,9 @@ def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path):
         if cut == boundary:
             assert list(examples.read_records(path)) == [b"first"]
             continue
-        with pytest.raises(FailedWork, match=r"x\.tfrecord: record [01] "):
+        with pytest.raises(FailedWork, match=r"x\.tfrecord.*\b[01]\b"):
             list(examples.read_records(path))
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        with pytest.raises(FailedWork, match=r"x\.tfrecord: record [01] "):
+        with pytest.raises(FailedWork, match=r"x\.tfrecord.*\b[01]\b"):
             list(examples.read_records(path))

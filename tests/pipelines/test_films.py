@@ -12,6 +12,7 @@ import dlib
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from inspection import mentions
 from miniatures import mmi
 from upath import UPath
 
@@ -99,7 +100,7 @@ def test_a_film_elsewhere_is_read_like_one_here(film):
     for path in (there, str(there)):
         assert films.count_frames(path) == 24
     assert films.read_frames(there, [4])[0].shape == (48, 64, 3)
-    assert reason("memory://films/sessions/b.avi") == "there is no such file"
+    assert "file" in reason("memory://films/sessions/b.avi")
 
 
 def test_names_that_ffmpeg_could_take_for_something_else(tmp_path, film, monkeypatch):
@@ -109,29 +110,34 @@ def test_names_that_ffmpeg_could_take_for_something_else(tmp_path, film, monkeyp
         assert films.count_frames(Path(name)) == 24
 
 
-def test_a_number_outside_the_film_is_a_sentence(film):
-    assert reason(film, (3, 24)) == "it has no frame 24, only 0 to 23"
-    assert reason(film, (-1,)) == "it has no frame -1, only 0 to 23"
+def test_a_number_outside_the_film_is_named_with_the_range(film):
+    assert mentions(reason(film, (3, 24)), 24, 0, 23)
+    assert mentions(reason(film, (-1,)), -1, 0, 23)
 
 
 def test_files_that_are_no_films(tmp_path):
     path = tmp_path / "x.avi"
-    assert reason(path) == "there is no such file"
-    assert reason(tmp_path) == "there is no such file"
+    missing = reason(path)
+    assert "file" in missing
+    assert reason(tmp_path) == missing
     path.write_bytes(b"")
-    assert reason(path) == "the file is empty"
+    empty = reason(path)
+    assert "empty" in empty
+    foreign = set()
     for content in (b"not a film at all", bytes(5000), b"RIFF\x10\0\0\0AVI LIST" + bytes(8)):
         path.write_bytes(content)
-        assert reason(path) == "not a film in a known format"
+        foreign.add(reason(path))
+    assert len(foreign) == 1 and mentions(foreign, "format")
     run_ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", path)
-    assert reason(path) == "it holds no moving picture"
+    # Sound alone has a reason of its own.
+    assert len({missing, empty, *foreign, reason(path)}) == 4
 
 
 def test_a_list_that_names_another_film_is_no_film(tmp_path, film):
     os.link(film, tmp_path / "other.avi")
     path = tmp_path / "list.avi"
     path.write_text("ffconcat version 1.0\nfile other.avi\n")
-    assert reason(path) == "not a film in a known format"
+    assert "format" in reason(path)
 
 
 def test_films_cut_anywhere_are_refused_with_a_reason(tmp_path, film):
@@ -139,7 +145,8 @@ def test_films_cut_anywhere_are_refused_with_a_reason(tmp_path, film):
     path = tmp_path / "cut.avi"
     for length in range(1, len(whole), len(whole) // 25):
         path.write_bytes(whole[:length])
-        assert reason(path).startswith(("cut short: ", "not a film"))
+        found = reason(path)
+        assert mentions(found, f"{length:,}", f"{len(whole):,}") or mentions(found, "format")
 
 
 def test_a_film_that_breaks_off_within_a_frame_is_damaged(tmp_path, film):
@@ -147,7 +154,7 @@ def test_a_film_that_breaks_off_within_a_frame_is_damaged(tmp_path, film):
     run_ffmpeg("-i", film, "-c:v", "libx264", "-g", "5", path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 3])
-    assert "damaged or cut short" in reason(path)
+    assert "damaged" in reason(path)
 
 
 def test_flipped_bits_give_the_same_answer_twice(tmp_path):
@@ -178,18 +185,18 @@ def test_more_pixels_than_the_limit_are_refused_before_they_are_decoded(tmp_path
     run_ffmpeg(
         "-f", "lavfi", "-i", "color=s=8200x8200:r=5", "-frames:v", "1", "-c:v", "mjpeg", path
     )
-    assert "more pixels (8200×8200) than the limit of 67,108,864" in reason(path)
+    assert mentions(reason(path), "8200×8200", "67,108,864")
 
 
 def test_the_limits_on_frames_time_and_bytes(film, monkeypatch):
     monkeypatch.setattr(ffmpeg, "MAX_FRAMES", 23)
-    assert reason(film) == "it has more frames than the limit of 23"
+    assert mentions(reason(film), "frames", 23)
     monkeypatch.setattr(ffmpeg, "MAX_FRAMES", 24)
     assert films.count_frames(film) == 24
     monkeypatch.setattr(ffmpeg, "TIME_LIMIT", 0.0)
-    assert "took longer than 0 seconds" in reason(film)
+    assert mentions(reason(film), "0 seconds")
     monkeypatch.setattr(ffmpeg, "MAX_BYTES", 1000)
-    assert reason(film) == "larger than the limit of 1,000 bytes"
+    assert mentions(reason(film), "1,000 bytes")
 
 
 def test_nothing_is_left_running_and_nothing_is_printed(tmp_path, film, capfd):
@@ -227,17 +234,17 @@ def test_the_peak_and_its_neighbours(count, peak, numbers):
 
 
 @pytest.mark.parametrize(
-    ("film_", "count", "said"),
+    ("film_", "count", "values"),
     [
-        (Film(peak=9), 9, "the peak is given as frame 9, and it has the frames 0 to 8"),
-        (Film(), 2, "it has 2 frames; a peak and its two neighbours take 3"),
-        (Film(), 1, "it has 1 frame;"),
-        (Film(peak=0), 0, "it has 0 frames;"),
-        (Film(offset=7), 9, "no frame 7 away from frame 4"),
+        (Film(peak=9), 9, r"\b9\b.*\b0\b.*\b8\b"),
+        (Film(), 2, r"\b2\b.*\b3\b"),
+        (Film(), 1, r"\b1\b.*\b3\b"),
+        (Film(peak=0), 0, r"\b0\b.*\b3\b"),
+        (Film(offset=7), 9, r"\b7\b.*\b4\b"),
     ],
 )
-def test_frames_that_a_film_does_not_have(film_, count, said):
-    with pytest.raises(UnreadableFilm, match=said):
+def test_frames_that_a_film_does_not_have(film_, count, values):
+    with pytest.raises(UnreadableFilm, match=values):
         films.select(film_, count)
 
 

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from data_folders import build, records, some
+from inspection import mentions
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.roles import TEST, TRAIN
@@ -67,9 +68,10 @@ def test_losses_are_counted_by_class_and_by_subject(lossy):
 def test_the_closing_report_shows_losses_worst_first(lossy):
     folder, made = lossy
     text = closing_report(made, folder, {}, replaced=False)
-    assert "  p001        2        0         2  100.0%" in text
-    assert "  fear          3        2         1  33.3%" in text
-    assert f"page     {folder / 'index.html'}" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["p001", "2", "0", "2", "100.0%"] in rows
+    assert ["fear", "3", "2", "1", "33.3%"] in rows
+    assert mentions(text, folder / "index.html")
 
 
 def test_rejects_keep_their_roles_and_have_a_sheet(lossy):
@@ -118,7 +120,7 @@ def test_a_person_who_crosses_a_split_is_refused(demo_people, tmp_path):
     division = divide(database)
     splits = division.splits | {"fear/p001_01": (TEST, TRAIN, TRAIN)}
     crossed = dataclasses.replace(division, splits=splits)
-    with pytest.raises(FailedWork, match="subject p001 crosses the splits of fold 0"):
+    with pytest.raises(FailedWork, match=r"\bp001\b.*\b0\b"):
         build(tmp_path, database, division=crossed)
     assert not (tmp_path / manifest.NAME).exists()
 
@@ -128,7 +130,7 @@ def test_a_record_that_was_not_planned_so_is_refused(demo_people, tmp_path, chan
     def swap(record):
         return dataclasses.replace(record, **change) if record.key == "fear/p001_01" else record
 
-    with pytest.raises(FailedWork, match=r"'fear/p001_01' is stored twice or not as"):
+    with pytest.raises(FailedWork, match="'fear/p001_01'"):
         build(tmp_path, some(demo_people), swap)
     assert not (tmp_path / manifest.NAME).exists()
 
@@ -142,7 +144,7 @@ def test_a_record_that_was_lost_is_noticed(demo_people, tmp_path):
     made = manifest.load(tmp_path)
     job = {"shards": [dataclasses.asdict(each) for each in made.shards], "rejects": []}
     (tmp_path / "job.json").write_text(json.dumps(job))
-    with pytest.raises(FailedWork, match="7 images were read, but 6 were stored and 0 rejected"):
+    with pytest.raises(FailedWork, match=r"\b7\b.*\b6\b.*\b0\b"):
         finish(tmp_path, dataclasses.replace(database, samples=more), division)
 
 
@@ -153,7 +155,7 @@ def test_names_that_hardly_differ_are_noted(demo_people, tmp_path):
         for each in database.samples
     ]
     made = build(tmp_path, dataclasses.replace(database, samples=samples))
-    assert [note for note in made.notes if "'P001 ' and 'p001'" in note]
+    assert mentions(made.notes, "'P001 '", "'p001'")
 
 
 def test_records_read_back_as_they_were_planned(lossy):

@@ -80,12 +80,12 @@ def test_customary_number_shrinks_to_the_people_there_are():
 
 
 def test_more_folds_than_people_names_the_number():
-    with pytest.raises(BadUse, match="--folds 4 or fewer"):
+    with pytest.raises(BadUse, match=r"--folds.*\b4\b"):
         folds.divide(database(4), 5)
 
 
 def test_one_person_cannot_be_divided():
-    with pytest.raises(BadUse, match=r"one subject \(s00\)"):
+    with pytest.raises(BadUse, match=r"\bs00\b"):
         folds.divide(database(1))
 
 
@@ -99,14 +99,14 @@ def test_a_person_on_both_sides_is_noticed():
     made = database(2)
     splits = {sample.key: (TRAIN,) for sample in made.samples}
     splits["c/s01_1"] = (TEST,)
-    with pytest.raises(FailedWork, match="subject s01 crosses the splits of fold 0"):
+    with pytest.raises(FailedWork, match=r"\bs01\b.*\b0\b"):
         folds.check_subjects(made.samples, splits)
 
 
 def test_crossing_is_found_from_pairs_in_any_order():
     roles = [("b", (TRAIN, TEST)), ("a", (TRAIN, VALID)), ("b", (TRAIN, TRAIN)), ("a", (3, 0))]
     assert folds.crossing(roles) == folds.crossing(roles[::-1]) == [("a", 0), ("b", 1)]
-    with pytest.raises(FailedWork, match="subject a crosses the splits of fold 0"):
+    with pytest.raises(FailedWork, match=r"\bsubject '?a\b.*\b0\b"):
         folds.refuse_crossing(roles)
 
 
@@ -135,15 +135,15 @@ def test_the_users_folds_are_kept():
 def test_a_person_in_two_user_folds_is_refused():
     made = database(2)
     given = [Sample(**{**vars(s), "fold": i % 2}) for i, s in enumerate(made.samples)]
-    with pytest.raises(BadUse, match="subject s00 is in the folds 0 and 1"):
+    with pytest.raises(BadUse, match=r"\bs00\b.*\b0\b.*\b1\b"):
         folds.divide(Database(**{**vars(made), "samples": given}))
 
 
-@pytest.mark.parametrize("numbers", [(1, 2), (0, 999_999_999)])
-def test_user_folds_with_a_gap_are_refused(numbers):
+@pytest.mark.parametrize(("numbers", "missing"), [((1, 2), 0), ((0, 999_999_999), 1)])
+def test_user_folds_with_a_gap_are_refused(numbers, missing):
     made = database(2)
     given = [Sample(**{**vars(s), "fold": numbers[int(s.subject[1:])]}) for s in made.samples]
-    with pytest.raises(BadUse, match="without gaps"):
+    with pytest.raises(BadUse, match=rf"\b{missing}\b.*\b{max(numbers)}\b"):
         folds.divide(Database(**{**vars(made), "samples": given}))
 
 
@@ -153,7 +153,7 @@ def test_official_folds_pass_through():
     assert division.splits["c/s00_0"] == (TRAIN, TEST, VALID)
     assert set(division.home.values()) == {1}
     assert not division.subject_independent
-    with pytest.raises(BadUse, match="its own 3 folds"):
+    with pytest.raises(BadUse, match=r"\b3\b.*--folds 5\b"):
         folds.divide(made, 5)
 
 

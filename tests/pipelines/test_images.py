@@ -107,13 +107,13 @@ def test_two_tone_pictures_are_black_and_white():
     ("data", "reason"),
     [
         (b"", "empty"),
-        (b"not a picture", "known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "known format"),
+        (b"not a picture", "format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "format"),
         (stored(Image.new("RGB", (64, 64), "#123456"))[:-60], "damaged"),
         (stored(Image.effect_noise((64, 64), 40), "JPEG")[:500], "damaged"),
     ],
 )
-def test_unreadable_bytes_say_why(data, reason):
+def test_unreadable_bytes_are_refused_with_the_reason(data, reason):
     with pytest.raises(images.UnreadableImage, match=reason):
         images.decode(data)
 
@@ -122,7 +122,7 @@ def test_a_bomb_is_refused_by_its_header():
     data = bomb(12_000)
     assert len(data) < 300_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(images.UnreadableImage, match=r"by its header \(12000×12000\)"):
+    with pytest.raises(images.UnreadableImage, match=r"\bheader\b.*12000×12000"):
         images.decode(data)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 50_000  # kilobytes; decoded it would be 144 MB
@@ -131,7 +131,7 @@ def test_a_bomb_is_refused_by_its_header():
 def test_the_limit_is_the_callers():
     data = stored(Image.new("L", (10, 10)))
     assert images.decode(data, max_pixels=100).shape == (10, 10)
-    with pytest.raises(images.UnreadableImage, match="limit of 99"):
+    with pytest.raises(images.UnreadableImage, match=r"\b99\b"):
         images.decode(data, max_pixels=99)
 
 

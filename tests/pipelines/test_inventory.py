@@ -90,5 +90,5 @@ def test_a_shard_with_another_number_of_records_is_named(tmp_path):
     shard(tmp_path, "s.tfrecord", [record("a"), record("b")])
     fewer = shard(tmp_path, "t.tfrecord", [record("a")])
     (tmp_path / "t.tfrecord").write_bytes((tmp_path / "s.tfrecord").read_bytes())
-    with pytest.raises(FailedWork, match=r"t\.tfrecord holds 2 records, not 1"):
+    with pytest.raises(FailedWork, match=r"t\.tfrecord.*\b2\b.*\b1\b"):
         inventory.take(tmp_path, [fewer], 2)

@@ -28,10 +28,10 @@ def test_files_of_landmarks_come_back():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "0 rows"),
-        ("1 2\n" * 67, "67 rows"),
-        ("1 2\n" * 67 + "1\n", "row 68"),
-        ("1 2\n" * 67 + "1 x\n", "not a number"),
+        ("", r"\b0\b.*\b68\b"),
+        ("1 2\n" * 67, r"\b67\b.*\b68\b"),
+        ("1 2\n" * 67 + "1\n", r"\brow 68\b"),
+        ("1 2\n" * 67 + "1 x\n", r"\bnumber\b"),
         ("1 2\n" * 67 + "nan 1\n", "finite"),
     ],
 )
@@ -107,5 +107,5 @@ def test_a_huge_picture_is_cut_without_being_copied():
 
 @pytest.mark.parametrize("count", [5, 67, 69])
 def test_another_number_of_landmarks_is_refused(count):
-    with pytest.raises(NoFaceFound, match=f"{count} landmarks"):
+    with pytest.raises(NoFaceFound, match=rf"\b{count}\b.*\b68\b"):
         align_by_landmarks(np.zeros((100, 100), np.uint8), np.ones((count, 2)))

@@ -97,7 +97,7 @@ def test_an_edit_anywhere_is_noticed(folder, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(FailedWork, match=r"manifest\.json was changed after it was written"):
+    with pytest.raises(FailedWork, match=r"manifest\.json .*changed"):
         manifest.verify(folder, manifest.load(folder))
 
 
@@ -111,18 +111,18 @@ def test_a_sound_folder_verifies(folder):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (None, "missing"),
-        (b"second", "cut short"),
+        (b"second", r"\b6\b.*\b12\b"),
         (b"second shard!", "changed"),
         (b"sEcond shard", "changed"),
     ],
 )
-def test_a_damaged_shard_is_named(folder, content, said):
+def test_a_damaged_shard_is_named(folder, content, reason):
     path = folder / manifest.shard_path(1, 0, 1)
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(FailedWork, match=rf"fold-01/images-00000-of-00001\.tfrecord .*{said}"):
+    with pytest.raises(FailedWork, match=rf"fold-01/images-00000-of-00001\.tfrecord .*{reason}"):
         manifest.verify(folder, manifest.load(folder))
 
 
@@ -131,7 +131,7 @@ def test_a_shard_dropped_from_the_manifest_is_noticed(folder):
     data = json.loads(path.read_text())
     del data["shards"][1]
     path.write_text(json.dumps(data))
-    with pytest.raises(FailedWork, match="changed after it was written"):
+    with pytest.raises(FailedWork, match=r"manifest\.json .*changed"):
         manifest.verify(folder, manifest.load(folder))
 
 
@@ -161,12 +161,12 @@ def test_what_is_not_a_manifest_is_bad_use(folder, text):
 def test_a_manifest_that_was_edited_is_bad_use(folder, name, value):
     path = folder / manifest.NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
-    with pytest.raises(BadUse, match="not a manifest of this project"):
+    with pytest.raises(BadUse, match=r"manifest\.json"):
         manifest.load(folder)
 
 
 def test_what_is_not_a_data_folder_is_bad_use(tmp_path):
-    with pytest.raises(BadUse, match="not a folder"):
+    with pytest.raises(BadUse, match="nowhere"):
         manifest.load(tmp_path / "nowhere")
-    with pytest.raises(BadUse, match="not a finished data folder"):
+    with pytest.raises(BadUse, match=manifest.NAME):
         manifest.load(tmp_path)

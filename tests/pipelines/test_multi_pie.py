@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from inspection import found_in, linked_copy, said
+from inspection import found_in, linked_copy, mentions
 from miniatures import in_memory, multi_pie
 
 from pipelines.common.errors import BadUse
@@ -44,20 +44,20 @@ def keys(database: Database) -> set[str]:
 
 
 def test_full_counts_are_the_published_ones(full):
-    assert "warning" not in findings_report(full.findings)
+    assert not [finding for finding in full.findings if finding.differs]
     assert not full.rejects
     assert found_in(full)["subjects"] == 337
     shown = [found_in(full)[f"subjects, {name}"] for name in full.classes]
     assert shown == [337, 230, 203, 319, 239, 203]
     poses = Counter(sample.yaw for sample in full.samples)
     assert poses == dict.fromkeys((-30, -15, 0, 15, 30), 1531)
-    assert "do not fit its 1531 images a pose" in said(full)
+    assert mentions(full.notes, 1531)
 
 
 def test_of_several_sessions_the_earliest_counts(full):
     # Five cameras saw 2514 recordings: (2·249 + 3·203 + 3·230 + 3·239); 1531 are taken.
     left_out = 5 * (2 * 249 + 3 * 203 + 3 * 230 + 3 * 239 - 1531)
-    assert f"only the earliest taken: {left_out} pictures left out" in said(full)
+    assert mentions(full.notes, "earliest", left_out)
     # Subject 150 is the 147th of those who came, to every session.
     neutral = {key for key in keys(full) if key.startswith("150_") and "_051_" in key}
     assert neutral == {
@@ -76,7 +76,7 @@ def test_five_folds_of_whole_people(full):
     assert sum(sizes.values()) == 7655
 
 
-def test_cameras_say_the_yaw(small):
+def test_the_camera_gives_the_yaw(small):
     found = open_database("multi_pie", small)
     yaws = {s.key: s.yaw for s in found.samples if s.key.startswith("001_01_01")}
     assert yaws == {
@@ -88,10 +88,10 @@ def test_cameras_say_the_yaw(small):
     }
     turned = open_database("multi_pie", small, Choices(yaw_sign=-1))
     assert [s.yaw for s in turned.samples] == [-s.yaw for s in found.samples]
-    assert "camera 13_0 looks from +30°" in said(turned)
+    assert mentions(turned.notes, "13_0", "+30°")
 
 
-def test_session_and_recording_say_the_expression(small):
+def test_session_and_recording_give_the_expression(small):
     found = open_database("multi_pie", small)
     shown = {s.key[4:9]: found.classes[s.label] for s in found.samples}
     assert shown == {
@@ -120,11 +120,11 @@ def test_another_shot(small):
     assert keys(open_database("multi_pie", small)) == keys(
         open_database("multi_pie", small, Choices(shot=7))
     )
-    with pytest.raises(BadUse, match="only the class 'neutral'"):
+    with pytest.raises(BadUse, match="'neutral'"):
         open_database("multi_pie", small, Choices(shot=19))
-    with pytest.raises(BadUse, match="no picture of shot 05"):
+    with pytest.raises(BadUse, match=r"\bshot 05\b"):
         open_database("multi_pie", small, Choices(shot=5))
-    with pytest.raises(BadUse, match="--shot 20 is not a flash"):
+    with pytest.raises(BadUse, match=r"--shot 20\b"):
         open_database("multi_pie", small, Choices(shot=20))
 
 
@@ -136,8 +136,9 @@ def test_a_missing_shot_is_rejected_by_name(small):
     reject = found.rejects[0]
     assert (reject.key, reject.class_name) == ("002_surprise_04_1", "surprise")
     assert reject.source == "data/session02/multiview/002/02/04_1"
-    assert reject.reason == "has no picture of shot 07"
-    assert "subjects, surprise: found 2, expected 203" in findings_report(found.findings)
+    assert mentions(reject.reason, "shot 07")
+    report = findings_report(found.findings)
+    assert mentions(report, "warning", "subjects, surprise", 2, 203)
 
 
 def test_a_session_without_the_shot_gives_way_to_another(small):
@@ -145,25 +146,25 @@ def test_a_session_without_the_shot_gives_way_to_another(small):
     found = open_database("multi_pie", small)
     assert len(found.samples) == 90
     assert "001_03_02_051_07" in keys(found)
-    assert "for want of shot 07 in the earliest: 001_smile_04_1, 001_smile_05_0" in said(found)
+    assert mentions(found.notes, "shot 07", "earliest", "001_smile_04_1, 001_smile_05_0")
 
 
 @pytest.mark.parametrize(
-    ("oddity", "note", "samples"),
+    ("oddity", "values", "samples"),
     [
-        ("ds_store", "operating system: .DS_Store (3), ._x.png (3), __MACOSX", 90),
-        ("other_cameras", "other cameras, not used, by their folders: 08_1, 19_0", 90),
-        ("other_recording", "recordings, not used, by their folders: session01/07", 90),
-        ("missing_pose", "cameras that have no folder in a recording: 13_0", 89),
-        ("misnamed", "no part of the layout: 001_02_01_051_07.png", 90),
-        ("highres", "taken on trust", 90),
-        ("link_out", "leads out of the folder: 001_01_01_051_07.png", 89),
+        ("ds_store", [".DS_Store (3)", "._x.png (3)", "__MACOSX"], 90),
+        ("other_cameras", ["cameras", "08_1, 19_0"], 90),
+        ("other_recording", ["recordings", "session01/07"], 90),
+        ("missing_pose", ["cameras", "recording", "13_0"], 89),
+        ("misnamed", ["001_02_01_051_07.png"], 90),
+        ("highres", ["--shot", "--yaw-sign"], 90),
+        ("link_out", ["001_01_01_051_07.png"], 89),
     ],
 )
-def test_oddities_are_noted(small, oddity, note, samples):
+def test_oddities_are_noted(small, oddity, values, samples):
     multi_pie.apply(small, [oddity])
     found = open_database("multi_pie", small)
-    assert note in said(found)
+    assert mentions(found.notes, *values)
     assert len(found.samples) == samples
 
 
@@ -184,14 +185,14 @@ def test_it_may_lie_in_an_object_store(pristine):
     assert found.samples[0].path.startswith("memory://")
 
 
-def test_what_is_not_multi_pie_is_one_sentence(small, demo_people):
-    with pytest.raises(BadUse, match="holds no session01"):
+def test_what_is_not_multi_pie_is_refused(small, demo_people):
+    with pytest.raises(BadUse, match=r"session01(?!/multiview)"):
         open_database("multi_pie", demo_people)
     for part in ("session01", "session01/multiview"):
-        with pytest.raises(BadUse, match="is one session or part of it"):
+        with pytest.raises(BadUse, match=r"\bsession\b"):
             open_database("multi_pie", small / "data" / part)
     shutil.copytree(small / "data" / "session01", small / "copy" / "session01")
-    with pytest.raises(BadUse, match="holds copy, data; name with --input"):
+    with pytest.raises(BadUse, match=r"copy, data.*--input"):
         open_database("multi_pie", small)
 
 

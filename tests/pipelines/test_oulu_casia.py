@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from inspection import found_in, linked_copy, said
+from inspection import found_in, linked_copy, mentions
 from miniatures import in_memory, oulu_casia
 
 from pipelines.common.errors import BadUse
@@ -38,7 +38,7 @@ def small(pristine, tmp_path) -> Path:
 def test_full_counts_are_the_published_ones(full_folder):
     full = open_database("oulu_casia", full_folder)
     found = found_in(full)
-    assert "warning" not in findings_report(full.findings)
+    assert not [finding for finding in full.findings if finding.differs]
     assert not full.notes and not full.rejects
     names = ("subjects", "sequences", "last three frames", *full.classes)
     assert [found[name] for name in names] == [80, 480, 1440, 80, 80, 80, 80, 80, 80]
@@ -59,9 +59,9 @@ def test_ten_folds_of_eight_people_by_either_rule(full_folder):
 def test_the_edition_of_479_is_read_with_a_warning(demo_people, tmp_path):
     folder = oulu_casia.build(tmp_path, demo_people, full=True, oddities=["empty_sequence"])
     found = open_database("oulu_casia", folder)
-    assert "no picture of 1 sequence: P002_Fear" in said(found)
-    assert "sequences: found 479, expected 480" in findings_report(found.findings)
-    assert "fear: found 79, expected 80" in findings_report(found.findings)
+    assert mentions(found.notes, 1, "P002_Fear")
+    assert mentions(findings_report(found.findings), "warning", "sequences", 479, 480)
+    assert mentions(findings_report(found.findings), "warning", "fear", 79, 80)
     assert found_in(found)["subjects"] == 80
 
 
@@ -98,20 +98,20 @@ def test_it_may_be_the_working_folder_or_lie_in_an_object_store(pristine, monkey
 
 
 @pytest.mark.parametrize(
-    ("oddity", "note", "samples"),
+    ("oddity", "values", "samples"),
     [
-        ("ds_store", "operating system: .DS_Store (3), ._x.png (3), __MACOSX", 54),
-        ("missing_sequence", "no picture of 1 sequence: P001_Sadness", 51),
-        ("missing_frames", "the first and the last: 1 in 1 sequence: P001_Anger", 54),
-        ("short_sequence", "fewer than 3 frames, all of which train, in 1 sequence: P001_Dis", 53),
-        ("link_out", "not followed, since it leads out of the folder: P081", 54),
-        ("cropped_beside", "VL_Acropped lies beside VL and is not used", 54),
+        ("ds_store", [".DS_Store (3)", "._x.png (3)", "__MACOSX"], 54),
+        ("missing_sequence", [1, "P001_Sadness"], 51),
+        ("missing_frames", ["frames", 1, "P001_Anger"], 54),
+        ("short_sequence", ["3 frames", 1, "P001_Disgust"], 53),
+        ("link_out", ["P081"], 54),
+        ("cropped_beside", ["VL_Acropped", "VL"], 54),
     ],
 )
-def test_oddities_are_noted(small, oddity, note, samples):
+def test_oddities_are_noted(small, oddity, values, samples):
     oulu_casia.apply(small, [oddity])
     found = open_database("oulu_casia", small)
-    assert note in said(found)
+    assert mentions(found.notes, *values)
     assert len(found.samples) == samples
     assert found_in(found)["subjects"] == 3
 
@@ -132,23 +132,23 @@ def test_other_light_is_left_alone(small):
     oulu_casia.apply(small, ["other_lights"])
     assert len(open_database("oulu_casia", small).samples) == 54
     for other in ("VL/Weak", "NI/Strong"):
-        with pytest.raises(BadUse, match="is not VL/Strong"):
+        with pytest.raises(BadUse, match=r"VL/Strong(?!/P001)"):
             open_database("oulu_casia", small / "OriginalImg" / other)
     (small / oulu_casia.STRONG).rename(small / "mine")
     found = open_database("oulu_casia", small / "mine")
-    assert said(found) == "taken for VL/Strong, though the folder is not called so"
+    assert len(found.notes) == 1 and mentions(found.notes, "VL/Strong")
 
 
-def test_what_is_not_oulu_is_one_sentence(small, demo_people):
-    with pytest.raises(BadUse, match="no VL/Strong"):
+def test_what_is_not_oulu_is_refused(small, demo_people):
+    with pytest.raises(BadUse, match=r"VL/Strong(?!/P001)"):
         open_database("oulu_casia", demo_people)
-    with pytest.raises(BadUse, match="no VL/Strong"):
+    with pytest.raises(BadUse, match=r"VL/Strong(?!/P001)"):
         open_database("oulu_casia", small / oulu_casia.STRONG / "P001")
     (small / oulu_casia.STRONG / "P001" / "Anger" / "003.png").write_bytes(b"again")
-    with pytest.raises(BadUse, match="are both the sample 'P001_Anger_003'"):
+    with pytest.raises(BadUse, match="'P001_Anger_003'"):
         open_database("oulu_casia", small)
     oulu_casia.apply(small, ["twice"])
-    with pytest.raises(BadUse, match="OriginalImg/VL/Strong, copy/VL/Strong; name with --input"):
+    with pytest.raises(BadUse, match=r"OriginalImg/VL/Strong, copy/VL/Strong.*--input"):
         open_database("oulu_casia", small)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from data_folders import build, some
+from inspection import mentions
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from pipelines.common.records import Finding, Reject
@@ -23,7 +24,7 @@ class Reader(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.tags, self.sources, self.said = [], [], [], []
+        self.open, self.tags, self.sources, self.text = [], [], [], []
         self.feed(text)
         self.close()
 
@@ -41,7 +42,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self.open and self.open[-1] != "style":
-            self.said.append(data)
+            self.text.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +69,9 @@ def test_every_tag_is_closed_in_its_place(made):
 
 def test_names_cannot_become_code(made):
     assert "script" not in Reader(made[2]).tags
-    assert f"fear/{EVIL}.jpg" in Reader(made[2]).said
-    assert f"reason {EVIL}" in "".join(Reader(made[2]).said)
+    shown = "".join(Reader(made[2]).text)
+    assert f"fear/{EVIL}.jpg" in shown
+    assert f"reason {EVIL}" in shown
 
 
 def test_every_picture_named_lies_beside_it(made):
@@ -78,13 +80,23 @@ def test_every_picture_named_lies_beside_it(made):
     assert all((made[0] / unquote(source)).is_file() for source in sources)
 
 
-def test_it_says_what_a_person_has_to_know(made):
-    said = " ".join(Reader(made[2]).said)
-    assert "7 images read, 5 faces aligned, 2 rejected" in said
-    assert "Warning: sequences: found 479, expected 480" in said
-    assert "Rejected: 2" in said and "no picture" in said and "no face" in said
-    assert "No person is on two sides of a split." in said
-    assert made[1].digest in said and made[1].fold_digest in said
+def test_it_shows_counts_warnings_rejects_and_digests(made):
+    manifest, text = made[1], Reader(made[2]).text
+    assert mentions(text, 7, 5, 2)
+    assert mentions(text, "Warning", "sequences", 479, 480)
+    assert mentions(text, "Rejected", 2) and len(manifest.rejects) == 2
+    for reject in manifest.rejects:
+        assert reject.source in text and reject.reason in text
+    assert manifest.digest in text and manifest.fold_digest in text
+
+
+def test_it_states_whether_people_cross_the_splits(made):
+    folder, manifest, text = made
+    data = (folder / "statistics.pb").read_bytes()
+    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
+    official = dataclasses.replace(manifest, subject_independent=False)
+    changed = set(Reader(page.render(official, statistics)).text) - set(Reader(text).text)
+    assert len(changed) == 1 and mentions(changed, manifest.fold_rule, "split")
 
 
 def test_the_same_manifest_and_statistics_give_the_same_page(made):

@@ -1,0 +1,7 @@
+"""`python -m fesr_tf COMMAND`, which is `fesr COMMAND`."""
+
+import sys
+
+from fesr_tf.cli import main
+
+sys.exit(main())
