@@ -103,7 +103,7 @@ class Grpc(ServerBackend):
         if not answer.metadata["signature_def"].Unpack(signatures):
             raise errors.BadAnswer(self.where, "its metadata contain no signatures")
         return {
-            name: Signature(frozenset(definition.inputs), frozenset(definition.outputs))
+            name: Signature.of(definition.inputs, definition.outputs)
             for name, definition in signatures.signature_def.items()
         }
 

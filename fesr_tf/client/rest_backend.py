@@ -101,12 +101,10 @@ class Rest(ServerBackend):
     def _read_signatures(self) -> dict[str, Signature]:
         answer = self._call("GET", f"{self._path}/metadata")
         try:
+            definitions = answer["metadata"]["signature_def"]["signature_def"]
             return {
-                str(name): Signature(
-                    frozenset(definition.get("inputs") or ()),
-                    frozenset(definition.get("outputs") or ()),
-                )
-                for name, definition in answer["metadata"]["signature_def"]["signature_def"].items()
+                str(name): Signature.of(each.get("inputs") or (), each.get("outputs") or ())
+                for name, each in definitions.items()
             }
         except (TypeError, LookupError, AttributeError) as error:
             raise errors.BadAnswer(self.where, f"its metadata lack {error}") from None

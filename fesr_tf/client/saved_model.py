@@ -57,10 +57,7 @@ class SavedModel:
                 f"the SavedModel {self.folder} is damaged: {short(error)}; export again"
             ) from None
         self._signatures = {
-            name: Signature(
-                frozenset(function.structured_input_signature[1]),
-                frozenset(function.structured_outputs),
-            )
+            name: Signature.of(function.structured_input_signature[1], function.structured_outputs)
             for name, function in self._loaded.signatures.items()
         }
         default = self._signatures.get(CLASSIFY)

@@ -7,9 +7,8 @@ decoded, names must be short and printable, numbers must be numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,24 +30,25 @@ NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """Names of the input and output tensors."""
 
     inputs: frozenset[str]
     outputs: frozenset[str]
 
+    @classmethod
+    def of(cls, inputs: Iterable[str], outputs: Iterable[str]) -> Signature:
+        """The signature with these names."""
+        return cls(frozenset(inputs), frozenset(outputs))
 
+
+_DISTRIBUTION = ("probabilities", "label", "classes")
 CONTRACT = {
-    CLASSIFY: Signature(
-        frozenset({"image_bytes"}), frozenset({"probabilities", "label", "classes"})
-    ),
-    PIXELS: Signature(frozenset({"pixels"}), frozenset({"probabilities", "label", "classes"})),
-    EMBED: Signature(frozenset({"image_bytes"}), frozenset({"embedding"})),
-    SYNTHESIZE: Signature(
-        frozenset({"image_bytes", "expression", "intensity"}), frozenset({"image_bytes"})
-    ),
-    SAMPLE: Signature(frozenset({"expression", "intensity", "seed"}), frozenset({"image_bytes"})),
+    CLASSIFY: Signature.of(["image_bytes"], _DISTRIBUTION),
+    PIXELS: Signature.of(["pixels"], _DISTRIBUTION),
+    EMBED: Signature.of(["image_bytes"], ["embedding"]),
+    SYNTHESIZE: Signature.of(["image_bytes", "expression", "intensity"], ["image_bytes"]),
+    SAMPLE: Signature.of(["expression", "intensity", "seed"], ["image_bytes"]),
 }
 
 
