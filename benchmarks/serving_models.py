@@ -79,8 +79,7 @@ def save(folder: Path, database: str, overrides: tuple[str, ...]) -> None:
     settings = config.resolve(database, "FESR_JL", overrides)
     network = load_face_network(settings.identity, random_seed=0)
     model = fesr.build(settings, len(CLASSES), network)
-    size, channels = settings.image_size, settings.channels
-    Served(CLASSES, size, channels, model.recognizer, model.fesgan).save(str(folder))
+    Served(model, CLASSES).save(str(folder))
     warmup.write(folder, folder.parent.name, signatures_of(meta_graph(folder)), CLASSES)
 
 

@@ -14,9 +14,9 @@ from fesr_tf.crossvalidation.record import summary_of
 from fesr_tf.data import ALL
 from fesr_tf.runs import machine
 from fesr_tf.runs.opening import require_recognizer
-from fesr_tf.serving import model as serving
 from fesr_tf.serving import versions, warmup
 from fesr_tf.serving.cpp_loader import CppSession, meta_graph
+from fesr_tf.serving.model import Served
 from fesr_tf.serving.requests import difference, eager
 from fesr_tf.serving.signatures_check import LABELS, TOLERANCE, breaches, signatures_of
 from pipelines.common.errors import BadUse, FailedWork
@@ -70,24 +70,6 @@ def description(run: runs.Run) -> dict:
     }
 
 
-def served(run: runs.Run) -> serving.Served:
-    """The signatures of a run's trained networks.
-
-    BASELINE trains no generator, the FG variants no recogniser. Raises `BadUse` for a run whose
-    recogniser is not trained yet.
-    """
-    config = run.config
-    if config.trains_recognizer or not config.trains_fesgan:
-        require_recognizer(run)
-    return serving.Served(
-        run.info.classes,
-        config.image_size,
-        config.channels,
-        run.fesr.recognizer if config.trains_recognizer else None,
-        run.fesr.fesgan if config.trains_fesgan else None,
-    )
-
-
 def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
     """Writes `output/<version>/` atomically and returns it.
 
@@ -106,17 +88,19 @@ def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
             f"{target} exists and a version never changes; omit --version for the next one "
             f"({next_version(output)})"
         )
-    model, classes = served(run), run.info.classes
+    # BASELINE trains no generator, the FG variants no recogniser.
+    if run.config.trains_recognizer or not run.config.trains_fesgan:
+        require_recognizer(run)
+    classes = run.info.classes
     with folder_whole(target) as folder:
-        model.save(str(folder))
+        Served(run.fesr, classes).save(str(folder))
         (folder / EXTRA).mkdir()
         (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
         run.config.save(folder / EXTRA / "config.yaml")
         (folder / EXTRA / "model.json").write_text(json.dumps(description(run), indent=2) + "\n")
         graph = meta_graph(folder)
         warmup.write(folder, output.name, signatures_of(graph), classes)
-        found = breaches(graph)
-        if found:
+        if found := breaches(graph):
             raise FailedWork(f"the model breaks its contract: {'; '.join(found)}; nothing written")
         _replay(run, folder)
     return target

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from fesr_tf.data import images as preprocessing
 from fesr_tf.model.fesgan import FESGAN
+from fesr_tf.model.fesr import FESR
 from fesr_tf.networks.recognizer import Recognizer
 from fesr_tf.serving.images import png_bytes, read, refuse, refuse_batch
 from pipelines.faces.chips import CHIP_SIZE
@@ -23,7 +24,7 @@ Answer = dict[str, tf.Tensor]
 
 
 class Served:
-    """The signatures of a run's networks; a network that is None has none.
+    """The signatures of the networks that a model's variant trains.
 
     Each is `functions[name]`; the first dimension of its inputs and outputs is the batch.
 
@@ -40,19 +41,15 @@ class Served:
     An invalid row fails its whole request, with a message that names the rows.
     """
 
-    def __init__(
-        self,
-        classes: Sequence[str],
-        image_size: int,
-        channels: int,
-        recognizer: Recognizer | None = None,
-        fesgan: FESGAN | None = None,
-    ) -> None:
+    def __init__(self, model: FESR, classes: Sequence[str]) -> None:
+        config = model.config
         self.classes = tuple(classes)
-        self.image_size, self.channels = image_size, channels
-        self.functions = self._of_recognizer(recognizer) if recognizer else {}
-        if fesgan:
-            self.functions |= self._of_generator(fesgan)
+        self.image_size, self.channels = config.image_size, config.channels
+        self.functions: dict[str, Callable[..., Answer]] = {}
+        if config.trains_recognizer:
+            self.functions |= self._of_recognizer(model.recognizer)
+        if config.trains_fesgan:
+            self.functions |= self._of_generator(model.fesgan)
 
     def save(self, folder: str) -> None:
         """Writes the SavedModel into `folder`, tag `serve`, `classify` in the official form."""
