@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 	$(RUN) -m fesr_tf.demo
 
 test: $(INSTALLED)
-	$(RUN) -m pytest -q -m "not slow" $(SIDE_BY_SIDE)
+	$(RUN) -m pytest -q -m "not slow" --durations 20 $(SIDE_BY_SIDE)
 
 test-all: $(INSTALLED)
 	$(RUN) -m pytest -q $(SIDE_BY_SIDE)

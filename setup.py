@@ -88,10 +88,10 @@ setup(
             f"tensorflow[and-cuda]==2.15.1; {PYTHON_311}",
             f"tensorflow[and-cuda]>=2.20,<2.22; {PYTHON_312}",
         ],
-        # PyTorch is the peer that benchmarks.torch_port measures correctness and speed against.
+        # PyTorch: the reference of benchmarks.parity.torch_port and of benchmarks.training.step.
         "bench": ["torch>=2.2"],
         "app": APP,
         # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
-        "dev": ["pytest", "pytest-xdist", "ruff", "import-linter>=2.1", *APP],
+        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *APP],
     },
 )

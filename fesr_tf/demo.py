@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fesr_tf.client.saved_model import version_folder
 from fesr_tf.processes.sequence import Stage, call, minutes, run_stages, shown_python
-from fesr_tf.runs import run_folder
+from fesr_tf.runs import files, run_folder
 from fesr_tf.serving.export import EXTRA
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import write_whole
@@ -71,9 +71,10 @@ class Plan:
     def exported(self) -> bool:
         """True where the newest version of the model is of the joint run as it stands."""
         try:
-            checkpoint = max((self.run(JOINT) / "checkpoints").glob("step-*"))
+            place = self.run(JOINT) / files.CHECKPOINTS
+            checkpoint = files.step_folder(place, max(files.steps(place)))
             about = version_folder(self.model) / EXTRA / "model.json"
-            evaluation = json.loads((self.run(JOINT) / "evaluation.json").read_text())
+            evaluation = json.loads((self.run(JOINT) / files.evaluation()).read_text())
             model = json.loads(about.read_text())
             newer = about.stat().st_mtime > checkpoint.stat().st_mtime
             same = ("database", "variant", "fold", "data_digest", "step")
@@ -157,7 +158,7 @@ def summary(plan: Plan) -> str:
     """What came out, where it lies and how to open it."""
     lines = ["", f"Accuracy on fold {FOLD}, on people seen by no network:"]
     for variant in (BASELINE, JOINT):
-        found = json.loads((plan.run(variant) / "evaluation.json").read_text())
+        found = json.loads((plan.run(variant) / files.evaluation()).read_text())
         low, high = found["interval"]
         lines.append(
             f"  {variant:<9} {found['accuracy']:6.1%}  ({found['correct']} of {found['total']} "

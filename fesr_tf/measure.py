@@ -1,7 +1,7 @@
 """`python -m fesr_tf.measure RUN…`: how good the faces are that a run's generator draws.
 
 Writes RUN/synthesis.json (`synthesis-best.json` for the best checkpoint) and
-RUN/pictures/nearest.png. docs/synthesis.md is the protocol. The file holds
+RUN/pictures/nearest.png. docs/guide/synthesis.md is the protocol. The file holds
 
     database, variant, fold, step, checkpoint, max_iterations, data_digest, classes, image_size,
     channels, seed, new_identities, train_people, test_people, subject_independent
@@ -205,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.measure",
         description="PSNR, SSIM, verification, expression accuracy, novelty and KID of the faces "
-        "that runs draw (docs/synthesis.md).",
+        "that runs draw (docs/guide/synthesis.md).",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument(

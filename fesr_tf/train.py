@@ -15,6 +15,7 @@ import tensorflow as tf
 from fesr_tf import config, data, runs
 from fesr_tf.data import checks
 from fesr_tf.model import fesr
+from fesr_tf.runs import files
 from fesr_tf.training import dry_run, first_stage
 from fesr_tf.training.loop import INTERRUPTED, stages, train
 from fesr_tf.training.memory import keep_freed_memory
@@ -70,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         tf.config.experimental.enable_op_determinism()
     # What cannot be trained is refused before a run of it is begun.
     checks.refuse(fold, settings, source)
-    begun = any(folder.glob("checkpoints/step-*"))
+    begun = bool(files.steps(folder / files.CHECKPOINTS))
     if arguments.first_stage and not begun:
         first_stage.refuse(arguments.first_stage, settings, info)
     model = fesr.build(settings, len(fold.classes))

@@ -1,15 +1,17 @@
 """What every test may use: rendered faces, the same preprocessed, and a small trained run.
 
-Each is made once a session by the project's own commands and must not be changed; a test
-that writes into a run takes `run_copy`.
+Each is made once by the project's own commands, for all workers together, and must not be
+changed; a test that writes into a run takes `run_copy`.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import fesr_tf  # noqa: F401  (chooses Keras 2 before any test imports TensorFlow)
 
@@ -36,24 +38,47 @@ def no_cached_weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def demo_images(tmp_path_factory) -> Path:
-    """A rendered database, `<class>/<subject>_<frame>.png`: 4 people, 4 frames an expression."""
-    from pipelines.demo_faces import render_database
+def once(tmp_path_factory, worker_id):
+    """`once(name, make)`: a folder that `make(folder)` fills once, for all workers together."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
 
-    folder = tmp_path_factory.mktemp("demo") / "faces"
-    render_database(folder, SUBJECTS, SEED, frames=FRAMES, size=160, jobs=1, progress=False)
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        place, done = root / "shared" / name, root / "shared" / f"{name}.done"
+        place.parent.mkdir(exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            if not done.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                make(place)
+                done.touch()
+        return place
+
     return folder
 
 
 @pytest.fixture(scope="session")
-def demo_data(demo_images, tmp_path_factory) -> Path:
+def demo_images(once) -> Path:
+    """A rendered database, `<class>/<subject>_<frame>.png`: 4 people, 4 frames an expression."""
+    from pipelines.demo_faces import render_database
+
+    def render(folder: Path) -> None:
+        faces = folder / "faces"
+        render_database(faces, SUBJECTS, SEED, frames=FRAMES, size=160, jobs=1, progress=False)
+
+    return once("images", render) / "faces"
+
+
+@pytest.fixture(scope="session")
+def demo_data(demo_images, once) -> Path:
     """`demo_images` after `pipelines.preprocess`: 2 folds of 2 people."""
     from pipelines.preprocess import main
 
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    arguments = ["--db", "demo", "--input", demo_images, "--output", folder, "--folds", FOLDS]
-    assert main([str(each) for each in arguments]) == 0
-    return folder
+    def preprocess(folder: Path) -> None:
+        words = ["--db", "demo", "--input", demo_images, "--output", folder / "data"]
+        assert main([str(word) for word in [*words, "--folds", FOLDS]]) == 0
+
+    return once("data", preprocess) / "data"
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +88,14 @@ def tiny_settings() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(demo_data, tmp_path_factory) -> Path:
+def tiny_run(demo_data, once) -> Path:
     """The folder of a finished FESR_JL run of two steps a stage, fold 0 of `demo_data`."""
     from fesr_tf.train import main
 
-    runs = tmp_path_factory.mktemp("runs")
-    assert main(["--db", "demo", "--data", str(demo_data), "--runs", str(runs), *TINY]) == 0
-    return runs / "demo" / "FESR_JL" / "fold-00"
+    def train(folder: Path) -> None:
+        assert main(["--db", "demo", "--data", str(demo_data), "--runs", str(folder), *TINY]) == 0
+
+    return once("runs", train) / "demo" / "FESR_JL" / "fold-00"
 
 
 @pytest.fixture
@@ -87,16 +113,16 @@ def opened_run(tiny_run):
 
 
 @pytest.fixture(scope="session")
-def exported_model(opened_run, tmp_path_factory) -> Path:
+def exported_model(opened_run, once) -> Path:
     """`tiny_run` as a SavedModel: `<somewhere>/fesr/1`."""
     from fesr_tf.serving.export import export
 
-    return export(opened_run, tmp_path_factory.mktemp("saved_models") / "fesr")
+    return once("saved_models", lambda folder: export(opened_run, folder / "fesr")) / "fesr" / "1"
 
 
 @pytest.fixture(scope="session")
 def measured():
-    """The routing of every variant, by name: `benchmarks.routing.Routing`."""
-    from benchmarks.routing import measure
+    """The routing of every variant, by name: `tests.support.routing.Routing`."""
+    from tests.support.routing import measure
 
     return measure()

@@ -14,6 +14,7 @@ from fesr_tf import runs
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation.outcomes import Unit
 from fesr_tf.processes.jobs import Command, Job
+from fesr_tf.runs import files
 from fesr_tf.training import first_stage
 from pipelines.common.errors import BadUse
 from pipelines.dataset.manifest import Manifest
@@ -92,8 +93,8 @@ class Plan:
     def evaluation(self, unit: Unit) -> Path:
         """The file with the answers of the chosen checkpoint: without a best one, the last's."""
         folder = self.folder(unit)
-        best = self.checkpoint == runs.BEST and any((folder / runs.BEST).glob("step-*"))
-        return folder / ("evaluation-best.json" if best else "evaluation.json")
+        best = self.checkpoint == files.BEST and files.steps(folder / files.BEST)
+        return folder / files.evaluation(checkpoint=files.BEST if best else files.LAST)
 
 
 def evaluation_of(plan: Plan, unit: Unit) -> dict | None:
@@ -106,9 +107,9 @@ def evaluation_of(plan: Plan, unit: Unit) -> dict | None:
     path = plan.evaluation(unit)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        best = path.name != "evaluation.json"
-        place = folder / (runs.BEST if best else "checkpoints")
-        newest = max(steps_in(place)) if best else settings.max_iterations
+        best = path.name != files.evaluation()
+        place = folder / (files.BEST if best else files.CHECKPOINTS)
+        newest = max(files.steps(place)) if best else settings.max_iterations
         wanted = {"step": newest, "data_digest": plan.manifest.digest, "split": "test"}
         asked = found["predictions"]
         same = all(found[name] == value for name, value in wanted.items())
@@ -118,19 +119,14 @@ def evaluation_of(plan: Plan, unit: Unit) -> dict | None:
         return None
 
 
-def steps_in(folder: Path) -> list[int]:
-    names = (path.name.removeprefix("step-") for path in folder.glob("step-*"))
-    return [int(name) for name in names if name.isdecimal()]
-
-
 def complete(plan: Plan, unit: Unit, settings: Config) -> bool:
     """Whether the run has come to its end, with these settings and data."""
     folder = plan.folder(unit)
     last = settings.last_iteration
-    if last not in steps_in(folder / "checkpoints") or not (folder / "run.json").exists():
+    if last not in files.steps(folder / files.CHECKPOINTS) or not files.is_run(folder):
         return False
     same = runs.read_info(folder).data_digest == plan.manifest.digest
-    return same and configs.load(folder / "config.yaml") == settings
+    return same and configs.load(folder / files.CONFIG) == settings
 
 
 def jobs_of(plan: Plan) -> list[Job]:
@@ -165,7 +161,7 @@ def _sharing(plan: Plan, units: Sequence[Unit], first: Unit) -> list[Unit]:
     for unit in units:
         own = plan.settings(unit.variant, unit.seed)
         equal = first_stage.has_one(own) and not first_stage.differences(settings, own)
-        if equal and not steps_in(plan.folder(unit) / "checkpoints"):
+        if equal and not files.steps(plan.folder(unit) / files.CHECKPOINTS):
             found.append(unit)
     return found if len(found) > 1 or complete(plan, first, settings) else []
 
@@ -178,15 +174,15 @@ def _job(plan: Plan, unit: Unit, first: Unit | None = None, after: str | None = 
     if first:
         train += ["--first-stage", str(plan.folder(first))]
     train += plan.given(unit.variant, unit.seed)
-    commands = [Command(tuple(train), folder / "train.log")]
+    commands = [Command(tuple(train), folder / files.TRAIN_LOG)]
     ends = settings.pretrain_iterations
     if settings.trains_recognizer:
         words = ["-m", "fesr_tf.evaluate", str(folder), "--data", str(plan.data),
                  "--checkpoint", plan.checkpoint]  # fmt: skip
-        commands.append(Command(tuple(words), folder / "evaluate.log"))
+        commands.append(Command(tuple(words), folder / files.EVALUATE_LOG))
         ends = settings.max_iterations
     begins = 0 if settings.trains_fesgan and not first else settings.pretrain_iterations
-    begins = max([begins, *steps_in(folder / "checkpoints")])
+    begins = max([begins, *files.steps(folder / files.CHECKPOINTS)])
     return Job(str(unit), tuple(commands), min(begins, ends), ends, after)
 
 

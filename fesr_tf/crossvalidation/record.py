@@ -8,22 +8,19 @@ from pathlib import Path
 
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation.outcomes import Unit
-from fesr_tf.crossvalidation.plan import FIRST, Plan, complete, evaluation_of, steps_in
+from fesr_tf.crossvalidation.plan import FIRST, Plan, complete, evaluation_of
 from fesr_tf.processes.jobs import DONE, SKIPPED, STOPPED, Job, Outcome
-from fesr_tf.runs import Run
-from fesr_tf.runs.checkpoints import ABOUT
+from fesr_tf.runs import Run, files
 from fesr_tf.training import first_stage
 from pipelines.common.files import sha256_of, write_whole
-
-NAME = "crossval.json"
 
 
 def summary_of(run: Run) -> dict | None:
     """What the crossval.json beside a run found of the run's variant, with its settings, on its
     data; None where there is none. accuracy, interval, right and pictures (pooled), people,
     folds_run, folds: as `crossval_results.summary` says."""
-    path = run.folder.parent.parent / NAME
-    info, digest = run.info, sha256_of(run.folder / "config.yaml")
+    path = run.folder.parent.parent / files.CROSSVAL
+    info, digest = run.info, sha256_of(run.folder / files.CONFIG)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         same = found["format"] == results.FORMAT and found["data_digest"] == info.data_digest
@@ -50,7 +47,7 @@ class Record:
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self.path = plan.output / NAME
+        self.path = plan.output / files.CROSSVAL
         self.seconds: dict[str, list[float | None]] = {}
         self.status: dict[str, str] = {}
         try:
@@ -100,7 +97,7 @@ class Record:
             "overrides": list(plan.overrides),
             "runs": [self._entry(unit, each) for unit, each in found.items()],
             "first_stages": [
-                self._first(unit) for unit in firsts if (plan.folder(unit) / "run.json").exists()
+                self._first(unit) for unit in firsts if files.is_run(plan.folder(unit))
             ],
             "summaries": [
                 results.summary(variant, each, classes, folds, len(plan.seeds))
@@ -118,7 +115,7 @@ class Record:
         if evaluation:
             status = DONE
         elif status in (SKIPPED, DONE):
-            status = STOPPED if steps_in(folder / "checkpoints") else SKIPPED
+            status = STOPPED if files.steps(folder / files.CHECKPOINTS) else SKIPPED
         train, evaluate = self.seconds.get(str(unit), [None, None])
         path = self.plan.evaluation(unit)
         return results.entry(
@@ -149,15 +146,17 @@ class Record:
         }
 
     def _digest(self, unit: Unit) -> str | None:
-        path = self.plan.folder(unit) / "config.yaml"
+        path = self.plan.folder(unit) / files.CONFIG
         return sha256_of(path) if path.exists() else None
 
     def _about(self, unit: Unit) -> dict:
         """checkpoint.json of the run's newest checkpoint."""
-        place = self.plan.folder(unit) / "checkpoints"
-        steps = steps_in(place)
+        place = self.plan.folder(unit) / files.CHECKPOINTS
+        steps = files.steps(place)
         try:
-            return json.loads((place / f"step-{max(steps):06d}" / ABOUT).read_text("utf-8"))
+            return json.loads(
+                (place / f"step-{max(steps):06d}" / files.CHECKPOINT_INFO).read_text("utf-8")
+            )
         except (OSError, ValueError):
             return {}
 

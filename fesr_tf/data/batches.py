@@ -33,7 +33,8 @@ def batches(
     image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
     is a pure function of the seed and t: each epoch is its own permutation, a last short batch
     is left out, and a positive is drawn uniformly from the other images of its class. A class
-    with a single image has no positive; its image then stands for itself (docs/algorithm.md).
+    with a single image has no positive; its image then stands for itself
+    (docs/method/algorithm.md).
     """
     size, count = config.batch_size, len(faces)
     if size > count:

@@ -1,7 +1,7 @@
 """`python -m fesr_tf.figures RUNS… --output DIR`: the paper's figures, of one's own runs.
 
 Writes DIR/fig-4.png to fig-9.png, interpolation.png and two GIFs, and DIR/figures.json, a list of
-{file, figure, title, caption, runs, command}. docs/figures.md says what each shows.
+{file, figure, title, caption, runs, command}. docs/guide/figures.md says what each shows.
 """
 
 from __future__ import annotations

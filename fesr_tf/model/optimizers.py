@@ -37,7 +37,7 @@ class FusedAdam(keras.optimizers.Adam):
 def adam(config: Config) -> keras.optimizers.Optimizer:
     """Adam as in Section IV-B, its epsilon of PyTorch's size, the paper's framework.
 
-    Keras adds it before the bias correction and PyTorch after (docs/parity.md).
+    Keras adds it before the bias correction and PyTorch after (docs/benchmarks/parity.md).
     """
     return FusedAdam(
         config.learning_rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False

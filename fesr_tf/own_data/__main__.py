@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from fesr_tf import config as configs
-from fesr_tf.crossvalidation.plan import FIRST, jobs_of, split_overrides, steps_in
+from fesr_tf.crossvalidation.plan import FIRST, jobs_of, split_overrides
 from fesr_tf.data import ALL
 from fesr_tf.data.counts import Census, take
 from fesr_tf.own_data import step_time
@@ -24,6 +24,7 @@ from fesr_tf.own_data import summary as ending
 from fesr_tf.own_data.plan import DATABASE, Plan, cross_validation, first_stages, last_stages
 from fesr_tf.own_data.power import sentences
 from fesr_tf.processes.sequence import call, minutes, run_stages
+from fesr_tf.runs import files
 from fesr_tf.serving.export import check_name
 from pipelines.common.errors import BadUse, FailedWork, command, plain
 from pipelines.databases import Choices, Database, open_database
@@ -143,7 +144,7 @@ def estimate(plan: Plan, known: Census, settings: list[str]) -> dict[str, float]
     todo = jobs_of(cross)
     final = cross.settings(plan.final, 0)
     begun = max([0 if final.trains_fesgan else final.pretrain_iterations,
-                 *steps_in(plan.run(plan.final, ALL) / "checkpoints")])  # fmt: skip
+                 *files.steps(plan.run(plan.final, ALL) / files.CHECKPOINTS)])  # fmt: skip
     if not todo and begun >= final.max_iterations:
         return {"crossval": 0.1, "everybody": 0.1}
     words = ["-m", "fesr_tf.own_data.step_time", "--db", DATABASE, "--data", str(plan.data),

@@ -14,10 +14,10 @@ from fesr_tf import runs
 from fesr_tf.client.saved_model import version_folder
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation import plan as crossval_plan
-from fesr_tf.crossvalidation.plan import steps_in
 from fesr_tf.data import ALL, FoldNumber
 from fesr_tf.data.counts import Census
 from fesr_tf.processes.sequence import Stage
+from fesr_tf.runs import files
 from fesr_tf.serving.export import EXTRA
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def crossval(self) -> Path:
-        return self.runs / DATABASE / "crossval.json"
+        return self.runs / DATABASE / files.CROSSVAL
 
     def run(self, variant: str, fold: FoldNumber) -> Path:
         return runs.run_folder(self.runs, DATABASE, variant, fold)
@@ -106,7 +106,7 @@ class Plan:
                 model[key] == getattr(info, key)
                 for key in ("database", "variant", "fold", "data_digest")
             )
-            settings = dataclasses.asdict(configs.load(folder / "config.yaml"))
+            settings = dataclasses.asdict(configs.load(folder / files.CONFIG))
             return same and after_training(about, folder) and model["config"] == settings
         except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
             return False
@@ -114,7 +114,8 @@ class Plan:
 
 def after_training(made: Path, folder: Path) -> bool:
     """Whether the file is there and newer than the last checkpoint of the run in `folder`."""
-    places = [folder / "checkpoints" / f"step-{n:06d}" for n in steps_in(folder / "checkpoints")]
+    there = folder / files.CHECKPOINTS
+    places = [files.step_folder(there, step) for step in files.steps(there)]
     there = made.exists() and places
     return bool(there) and made.stat().st_mtime > max(each.stat().st_mtime for each in places)
 
@@ -223,7 +224,7 @@ def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
             [["-m", "fesr_tf.synthesize", str(folder)] for folder in draws],
             0.5,
             done=lambda: all(
-                after_training(each / "pictures" / "new_identities.png", each) for each in draws
+                after_training(each / files.IMAGES / "new_identities.png", each) for each in draws
             ),
         )
     ]
@@ -237,7 +238,7 @@ def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
                 f"measures the faces that fold {fold} drew",
                 [words],
                 1.0,
-                done=lambda: after_training(tested / "synthesis.json", tested),
+                done=lambda: after_training(tested / files.SYNTHESIS, tested),
             )
         )
     return made

@@ -100,7 +100,7 @@ def places(plan: Plan, photo: str | None) -> str:
         f"ask it       {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
         f"a page       {python} -m fesr_tf.demo_app --model {plan.model}",
         f"serve        FESR_MODEL={name} docker compose -f configs/serving/docker-compose.yml "
-        "--profile cpu up (docs/serving.md)",
+        "--profile cpu up (docs/guide/serving.md)",
         f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --server localhost:8500 --name "
         f"{name}",
     ]

@@ -13,6 +13,7 @@ from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.plots import image_grids
+from fesr_tf.runs import files
 from pipelines.common.files import write_whole
 
 
@@ -82,9 +83,9 @@ def table(result: dict) -> str:
 def save(result: dict, folder: Path) -> list[Path]:
     """Writes evaluation.json and pictures/confusion.png of a run; other splits than test and
     other checkpoints than the last carry their name. Returns the paths."""
-    suffix = "" if result["split"] == "test" else f"-{result['split']}"
-    suffix += "" if result["checkpoint"] == runs.LAST else f"-{result['checkpoint']}"
-    data, figure = folder / f"evaluation{suffix}.json", folder / f"pictures/confusion{suffix}.png"
+    part, checkpoint = result["split"], result["checkpoint"]
+    data = folder / files.evaluation(part, checkpoint)
+    figure = folder / files.IMAGES / f"confusion{files.suffix(part, checkpoint)}.png"
     title = f"{result['variant']} on {result['database']}, fold {result['fold']}"
     drawn = image_grids.confusion_figure(
         np.array(result["confusion"]), result["classes"], title, sentence(result)

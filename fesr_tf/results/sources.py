@@ -15,8 +15,8 @@ from fesr_tf import runs
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation.outcomes import FORMAT
 from fesr_tf.results.documents import Document
-from fesr_tf.runs.checkpoints import ABOUT
-from fesr_tf.runs.machine import NAME as MACHINE
+from fesr_tf.runs.files import CHECKPOINT_INFO as ABOUT
+from fesr_tf.runs.files import MACHINE
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.manifest import Manifest

@@ -1,8 +1,7 @@
 """A run: its folder, checkpoints and machine, and how a finished one is opened."""
 
+from fesr_tf.runs.files import BEST, LAST
 from fesr_tf.runs.folder import (
-    BEST,
-    LAST,
     RunInfo,
     alone,
     other_classes,

@@ -1,9 +1,7 @@
 """What a resumed run needs: every network, every optimizer and the iteration, in one folder.
 
-checkpoints/step-000500/
-    weights.*         TensorFlow's checkpoint: networks, optimizers, the iteration
-    config.yaml       the run's configuration
-    checkpoint.json   for people: step, stage, what comes next, digests (`description`)
+`weights.*` is TensorFlow's checkpoint (networks, optimizers, the iteration), `config.yaml` the
+run's configuration, `checkpoint.json` describes it: step, stage, what comes next, digests.
 
 A checkpoint is written beside its place and takes its name in one rename: whoever sees the name
 sees all of it. Draws and batches are pure functions of the seed and the iteration
@@ -24,10 +22,10 @@ import tensorflow as tf
 
 from fesr_tf import config as configs
 from fesr_tf.model.fesr import FESR
+from fesr_tf.runs import files
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole, sha256_of, write_whole
 
-WEIGHTS, CONFIG, ABOUT = "weights", "config.yaml", "checkpoint.json"
 # What TensorFlow's reader raises for a file that is cut, changed or missing.
 DAMAGED = (tf.errors.OpError, OSError, ValueError, IndexError, RuntimeError, AssertionError)
 
@@ -52,12 +50,11 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that there is a checkpoint of, ascending."""
-        names = (path.name.removeprefix("step-") for path in self.folder.glob("step-*"))
-        return sorted(int(name) for name in names if name.isdecimal())
+        return files.steps(self.folder)
 
     def path(self, step: int) -> Path:
         """Where the checkpoint of `step` is, or would be."""
-        return self.folder / f"step-{step:06d}"
+        return files.step_folder(self.folder, step)
 
     def save(self, **more: object) -> Path:
         """Writes the present state, unless it is written already; `more` goes into its
@@ -73,13 +70,13 @@ class Checkpoints:
         self._refuse_non_finite(step)
         try:
             with folder_whole(path) as place:
-                self.checkpoint.write(str(place / WEIGHTS))
-                self.model.config.save(place / CONFIG)
+                self.checkpoint.write(str(place / files.WEIGHTS))
+                self.model.config.save(place / files.CONFIG)
                 about = description(self.model, self.images, self.data_digest) | more
-                about["config_sha256"] = sha256_of(place / CONFIG)
-                write_whole(place / ABOUT, json.dumps(about, indent=2) + "\n")
+                about["config_sha256"] = sha256_of(place / files.CONFIG)
+                write_whole(place / files.CHECKPOINT_INFO, json.dumps(about, indent=2) + "\n")
                 # The name must not reach the disk before what it names.
-                for each in place.glob(f"{WEIGHTS}.*"):
+                for each in place.glob(f"{files.WEIGHTS}.*"):
                     _flush(each)
             _flush(self.folder)
         except (tf.errors.OpError, OSError) as error:
@@ -122,7 +119,9 @@ class Checkpoints:
     def about(self) -> dict:
         """checkpoint.json of the newest checkpoint; empty where there is none or it is damaged."""
         with contextlib.suppress(IndexError, OSError, ValueError):
-            return json.loads((self.path(self.steps()[-1]) / ABOUT).read_text(encoding="utf-8"))
+            return json.loads(
+                (self.path(self.steps()[-1]) / files.CHECKPOINT_INFO).read_text(encoding="utf-8")
+            )
         return {}
 
     def elsewhere(self) -> str | None:
@@ -146,7 +145,7 @@ class Checkpoints:
 
     def _read(self, path: Path) -> None:
         try:
-            before = configs.load(path / CONFIG)
+            before = configs.load(path / files.CONFIG)
         except BadUse as error:
             raise _damaged(path, error) from None
         changed = configs.differences(before, self.model.config)
@@ -161,7 +160,7 @@ class Checkpoints:
         Raises `FailedWork` where it is damaged or of other networks.
         """
         try:
-            self.checkpoint.read(str(path / WEIGHTS)).assert_consumed()
+            self.checkpoint.read(str(path / files.WEIGHTS)).assert_consumed()
         except DAMAGED as error:
             # It would go on to list what it did not restore.
             tf.get_logger().setLevel("ERROR")

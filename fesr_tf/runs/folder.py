@@ -1,16 +1,6 @@
-"""A run's folder: what was asked, on which data, and the networks that came of it.
+"""A run's folder: which settings, which data, and that only one process trains in it.
 
-runs/<db>/<variant>/fold-NN/
-    config.yaml     the resolved configuration
-    run.json        database, variant, fold, data folder and digest, classes
-    machine.json    processor, cores, memory, GPUs, TensorFlow and commit of each start of training
-    checkpoints/    networks, optimizers, iteration: the last ones (`fesr_tf.runs.checkpoints`)
-    best/           the same, where R was best on the validation part
-    events/         TensorBoard
-    pictures/       sample grids, confusion matrix
-    evaluation.json
-
-`fold-all` is a run that holds nobody out: it trains on every person and is tested by none.
+Its files are listed in `fesr_tf.runs.files`.
 """
 
 from __future__ import annotations
@@ -28,11 +18,10 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.config import Config
 from fesr_tf.data import ALL, FoldNumber
+from fesr_tf.runs import files
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
 from pipelines.common.records import typed
-
-LAST, BEST = "last", "best"
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ def alone(folder: Path) -> Iterator[None]:
     another process holds it. A file system without locks (some NFS) protects nobody.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    with (folder / files.LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -93,14 +82,14 @@ def start(folder: Path, config: Config, info: RunInfo) -> None:
     A run without a checkpoint has learnt nothing yet and is begun anew. Raises `BadUse`
     naming the keys that differ.
     """
-    if not (folder / "run.json").exists() or not any(folder.glob("checkpoints/step-*")):
+    if not files.is_run(folder) or not files.steps(folder / files.CHECKPOINTS):
         folder.mkdir(parents=True, exist_ok=True)
         # What was chosen by a run that never came to its first checkpoint.
-        shutil.rmtree(folder / BEST, ignore_errors=True)
-        config.save(folder / "config.yaml")
-        write_whole(folder / "run.json", json.dumps(dataclasses.asdict(info), indent=2) + "\n")
+        shutil.rmtree(folder / files.BEST, ignore_errors=True)
+        config.save(folder / files.CONFIG)
+        write_whole(folder / files.INFO, json.dumps(dataclasses.asdict(info), indent=2) + "\n")
         return
-    before = configs.differences(configs.load(folder / "config.yaml"), config)
+    before = configs.differences(configs.load(folder / files.CONFIG), config)
     changed = [f"{key} was {old}, now {new}" for key, (old, new) in before.items()]
     there = read_info(folder)
     if there.classes != info.classes:
@@ -125,7 +114,7 @@ def other_classes(learnt: tuple[str, ...], offered: tuple[str, ...]) -> str:
 
 def read_info(folder: str | Path) -> RunInfo:
     """Reads run.json. Raises `BadUse` where `folder` is not a run."""
-    path = Path(folder) / "run.json"
+    path = Path(folder) / files.INFO
     try:
         return typed(RunInfo, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

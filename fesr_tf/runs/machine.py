@@ -8,11 +8,9 @@ import platform
 import subprocess
 from pathlib import Path
 
-import tensorflow as tf
-
+from fesr_tf.runs.files import MACHINE
 from pipelines.common.files import write_whole
 
-NAME = "machine.json"
 _SECONDS = 10
 
 
@@ -57,6 +55,9 @@ def memory_gib() -> float | None:
 
 def description() -> dict[str, object]:
     """This machine and this code, ready for JSON; `cores` are those that this process may use."""
+    # Imported here: benchmarks without TensorFlow print the commit and the processor too.
+    import tensorflow as tf
+
     counted = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     gpus = tf.config.list_physical_devices("GPU")
     named = [tf.config.experimental.get_device_details(gpu).get("device_name", "?") for gpu in gpus]
@@ -75,7 +76,7 @@ def description() -> dict[str, object]:
 def note_start(folder: Path, step: int) -> None:
     """Adds to a run's machine.json that training begins here at iteration `step`. What was noted
     of starts that came to more than `step` is of a run that was begun anew, and goes."""
-    path = folder / NAME
+    path = folder / MACHINE
     try:
         before = json.loads(path.read_text(encoding="utf-8"))["starts"]
         before = [start for start in before if start["step"] < step]

@@ -16,8 +16,10 @@ from fesr_tf.config import Config
 from fesr_tf.data import Fold, load_fold
 from fesr_tf.data.images import from_model, to_model
 from fesr_tf.model.fesr import FESR, build
+from fesr_tf.runs import files
 from fesr_tf.runs.checkpoints import Checkpoints
-from fesr_tf.runs.folder import BEST, LAST, RunInfo, other_classes, read_info
+from fesr_tf.runs.files import BEST, LAST
+from fesr_tf.runs.folder import RunInfo, other_classes, read_info
 from pipelines.common.errors import BadUse
 from pipelines.dataset import manifest as manifests
 
@@ -134,7 +136,7 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     """
     folder = Path(folder)
     info = read_info(folder)
-    config = configs.load(folder / "config.yaml")
+    config = configs.load(folder / files.CONFIG)
     model = build(config, len(info.classes))
     if checkpoint == BEST:
         step = Checkpoints(model, folder / BEST, 1).restore()
@@ -145,7 +147,7 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
             "yet): its last one stands for its best",
             file=sys.stderr,
         )
-    step = Checkpoints(model, folder / "checkpoints", config.keep_checkpoints).restore()
+    step = Checkpoints(model, folder / files.CHECKPOINTS, config.keep_checkpoints).restore()
     if step is None:
         raise BadUse(f"{folder} has no checkpoint yet: train it first")
     return Run(folder, info, config, model, step)

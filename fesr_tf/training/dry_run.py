@@ -23,9 +23,9 @@ from fesr_tf.data import Faces, Fold
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.training.callbacks import StepCallback
+from fesr_tf.training.memory import GIB, peak_gpu_memory, peak_memory
 from fesr_tf.training.monitoring.console import clock_time
 from fesr_tf.training.monitoring.description import PARTS, as_yaml, count_rows
-from fesr_tf.training.monitoring.peak_memory import GIB, peak_gpu_memory, peak_memory
 from fesr_tf.training.monitoring.scalars import trained_networks
 
 STEPS = 5

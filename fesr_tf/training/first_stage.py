@@ -16,11 +16,10 @@ from fesr_tf import config as configs
 from fesr_tf import runs
 from fesr_tf.config import Config
 from fesr_tf.model.fesr import FESR
+from fesr_tf.runs import files
 from fesr_tf.runs.checkpoints import Checkpoints
 from pipelines.common.errors import BadUse
 from pipelines.common.files import write_whole
-
-NOTE = "first_stage.json"
 
 SECOND_STAGE = frozenset(
     {
@@ -61,7 +60,7 @@ def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:
     if not has_one(config):
         raise BadUse(f"{info.variant} has no first stage to take from {first}: leave it out")
     there = runs.read_info(first)
-    before = configs.load(first / "config.yaml")
+    before = configs.load(first / files.CONFIG)
     changed = [
         f"{key} is {old} there and {new} here"
         for key, (old, new) in differences(before, config).items()
@@ -91,26 +90,26 @@ def begin(model: FESR, first: Path, checkpoints: Checkpoints, folder: Path) -> i
 
     Returns the step. `refuse` has agreed. Raises `FailedWork` for a checkpoint that is damaged.
     """
-    there = Checkpoints(model, first / "checkpoints", 1)
+    there = Checkpoints(model, first / files.CHECKPOINTS, 1)
     there.read(_end(first, model.config))
     if elsewhere := there.elsewhere():
         print(f"note: {elsewhere}", file=sys.stderr, flush=True)
     checkpoints.save()
     step, variant = int(model.fesgan.step.numpy()), runs.read_info(first).variant
-    write_whole(folder / NOTE, json.dumps({"variant": variant, "step": step}) + "\n")
+    write_whole(folder / files.FIRST_STAGE, json.dumps({"variant": variant, "step": step}) + "\n")
     return step
 
 
 def taken_from(folder: Path) -> str | None:
     """The variant whose stage 1 the run in `folder` began from; None where it trained its own."""
     try:
-        return json.loads((folder / NOTE).read_text(encoding="utf-8"))["variant"]
+        return json.loads((folder / files.FIRST_STAGE).read_text(encoding="utf-8"))["variant"]
     except FileNotFoundError:
         return None
 
 
 def _end(folder: Path, config: Config) -> Path:
-    return folder / "checkpoints" / f"step-{config.pretrain_iterations:06d}"
+    return files.step_folder(folder / files.CHECKPOINTS, config.pretrain_iterations)
 
 
 def _short(value: object) -> str:

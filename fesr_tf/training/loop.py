@@ -10,7 +10,7 @@ from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.frozen_features import frozen_features
-from fesr_tf.runs import machine
+from fesr_tf.runs import files, machine
 from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.training import collapse_warnings, first_stage, guards, monitoring
 
@@ -77,7 +77,7 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
     """
     settings = model.config
     about = {"images": len(fold.train), "data_digest": fold.digest}
-    checkpoints = Checkpoints(model, folder / "checkpoints", settings.keep_checkpoints, **about)
+    checkpoints = Checkpoints(model, folder / files.CHECKPOINTS, settings.keep_checkpoints, **about)
     best = Checkpoints(model, folder / runs.BEST, 1, **about)
     for each in (checkpoints, best):
         each.sweep()

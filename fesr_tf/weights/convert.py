@@ -84,7 +84,7 @@ def convert(checkpoint: Path, identity: str, output: Path, sha256: str | None = 
 def _print_parity(network: LightCNN, arrays: dict[str, np.ndarray], checkpoint: Path) -> None:
     definition = light_cnn_parity.torch_definition()
     if definition is None:
-        print("parity      not measured: it needs PyTorch, and a checkout of this project as cwd")
+        print("parity      not measured: it needs PyTorch (pip install torch)")
         return
     spec = network.spec
     faces = np.random.default_rng(_SEED).uniform(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from fesr_tf.weights.light_cnn_checkpoints import stem_of
 
 LIMIT = 1e-5
 # An independent definition; it lies beside the package, in a checkout.
-_DEFINITION = "benchmarks.torch_port.light_cnn"
+_DEFINITION = "fesr_tf.weights.light_cnn_torch"
 
 
 class _Watched(LightCNN):
@@ -41,11 +40,12 @@ class _Watched(LightCNN):
 
 
 def torch_definition() -> Any | None:
-    """The module that defines the networks in PyTorch; None where it or PyTorch is missing."""
+    """The independent definition of the networks in PyTorch; None where PyTorch is missing."""
     try:
-        return importlib.import_module(_DEFINITION)
+        from fesr_tf.weights import light_cnn_torch
     except ImportError:
         return None
+    return light_cnn_torch
 
 
 def differences(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +12,16 @@ import tensorflow as tf
 
 torch = pytest.importorskip("torch", reason="only the extra `bench` installs PyTorch")
 
-from benchmarks.torch_port import __main__ as command  # noqa: E402
-from benchmarks.torch_port import parity, training  # noqa: E402
-from benchmarks.torch_port.draws import sample  # noqa: E402
-from benchmarks.torch_port.light_cnn import light_cnn  # noqa: E402
-from benchmarks.torch_port.networks import FaceNetwork  # noqa: E402
-from benchmarks.torch_port.sharing import port_face_network  # noqa: E402
-from benchmarks.torch_port.training import JointTraining  # noqa: E402
 from fesr_tf import config  # noqa: E402
+from fesr_tf.weights.light_cnn_torch import light_cnn  # noqa: E402
+from tests.support.torch_port import parity, training  # noqa: E402
+from tests.support.torch_port.draws import sample  # noqa: E402
+from tests.support.torch_port.networks import FaceNetwork  # noqa: E402
+from tests.support.torch_port.sharing import port_face_network  # noqa: E402
+from tests.support.torch_port.training import JointTraining  # noqa: E402
 
 TINY = ("image_size=32", "width=0.0625", "batch_size=4", "identity=light_cnn_demo")
+ROOT = Path(__file__).parents[2]
 SMALL = ["--size", "32", "--width", "0.0625", "--batch", "4", "--steps", "3"]
 
 
@@ -100,21 +101,19 @@ def test_the_shipped_face_network_gives_the_same_embedding(size):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_goal_is_met_at_small_size(dtype):
     """In a process of its own: the float type holds for a whole process."""
-    words = [sys.executable, "-m", "benchmarks.torch_port", *SMALL, "--dtype", dtype]
-    done = subprocess.run(words, capture_output=True, text=True)
+    words = [sys.executable, "-m", "benchmarks.parity.torch_port", *SMALL, "--dtype", dtype]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "MISSED" not in done.stdout
     if dtype == "float64":
-        assert done.stdout.endswith("every goal met\n")
+        assert "0 rows are over their goal" in done.stdout
 
 
 @pytest.mark.slow
-def test_a_wrong_loss_is_found_and_named(monkeypatch, capsys):
+def test_a_wrong_loss_is_found_and_named(monkeypatch):
     """-log D(g) in place of eq. 7's -log(1 - D(g)), as public re-implementations have it."""
     right = training.code_adversarial
     monkeypatch.setattr(training, "code_adversarial", lambda logits, prior: right(logits, True))
-    assert command.main([*SMALL[:-1], "1", "--variants", "FG"]) == 1
-    printed = capsys.readouterr()
-    assert "L_advd_z in stage 1, FG" in printed.err
-    assert "D_z in stage 1, FG" in printed.err
-    assert "R in" not in printed.err
+    found = parity.compare("FG", config.resolve("ckplus", "FG", TINY), stage=1, steps=1)
+    missed = {row.name for row in found.rows if row.missed}
+    assert {"L_advd_z", "D_z"} <= missed and "R" not in missed

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from benchmarks import arithmetic, train_step
 from fesr_tf import config
+from tests.support import multiply_adds
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.training.step", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def test_multiply_adds_of_the_papers_networks():
     """Worked out by hand from Tables I and II; the trunk and the rest make F_id's 3,619 M."""
-    found = arithmetic.forward(config.resolve("ckplus"), 7)
+    found = multiply_adds.forward(config.resolve("ckplus"), 7)
     millions = {name: round(value / 1e6) for name, value in found.items()}
     assert {name: millions[name] for name in ("G_enc", "G_dec", "D_img", "R", "trunk")} == {
         "G_enc": 542,
@@ -23,24 +34,25 @@ def test_multiply_adds_of_the_papers_networks():
 
 
 @pytest.mark.parametrize(("stage", "saved"), [("joint", 2 * 1776 + 1843), ("pretrain", 3619)])
-def test_what_the_cache_saves(stage, saved):
+def test_multiply_adds_that_the_cache_saves(stage, saved):
     settings = config.resolve("ckplus")
-    plain, cached = (arithmetic.step(settings, 7, stage, has) for has in (False, True))
+    plain, cached = (multiply_adds.step(settings, 7, stage, has) for has in (False, True))
     assert (plain - cached) / 1e6 == pytest.approx(saved, abs=1)
 
 
-def test_modes_take_turns_and_the_losses_agree(capsys):
-    words = ["--width", "0.0625", "--size", "64", "--batch", "4", "--identity", "light_cnn_demo"]
-    words += ["--runs", "1", "--threads", "1", "--modes", "plain,optimised,bfloat16"]
-    assert train_step.main(words) == 0
-    rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line[:1] == "|"]
-    by_mode = {row[1].strip(): [cell.strip() for cell in row[2:]] for row in rows[2:]}
-    assert list(by_mode) == ["plain", "optimised", "bfloat16"]
-    assert float(by_mode["optimised"][-2]) < 1e-4
-    assert 1e-4 < float(by_mode["bfloat16"][-2]) < 0.02
+def test_modes_take_turns_and_the_losses_agree():
+    modes = ["plain", "optimised", "bfloat16"]
+    done = run("--width", "0.0625", "--size", "64", "--batch", "4", "--identity", "light_cnn_demo",
+               "--runs", "1", "--threads", "1", "--modes", ",".join(modes))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    by_mode = {row[0]: row[1:] for row in rows if row and row[0] in modes and len(row) > 6}
+    assert list(by_mode) == modes
+    assert float(by_mode["optimised"][-1]) < 1e-4
+    assert 1e-4 < float(by_mode["bfloat16"][-1]) < 0.02
     assert all(float(row[0]) > 0 for row in by_mode.values())
 
 
-def test_an_unknown_mode_is_refused(capsys):
-    assert train_step.main(["--modes", "fastest"]) == 2
-    assert "no mode 'fastest'; there are: plain," in capsys.readouterr().err
+def test_an_unknown_mode_is_refused():
+    done = run("--modes", "fastest")
+    assert done.returncode == 2 and "fastest" in done.stderr and "plain" in done.stderr

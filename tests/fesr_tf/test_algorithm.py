@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from benchmarks import routing
-from benchmarks.recorded_step import FLOWS, NONE, ZERO, networks, record
 from fesr_tf import config, runs
 from fesr_tf.data import Faces, batches
 from fesr_tf.model import fesr, losses
 from fesr_tf.model.expression_codes import draw
+from tests.support import routing
+from tests.support.recorded_step import FLOWS, NONE, ZERO, networks, record
 
 # The tests are repeatable: a p-value this small is no bad luck but another distribution.
 UNLIKELY = 1e-4

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +45,20 @@ def test_every_public_name_has_an_example_that_runs(item, at_home, tiny_settings
 def test_every_docstring_names_arguments_and_errors(item):
     for heading in ("Args:", "Raises:"):
         assert heading in item.__doc__
+
+
+def test_the_readme_s_first_example_runs(at_home):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    assert len(code.strip().splitlines()) <= 10
+    short = code.replace("_iterations=200", "_iterations=2").replace(
+        "_iterations=400", "_iterations=4"
+    )
+    names: dict = {}
+    exec(compile(short, "README.md", "exec"), names)
+    count = len(names["fold"].test)
+    assert len(names["labels"]) == count and names["probabilities"].shape == (count, 8)
+    assert names["run"].step == 4 and names["smiles"].shape == (8, 64, 64, 1)
 
 
 def test_the_import_is_light():

@@ -13,7 +13,7 @@ from pipelines.common.errors import BadUse
 
 TINY = config.resolve("demo", "FESR_JL", ["image_size=32", "width=0.0625", "batch_size=2"])
 IMAGE, LABEL = np.zeros((4, 32, 32, 1), np.float32), np.zeros(4, np.int32)
-WANTED = r"a batch is \(image, positive, label\), float32 \(B, 32, 32, 1\) in \[-1, 1\] twice and "
+WANTED = r"\(image, positive, label\).*float32 \(B, 32, 32, 1\).*"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ WANTED = r"a batch is \(image, positive, label\), float32 \(B, 32, 32, 1\) in \[
 def test_a_dataset_of_another_structure_is_refused_by_its_structure(members, given):
     model = fesr.build(TINY, 4)
     dataset = tf.data.Dataset.from_tensor_slices(members).batch(2)
-    with pytest.raises(BadUse, match=f"{WANTED}.*the dataset gives .*{given}"):
+    with pytest.raises(BadUse, match=f"{WANTED}.*{given}"):
         model.fit(dataset, epochs=1, verbose=0)
 
 

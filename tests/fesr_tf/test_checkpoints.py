@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fesr_tf.model import fesr
 from fesr_tf.runs.checkpoints import Checkpoints, description, stage_of
 from fesr_tf.training import guards
 from pipelines.common.errors import BadUse, FailedWork
+from tests.fesr_tf.naming import naming
 
 KEEP = 2
 
@@ -113,7 +115,7 @@ def test_a_damaged_one_is_refused_and_an_older_one_taken_where_asked(
     else:
         (data if damage == "no data" else checkpoints.path(4) / "config.yaml").unlink()
     again = Checkpoints(model, checkpoints.folder, KEEP)
-    with pytest.raises(FailedWork, match=r"step-000004.*is damaged"):
+    with pytest.raises(FailedWork, match="step-000004"):
         again.restore()
     assert again.restore(fall_back=True) == 2
     assert "step-000004" in capsys.readouterr().err
@@ -126,8 +128,8 @@ def test_a_damaged_one_is_refused_and_an_older_one_taken_where_asked(
 def test_another_configuration_is_refused_naming_the_keys(checkpoints, tiny_settings):
     checkpoints.save()
     other = fesr.build(settings_of(tiny_settings, "lambda2=7", "learning_rate=1e-3"), 8)
-    said = r"lambda2 was 100\.0, now 7\.0; learning_rate was 0\.0005, now 0\.001"
-    with pytest.raises(BadUse, match=said):
+    keys = naming("lambda2", 100.0, 7.0, "learning_rate", 0.0005, 0.001)
+    with pytest.raises(BadUse, match=keys):
         Checkpoints(other, checkpoints.folder, KEEP).restore(fall_back=True)
 
 
@@ -139,7 +141,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_good(model, checkpoints):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
     try:
-        with pytest.raises(FailedWork, match="the one before it stays good: make room"):
+        with pytest.raises(FailedWork, match=naming(2, checkpoints.folder)):
             checkpoints.save()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -158,8 +160,7 @@ def test_another_machine_is_said(model, checkpoints):
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"cores": about["cores"] + 1, "tensorflow": "2.0"}))
     said = checkpoints.elsewhere()
-    assert f"written on {about['cores'] + 1} cores with TensorFlow 2.0" in said
-    assert "not to the last bit" in said
+    assert re.search(naming(about["cores"] + 1, "2.0", about["cores"], tf.__version__), said)
 
 
 def test_what_a_kill_left_half_written_is_no_checkpoint(model, checkpoints):
@@ -174,7 +175,7 @@ def test_what_a_kill_left_half_written_is_no_checkpoint(model, checkpoints):
 def test_checkpoints_of_the_layout_before_are_not_taken_for_none(checkpoints):
     checkpoints.folder.mkdir()
     (checkpoints.folder / "step-500.index").write_bytes(b"")
-    with pytest.raises(FailedWork, match="earlier version"):
+    with pytest.raises(FailedWork, match=re.escape(str(checkpoints.folder))):
         checkpoints.restore()
 
 
@@ -183,7 +184,7 @@ def test_a_state_that_is_not_finite_is_never_saved(model, checkpoints, where):
     checkpoints.save()
     poisoned = variables(at(model, 2))[3 if where == "network" else -1]
     poisoned.assign(tf.fill(poisoned.shape, np.nan))
-    with pytest.raises(FailedWork, match="is not finite at step 2: nothing is saved"):
+    with pytest.raises(FailedWork, match=naming("step", 2)):
         checkpoints.save()
     assert names(checkpoints.folder) == ["step-000001"]
 
@@ -214,7 +215,7 @@ def test_evaluate_takes_the_best_where_it_is_asked_to(run_copy, demo_data, capsy
     run.fesr.fesgan.step.assign(3)
     Checkpoints(run.fesr, run_copy / "best", 1).save(validation_accuracy=0.5)
     assert evaluate([str(run_copy), "--checkpoint", "best", "--data", str(demo_data)]) == 0
-    assert "of iteration 3" in capsys.readouterr().out
+    assert re.search(naming(3), capsys.readouterr().out)
     result = json.loads((run_copy / "evaluation-best.json").read_text())
     assert (result["checkpoint"], result["step"]) == ("best", 3)
     assert not (run_copy / "evaluation.json").exists()
@@ -223,4 +224,4 @@ def test_evaluate_takes_the_best_where_it_is_asked_to(run_copy, demo_data, capsy
 def test_without_a_validation_part_the_last_stands_for_the_best(run_copy, capsys):
     run = runs.open_run(run_copy, "best")
     assert (run.checkpoint, run.step) == ("last", 4)
-    assert "its last one stands for its best" in capsys.readouterr().err
+    assert str(run_copy) in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fesr_tf.weights import convert, light_cnn_parity
 from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
+from tests.fesr_tf.naming import naming
 
 # isort: split
 from torch_writer import Call, state, write_legacy, write_zip
@@ -151,9 +153,9 @@ def test_the_command(variant, parameters, checkpoints, own_cache, capsys):
     assert record["checkpoint_sha256"] == sha256_of(path) and record["checkpoint_sha256"] in said
     assert record["sha256"] == sha256_of(written) and record["sha256"] in said
     assert record["notes"] == {"epoch": 80, "arch": name, "prec1": 97.25}
-    assert record["parameters"] == parameters and f"{parameters:,} parameters" in said
-    assert "not used  fc2.weight (30, 256)" in said
-    assert "epoch     80" in said
+    assert record["parameters"] == parameters and f"{parameters:,}" in said
+    assert "fc2.weight (30, 256)" in said  # not used
+    assert re.search(r"epoch +80", said)
     # No pickle in what was written, and identity=… finds it without being told where.
     with np.load(written, allow_pickle=False) as file:
         assert len(file.files) == 2 * LAYERS[variant]
@@ -188,9 +190,9 @@ def test_pytorch_agrees_layer_by_layer(variant):
 
 
 def test_without_pytorch_it_says_what_was_not_measured(checkpoints, monkeypatch, capsys):
-    monkeypatch.setattr(light_cnn_parity, "_DEFINITION", "no_such_module")
+    monkeypatch.setattr(light_cnn_parity, "torch_definition", lambda: None)
     assert run(checkpoints["v4"], "--variant", "v4") == 0
-    assert "not measured: it needs PyTorch" in capsys.readouterr().out
+    assert "PyTorch" in capsys.readouterr().out
 
 
 def test_nothing_is_written_where_pytorch_disagrees(checkpoints, own_cache, monkeypatch, capsys):
@@ -198,7 +200,7 @@ def test_nothing_is_written_where_pytorch_disagrees(checkpoints, own_cache, monk
         pytest.skip("needs PyTorch")
     monkeypatch.setattr(light_cnn_parity, "LIMIT", 0.0)
     assert run(checkpoints["v4"], "--variant", "v4") == 1
-    assert "nothing was written" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("error: ")
     assert not own_cache.exists()
 
 
@@ -209,8 +211,8 @@ def test_a_checkpoint_of_another_variant_is_refused_and_recognised(
     assert run(checkpoints[given], "--variant", asked) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and said.startswith("error: ")
-    assert f"does not hold the weights of {VARIANTS[asked]}" in said
-    assert said.endswith(f"; it fits --variant {given}\n")
+    assert str(checkpoints[given]) in said and VARIANTS[asked] in said
+    assert said.endswith(f"--variant {given}\n")
     assert not own_cache.exists()
 
 
@@ -227,52 +229,50 @@ def test_keys_that_miss_or_are_too_many_or_misshaped():
 
     less = {key: array for key, array in whole.items() if not key.startswith("group2.conv_a")}
     said = complaint(less)
-    assert "group2.conv_a.filter.weight, group2.conv_a.filter.bias are missing" in said
-    assert "it fits" not in said
-    assert "odd.weight is not expected" in complaint(whole | {"odd.weight": np.zeros(3)})
-    assert "fc.filter.bias has shape (3,) and not (512,)" in complaint(
-        whole | {"fc.filter.bias": np.zeros(3)}
-    )
+    assert "group2.conv_a.filter.weight, group2.conv_a.filter.bias" in said
+    assert "--variant" not in said  # as it fits none
+    assert "odd.weight" in complaint(whole | {"odd.weight": np.zeros(3)})
+    said = complaint(whole | {"fc.filter.bias": np.zeros(3)})
+    assert "fc.filter.bias" in said and "(3,)" in said and "(512,)" in said
     for odd in (np.full(512, np.nan, np.float32), np.zeros(512, np.int64)):
-        assert "fc.filter.bias holds values that are not finite numbers" in complaint(
-            whole | {"fc.filter.bias": odd}
-        )
-    assert "… is not expected" in complaint(whole | {"a" * 10_000: np.zeros(3)})
+        assert "fc.filter.bias" in complaint(whole | {"fc.filter.bias": odd})
+    assert "a…" in complaint(whole | {"a" * 10_000: np.zeros(3)})
     assert len(complaint(whole | {"a" * 10_000: np.zeros(3)})) < 300
 
 
 def bad_files(folder: Path, whole: Path) -> dict[str, tuple[Path, str]]:
-    """name: a file that must be refused, and a word of the reason."""
+    """name: a file that must be refused, and what is named of it."""
     data = whole.read_bytes()
     (folder / "cut").write_bytes(data[: len(data) // 2])
     (folder / "text").write_text("weights")
     return {
-        "cut": (folder / "cut", "cut short"),
-        "text": (folder / "text", "damaged"),
+        "cut": (folder / "cut", ""),
+        "text": (folder / "text", ""),
         "code": (
             write_zip(folder / "code", {"state_dict": {}, "x": Call("os", "system", "true")}),
-            "it asks for os.system",
+            "os.system",
         ),
-        "nothing": (write_legacy(folder / "nothing", {"state_dict": {}}), "is empty"),
-        "folder": (folder, "no checkpoint at"),
-        "absent": (folder / "absent", "no checkpoint at"),
+        "nothing": (write_legacy(folder / "nothing", {"state_dict": {}}), "state_dict"),
+        "folder": (folder, ""),
+        "absent": (folder / "absent", ""),
     }
 
 
 def test_bad_files_end_in_one_sentence_and_write_nothing(checkpoints, own_cache, tmp_path, capsys):
-    for name, (path, reason) in bad_files(tmp_path, checkpoints["29"]).items():
+    for name, (path, named) in bad_files(tmp_path, checkpoints["29"]).items():
         code = run(path, "--variant", "29")
         captured = capsys.readouterr()
         assert code == (2 if name in ("folder", "absent") else 1)
         assert captured.err.startswith("error: ") and captured.err.count("\n") == 1, name
-        assert str(path) in captured.err and reason in captured.err, (name, captured.err)
+        assert str(path) in captured.err and named in captured.err, (name, captured.err)
     assert not own_cache.exists()
 
 
 def test_another_sha256_than_asked_for(checkpoints, own_cache, capsys):
     wanted = sha256_of(checkpoints["v4"])
     assert run(checkpoints["v4"], "--variant", "v4", "--sha256", "0" * 64) == 1
-    assert f"has the SHA-256 {wanted} and not {'0' * 64}" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert wanted in error and "0" * 64 in error
     assert not own_cache.exists()
 
 
@@ -282,14 +282,15 @@ def test_another_place_for_the_weights(checkpoints, tmp_path, capsys):
     assert f"identity=light_cnn_v4 identity_weights={output}" in capsys.readouterr().out
     load_face_network("light_cnn_v4", output)
     assert run(checkpoints["v4"], "--variant", "v4", "--output", tmp_path / "own.h5") == 2
-    assert "must end in .npz" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert str(tmp_path / "own.h5") in error and ".npz" in error
 
 
 def test_weights_that_are_not_there_name_the_command_that_gets_them():
-    with pytest.raises(BadUse, match=r"run python -m fesr_tf.weights.fetch, which downloads"):
+    with pytest.raises(BadUse, match=naming("light_cnn_v4", "python -m fesr_tf.weights.fetch")):
         load_face_network("light_cnn_v4")
-    wanted = r"convert_light_cnn CHECKPOINT --variant 29v2 on the authors' checkpoint"
-    with pytest.raises(BadUse, match=wanted):
+    command = "convert_light_cnn CHECKPOINT --variant 29v2"
+    with pytest.raises(BadUse, match=naming("light_cnn_29v2", command)):
         load_face_network("light_cnn_29v2")
 
 

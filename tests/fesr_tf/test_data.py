@@ -15,6 +15,7 @@ from fesr_tf.data import Faces, batches, load_fold
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.dataset import examples, manifest
+from tests.fesr_tf.naming import naming
 
 
 def numbered(labels: list[int]) -> Faces:
@@ -91,7 +92,7 @@ def test_flips_mirror_about_half_of_the_images():
 
 
 def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(BadUse, match="lower it"):
+    with pytest.raises(BadUse, match=naming("batch_size", 3, 2)):
         batches(numbered([0, 1]), settings(3))
 
 
@@ -105,7 +106,7 @@ def test_a_fold_is_read_at_the_size_of_the_config_and_shares_no_subject(demo_dat
 
 
 def test_a_fold_that_does_not_exist_is_named(demo_data):
-    with pytest.raises(BadUse, match="folds 0 to 1"):
+    with pytest.raises(BadUse, match=naming(0, 1, 2)):
         load_fold(demo_data, 2, settings(4))
 
 
@@ -131,5 +132,5 @@ def test_a_person_on_both_sides_is_refused_though_every_digest_is_right(demo_dat
     )
     made = dataclasses.replace(old, shards=(shard, *old.shards[1:]))
     (copy / manifest.NAME).write_text(made.to_json(), encoding="utf-8")
-    with pytest.raises(FailedWork, match=f"subject {stored[0].subject} is in train and in test"):
+    with pytest.raises(FailedWork, match=naming(stored[0].subject)):
         load_fold(copy, 0, settings(4))

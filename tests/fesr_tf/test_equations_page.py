@@ -1,4 +1,4 @@
-"""`docs/equations.md` names every equation once, with a function and a test that exist."""
+"""`docs/method/equations.md` names every equation once, with a function and a test that exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parents[1] / "docs" / "equations.md"
+PAGE = HERE.parents[1] / "docs/method/equations.md"
 
 
 class Row(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipelines.common import roles
 from pipelines.common.errors import BadUse
 from pipelines.dataset import examples
 from pipelines.dataset import manifest as manifests
+from tests.fesr_tf.naming import naming
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +65,9 @@ def test_the_command_writes_both_files_and_prints_the_accuracy(run_copy, capfd):
     assert evaluate.main([str(run_copy)]) == 0
     out = capfd.readouterr().out
     written = json.loads((run_copy / "evaluation.json").read_text())
-    assert f"{written['correct']} of {written['total']} test pictures" in out
-    assert "95 % interval" in out and "happiness" in out
+    low, high = (f"{100 * end:.1f}" for end in written["interval"])
+    assert re.search(naming(f"{written['correct']} of {written['total']}", low, high), out)
+    assert all(row["class"] in out for row in written["per_class"])
     with Image.open(run_copy / "pictures/confusion.png") as picture:
         assert picture.width > 300
 
@@ -79,23 +82,23 @@ def test_other_data_are_refused_and_moved_data_are_not(run_copy, demo_data, tmp_
     assert evaluate.main([str(run_copy), "--data", str(moved)]) == 0
     (run_copy / "run.json").write_text(json.dumps(info | {"data_digest": "0" * 64}))
     assert evaluate.main([str(run_copy)]) == 2
-    assert "holds other data" in capfd.readouterr().err
+    assert str(demo_data) in capfd.readouterr().err
 
 
 def test_a_part_without_pictures_is_refused(run_copy, capfd, fold):
     assert not len(fold.valid)
     assert evaluate.main([str(run_copy), "--split", "valid"]) == 2
-    assert "no valid pictures" in capfd.readouterr().err
+    assert re.search(r"\bvalid\b", capfd.readouterr().err)
 
 
 def test_a_run_whose_recogniser_never_learned_is_refused(opened_run):
-    with pytest.raises(BadUse, match="learns only after 2"):
+    with pytest.raises(BadUse, match=naming(2)):
         evaluate.require_recognizer(replace(opened_run, step=2))
     alone = replace(opened_run.config, stop_after_pretraining=True)
-    with pytest.raises(BadUse, match="no trained recogniser"):
+    with pytest.raises(BadUse, match=naming(opened_run.folder)):
         evaluate.require_recognizer(replace(opened_run, config=alone))
 
 
 def test_what_is_not_a_run_is_refused(tmp_path, capfd):
     assert evaluate.main([str(tmp_path)]) == 2
-    assert "is not a run" in capfd.readouterr().err
+    assert str(tmp_path) in capfd.readouterr().err

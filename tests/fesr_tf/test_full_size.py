@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -34,7 +33,6 @@ def test_three_steps_of_each_stage(demo_data, tmp_path):
         [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert re.search(r"finished in \d+ s", done.stdout)
     run = tmp_path / "runs" / "demo" / "FESR_JL" / "fold-00"
     assert (run / "checkpoints" / "step-000003").exists()
     assert (run / "checkpoints" / "step-000006").exists()

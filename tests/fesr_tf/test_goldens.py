@@ -1,6 +1,6 @@
 """Equations 2, 4 to 10, 12 and 14 to 21 as functions, against values worked out by hand.
 
-`docs/equations.md` lists all of them; the networks of equations 1, 3, 11, 12 and 13 are in
+`docs/method/equations.md` lists all of them; the networks of equations 1, 3, 11, 12 and 13 are in
 `test_goldens_networks.py`, the sums of equations 22 to 26 in `test_goldens_steps.py`.
 """
 

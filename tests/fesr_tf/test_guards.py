@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fesr_tf.train import main
 from fesr_tf.training import guards
 from fesr_tf.training.loop import train
 from pipelines.common.errors import FailedWork
+from tests.fesr_tf.naming import naming
 
 
 def trained(source: Path, folder: Path, *more: str) -> tuple[int, Path]:
@@ -50,8 +52,7 @@ def test_an_injected_nan_stops_the_run_by_name_and_the_last_checkpoint_stays(
     images[chosen, 0, 0, 0] = np.nan
     poisoned = dataclasses.replace(fold, train=dataclasses.replace(fold.train, images=images))
     model = fesr.build(settings, len(fold.classes))
-    said = r"L_advd_z became nan, .* and \d+ more at step 3: the run stops"
-    with pytest.raises(FailedWork, match=said):
+    with pytest.raises(FailedWork, match=naming("L_advd_z", "nan", 3)):
         train(model, poisoned, tmp_path)
     assert Checkpoints(model, tmp_path / "checkpoints", 3).restore() == 2
     assert all(np.isfinite(each.numpy()).all() for each in model.variables)
@@ -64,7 +65,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_though_every_loss_is(
         demo_data, tmp_path, *tiny_settings, "lambda2=1e37", "checkpoint_every=1"
     )
     assert code == 1
-    assert "error: the gradient of G became inf at step 1: the run stops" in error_of(capsys)
+    assert re.search(r"\bgradient\b.*\bG\b.*\binf\b.*\b1\b", error_of(capsys))
     assert not list(folder.glob("checkpoints/*"))
 
 
@@ -76,9 +77,9 @@ def test_the_terms_are_named_losses_first_and_counted():
     guard = guards.StopOnNonFinite(model_at(7))
     guard.on_train_batch_end(0, {"L_rec": 1.0})
     logs = {"signals/gradient_G": np.inf, "L_a": np.nan, "L_b": 1.0, "L_c": np.nan, "L_d": np.inf}
-    said = "L_a became nan, L_c became nan, L_d became inf, and 1 more at"
-    with pytest.raises(FailedWork, match=said):
+    with pytest.raises(FailedWork, match=r"L_a.* nan.*L_c.* nan.*L_d.* inf.*\b1\b.*\b7\b") as error:
         guard.on_train_batch_end(0, logs)
+    assert "L_b" not in str(error.value) and "gradient" not in str(error.value)
 
 
 def test_of_steps_taken_in_one_call_all_are_named():
@@ -86,7 +87,7 @@ def test_of_steps_taken_in_one_call_all_are_named():
     guard = guards.StopOnNonFinite(model)
     guard.on_train_batch_end(0, {"L_rec": 1.0})
     model.fesgan.step.assign(15)
-    with pytest.raises(FailedWork, match="L_rec became nan at one of the steps 11 to 15"):
+    with pytest.raises(FailedWork, match=naming("L_rec", "nan", 11, 15)):
         guard.on_train_batch_end(0, {"L_rec": np.nan})
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from benchmarks.killed_run import Trial, difference, ended, newest
-from benchmarks.kills import kill, rendered
 from fesr_tf.runs import open_run
 from fesr_tf.runs.checkpoints import Checkpoints
+from tests.support.killed_run import Trial, difference, ended, kill, newest, rendered
 
 
 @pytest.mark.slow
-def test_killed_in_both_stages_and_while_saving(tmp_path, capsys):
+def test_killed_in_both_stages_and_while_saving(tmp_path):
     rows, wrong = kill(rendered(tmp_path), tmp_path, kills=8, seed=3)
     assert len(rows) == 8 and wrong == []
-    assert "last and best equal to the undisturbed ones" in capsys.readouterr().out
 
 
 def test_a_difference_of_one_bit_is_found(run_copy):
@@ -26,7 +26,7 @@ def test_a_difference_of_one_bit_is_found(run_copy):
     weight = run.fesr.fesgan.generator_variables[0]
     weight.assign(weight * (1 + 2**-23))
     other.present = None
-    assert difference(other.save(), last) == "1 of 169 variables differ"
+    assert re.findall(r"\d+", difference(other.save(), last)) == ["1", "169"]
 
 
 def test_what_is_left_behind_is_found(tmp_path, run_copy):
@@ -36,4 +36,5 @@ def test_what_is_left_behind_is_found(tmp_path, run_copy):
     (trial.folder / "best").mkdir()
     (trial.folder / "checkpoints" / ".step-000002.x").mkdir()
     wrong = ended(trial, trial.folder)
-    assert [each.split(":")[0] for each in wrong] == ["best", "left behind"]
+    best, left = wrong
+    assert best.startswith("best") and ".step-000002.x" in left

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import routing
 from fesr_tf import config, evaluate
 from fesr_tf.model import fesr
 from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.networks.light_cnn import LightCNN
+from tests.support import routing
 
 
 def build(*overrides: str) -> fesr.FESR:

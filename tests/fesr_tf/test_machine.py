@@ -12,16 +12,18 @@ from fesr_tf.runs import machine
 
 
 def starts(folder) -> list[int]:
-    return [start["step"] for start in json.loads((folder / machine.NAME).read_text())["starts"]]
+    return [start["step"] for start in json.loads((folder / machine.MACHINE).read_text())["starts"]]
 
 
 def test_a_run_notes_where_it_began(tiny_run):
-    (start,) = json.loads((tiny_run / machine.NAME).read_text())["starts"]
+    (start,) = json.loads((tiny_run / machine.MACHINE).read_text())["starts"]
     assert start["step"] == 0
     assert start["tensorflow"] == tf.__version__
     assert start["cores"] == len(os.sched_getaffinity(0))
     assert start["memory_gib"] > 0.5 and start["processor"]
-    assert start["gpus"] == [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+    # By the product's name, not as TensorFlow numbers it (/physical_device:GPU:0).
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    assert start["gpus"] == [each["device_name"] for each in details]
 
 
 def test_every_start_is_kept_and_a_run_begun_anew_begins_its_list_anew(tmp_path):
@@ -30,7 +32,7 @@ def test_every_start_is_kept_and_a_run_begun_anew_begins_its_list_anew(tmp_path)
     assert starts(tmp_path) == [0, 500, 900]
     machine.note_start(tmp_path, 0)
     assert starts(tmp_path) == [0]
-    (tmp_path / machine.NAME).write_text("{")
+    (tmp_path / machine.MACHINE).write_text("{")
     machine.note_start(tmp_path, 7)
     assert starts(tmp_path) == [7]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,10 @@ from fesr_tf.synthesis.quality import generation
 from fesr_tf.synthesis.quality.protocols import PROTOCOLS
 from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
+from tests.fesr_tf.naming import naming
 
 NEW = 24
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs/guide"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def test_verification_has_the_papers_pairs(measured_run):
     assert found["drawn"]["rate"]["n"] == 16 * 2 * 8
     assert found["real"]["rate"]["n"] == 2 * 16 * 7
     assert found["threshold"]["people"] == measured_run["train_people"] == 2
-    assert any("circular" in note for note in measured_run["notes"])
+    assert any("fesr_tf.weights.fetch" in note for note in measured_run["notes"])
 
 
 def test_new_identities_are_as_many_as_asked_and_name_a_training_picture(measured_run, opened_run):
@@ -140,7 +142,7 @@ def test_the_command_writes_what_it_prints_the_same_each_time(run_copy, baseline
     first = (run_copy / "synthesis.json").read_text()
     found = json.loads(first)
     assert f"{found['fidelity']['translated']['psnr']['value']:.2f} (" in said
-    assert "AUC" in said and "KID" in said and "note: " in said
+    assert "AUC" in said and "KID" in said and said.count("note: ") == len(found["notes"]) > 0
     assert found["seed"] == 3 and found["new_identities"] == 16
     with Image.open(run_copy / "pictures/nearest.png") as picture:
         assert picture.height > 10 * 128
@@ -158,13 +160,13 @@ def test_the_best_checkpoint_has_a_file_of_its_own(run_copy):
 
 def test_without_a_generator_there_is_nothing_to_measure(baselines, capfd):
     assert measure.main([str(baselines[0])]) == 2
-    assert "trains no generator" in capfd.readouterr().err
+    assert re.search(naming(baselines[0], "BASELINE"), capfd.readouterr().err)
     assert not (baselines[0] / "synthesis.json").exists()
 
 
 def test_a_judge_that_is_no_baseline_is_refused(tiny_run, capfd):
     assert measure.main([str(tiny_run), "--judge", str(tiny_run)]) == 2
-    assert "a judge is a run of BASELINE" in capfd.readouterr().err
+    assert re.search(naming(tiny_run, "BASELINE"), capfd.readouterr().err)
 
 
 def other_info(run: Path, copy: Path, **changed) -> Path:
@@ -178,24 +180,24 @@ def other_info(run: Path, copy: Path, **changed) -> Path:
 def test_a_judge_of_other_data_or_classes_is_refused(tiny_run, baselines, tmp_path, capfd):
     judge = other_info(baselines[0], tmp_path / "data", data_digest="0" * 64)
     assert measure.main([str(tiny_run), "--judge", str(judge)]) == 2
-    assert "trained on other data (000000000000)" in capfd.readouterr().err
+    assert re.search(naming(judge, "000000000000"), capfd.readouterr().err)
     names = [f"class {k}" for k in range(8)]
     judge = other_info(baselines[0], tmp_path / "classes", classes=names)
     assert measure.main([str(tiny_run), "--judge", str(judge)]) == 2
-    assert "knows other classes" in capfd.readouterr().err
+    assert re.search(naming(judge, tiny_run), capfd.readouterr().err)
     assert not (tiny_run / "synthesis.json").exists()
 
 
 def test_a_judge_of_other_pictures_is_refused(opened_run, baselines, tmp_path):
     other = replace(opened_run, config=replace(opened_run.config, image_size=64))
-    with pytest.raises(BadUse, match=r"image_size=32 and .* with 64"):
+    with pytest.raises(BadUse, match=naming("image_size", 32, 64)):
         measure.open_judge(baselines[0], other, None)
 
 
 def test_a_fold_that_shows_one_person_is_refused(opened_run):
     fold = evaluate.load_data(opened_run)
     one = fold.test.of(fold.test.subjects == fold.test.subjects[0])
-    with pytest.raises(BadUse, match="shows 1 person"):
+    with pytest.raises(BadUse, match=naming(1)):
         measure.require_people(opened_run, replace(fold, test=one))
 
 
@@ -208,13 +210,13 @@ def test_classes_without_pairs_are_counted_and_said(opened_run, demo_data, monke
     gone = fold.classes[fold.test.labels[0]]
     assert found["fidelity"]["pictures_without_target"] == {gone: 6, fold.classes[2]: 13}
     said = " ".join(found["notes"])
-    assert f"no pair of one person ends in {fold.classes[2]}" in said and f"{gone} 6" in said
+    assert fold.classes[2] in said and f"{gone} 6" in said
 
 
 @pytest.mark.parametrize("words", [["--new", "3"], ["--seed", "-1"]])
 def test_numbers_out_of_range_are_refused(words, tiny_run, capfd):
     assert measure.main([str(tiny_run), *words]) == 2
-    assert "--new must be at least 4" in capfd.readouterr().err
+    assert re.search(naming(words[0]), capfd.readouterr().err)
 
 
 def test_the_page_explains_every_protocol():
@@ -225,7 +227,9 @@ def test_the_page_explains_every_protocol():
 
 def test_an_unfinished_run_says_so(opened_run, measured_run):
     longer = replace(opened_run, config=replace(opened_run.config, max_iterations=9))
-    assert "at iteration 4 of 9" in measure.notes(longer, measured_run, True)[0]
+    assert re.search(naming(4, 9), measure.notes(longer, measured_run, True)[0])
     alone = replace(longer.config, stop_after_pretraining=True, pretrain_iterations=4)
     ended = replace(longer, config=alone)
-    assert not any("unfinished" in note for note in measure.notes(ended, measured_run, True))
+    assert (
+        measure.notes(ended, measured_run, True) == (measure.notes(longer, measured_run, True)[1:])
+    )

@@ -1,4 +1,4 @@
-"""`compile` and `fit` as a notebook uses them: the README's own example is run, as it stands."""
+"""`compile` and `fit` in a notebook: the example of docs/guide/notebook.md is run as it stands."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ import tf_keras as keras
 
 from fesr_tf.model.fesr import FESR
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/guide/notebook.md"
 
 
 @pytest.fixture(scope="module")
 def after(demo_data, tmp_path_factory) -> tuple[dict, Path]:
     """The names that the example leaves, and the folder that it ran in."""
-    section = README.read_text(encoding="utf-8").split("## In a notebook")[1].split("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     folder = tmp_path_factory.mktemp("notebook")
     (folder / "data").mkdir()
     (folder / "data/demo").symlink_to(demo_data)
     names: dict = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        exec(compile(code, str(README), "exec"), names)
+        exec(compile(code, str(PAGE), "exec"), names)
     return names, folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from fesr_tf import evaluate, synthesize
 from fesr_tf.train import main as train
 from pipelines.preprocess import main as preprocess
+from tests.fesr_tf.naming import naming
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +44,7 @@ def test_going_on_with_data_of_other_classes(run_copy, fewer, tiny_settings, tmp
     arguments = ["--db", "demo", "--data", str(fewer), "--runs", str(tmp_path / "runs")]
     assert train([*arguments, *tiny_settings]) == 2
     error = said(capfd)
-    assert f"{home} holds a run with other settings" in error
-    assert "the classes were 8, now 7 (contempt is in one of them only)" in error
-    assert "give another --runs folder" in error
+    assert re.search(naming(home, 8, 7, "contempt", "--runs"), error)
     assert before == {path: path.stat().st_mtime_ns for path in home.rglob("[!.]*")}
 
 
@@ -52,9 +52,7 @@ def test_going_on_with_data_of_other_classes(run_copy, fewer, tiny_settings, tmp
 def test_using_a_run_on_data_of_other_classes(run_copy, fewer, capfd, command):
     assert command([str(run_copy), "--data", str(fewer)]) == 2
     error = said(capfd)
-    assert f"{fewer} holds other data" in error
-    assert "classes: 8, now 7 (contempt is in one of them only)" in error
-    assert "--data DIR" in error
+    assert re.search(naming(fewer, 8, 7, "contempt", "--data DIR"), error)
 
 
 @pytest.mark.parametrize("command", [evaluate.main, synthesize.main])
@@ -63,28 +61,28 @@ def test_a_checkpoint_of_other_classes_than_run_json_says(run_copy, capfd, comma
     info = json.loads(path.read_text())
     path.write_text(json.dumps(info | {"classes": info["classes"][:-1]}))
     assert command([str(run_copy)]) == 1
-    assert "does not fit the run's configuration or is damaged" in said(capfd)
+    assert "step-000004" in said(capfd)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("wrong", "values"),
     [
-        (["--variant", "FESR"], "no variant 'FESR'; there are: BASELINE, FESR_JL, FESR_JL-IL"),
-        (["--variant", "../base"], "no variant '../base'; there are: BASELINE"),
-        (["--variant", ""], "no variant ''; there are: BASELINE"),
-        (["lamda6=0"], "no configuration key 'lamda6' (in the command line); did you mean 'lambda"),
-        (["zzz=0"], "no configuration key 'zzz' (in the command line); there are: image_size"),
-        (["intensity=half"], "intensity must be one of uniform, one, not half"),
-        (["l1_reduction=max"], "l1_reduction must be one of mean, sum, not max"),
-        (["intra_features=x"], "intra_features must be one of post_dropout, pre_dropout, not x"),
-        (["synthetic=z"], "synthetic must be one of prior, encoder, none, not z"),
-        (["channels=4"], "channels must be one of 1, 3, not 4"),
-        (["rdbp=2"], "rdbp must be of type bool (true or false), not 2"),
+        (["--variant", "FESR"], ("'FESR'", "BASELINE, FESR_JL, FESR_JL-IL")),
+        (["--variant", "../base"], ("'../base'", "BASELINE")),
+        (["--variant", ""], ("''", "BASELINE")),
+        (["lamda6=0"], ("'lamda6'", "'lambda")),
+        (["zzz=0"], ("'zzz'", "image_size")),
+        (["intensity=half"], ("intensity", "half", "uniform", "one")),
+        (["l1_reduction=max"], ("l1_reduction", "max", "mean", "sum")),
+        (["intra_features=x"], ("intra_features", "x", "post_dropout", "pre_dropout")),
+        (["synthetic=z"], ("synthetic", "z", "prior", "encoder", "none")),
+        (["channels=4"], ("channels", 4, 1, 3)),
+        (["rdbp=2"], ("rdbp", 2, "true", "false")),
     ],
 )
-def test_what_does_not_exist_lists_what_does(demo_data, tmp_path, capfd, wrong, sentence):
+def test_what_does_not_exist_lists_what_does(demo_data, tmp_path, capfd, wrong, values):
     runs = tmp_path / "runs"
     arguments = ["--db", "demo", "--data", str(demo_data), "--runs", str(runs)]
     assert train([*arguments, *wrong]) == 2
-    assert sentence in said(capfd)
+    assert re.search(naming(*values), said(capfd))
     assert not runs.exists()

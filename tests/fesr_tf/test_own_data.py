@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from fesr_tf.own_data import summary as own_data_ending
 from pipelines.common.errors import BadUse
 from pipelines.dataset import manifest as manifests
 from pipelines.preprocess import main as preprocess
+from tests.fesr_tf.naming import naming
 
 
 def faces(folder: Path, names: dict[str, list[str]]) -> Path:
@@ -54,53 +56,53 @@ def planned(*words: str | Path):
 
 
 @pytest.mark.parametrize(
-    ("names", "sentence"),
+    ("names", "values"),
     [
-        ({}, "is empty; give a folder with <class>/<subject>"),
-        ({"a": []}, "has no class folder with pictures in it"),
-        ({"a": ["p_1", "q_1"]}, "holds only the class 'a'"),
-        ({"a": ["IMG_1"], "b": ["IMG_2"]}, "shows one person (IMG)"),
+        ({}, ()),
+        ({"a": []}, ()),
+        ({"a": ["p_1", "q_1"]}, ("'a'",)),
+        ({"a": ["IMG_1"], "b": ["IMG_2"]}, ("IMG",)),
     ],
 )
-def test_a_folder_that_cannot_do(names, sentence, tmp_path, capfd):
+def test_a_folder_that_cannot_do(names, values, tmp_path, capfd):
     (tmp_path / "faces").mkdir()
     source = faces(tmp_path / "faces", names)
     assert own_data.main([str(source), "--output", str(tmp_path / "mine")]) == 2
     error = capfd.readouterr().err
-    assert sentence in error and error.count("\n") == 1
+    assert re.search(naming(source, *values), error) and error.count("\n") == 1
     assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "values"),
     [
-        (["--folds", "1"], "--folds 1"),
-        (["--jobs", "0"], "--jobs must be at least 1"),
-        (["--name", "my faces"], "stands in addresses"),
-        (["--variants", "FG"], "FG trains FESGAN alone"),
-        (["--variants", "FESR"], "no variant 'FESR'"),
-        (["seed=3"], "seed is not a setting here"),
-        (["widht=1"], "did you mean 'width'"),
-        (["--output", "faces"], "holds the pictures"),
+        (["--folds", "1"], ("--folds", 1)),
+        (["--jobs", "0"], ("--jobs", 0)),
+        (["--name", "my faces"], ("'my faces'",)),
+        (["--variants", "FG"], ("FG",)),
+        (["--variants", "FESR"], ("'FESR'", "FESR_JL")),
+        (["seed=3"], ("seed", "--seeds")),
+        (["widht=1"], ("'widht'", "'width'")),
+        (["--output", "faces"], ("--output", "faces")),
     ],
 )
-def test_a_request_that_cannot_be(words, sentence, mine, monkeypatch, capfd):
+def test_a_request_that_cannot_be(words, values, mine, monkeypatch, capfd):
     monkeypatch.chdir(mine.parent)
     assert own_data.main(["faces", *words]) == 2
     error = capfd.readouterr().err
-    assert sentence in error and error.count("\n") == 1
+    assert re.search(naming(*values), error) and error.count("\n") == 1
     assert [path.name for path in mine.parent.iterdir()] == ["faces"]
 
 
 def test_a_place_that_is_not_there(tmp_path, capfd):
     assert own_data.main([str(tmp_path / "none"), "--output", str(tmp_path / "mine")]) == 2
-    assert "does not exist; give a folder" in capfd.readouterr().err
+    assert str(tmp_path / "none") in capfd.readouterr().err
 
 
 def test_no_face_in_any_picture(mine, tmp_path, capfd):
     assert own_data.main([str(mine), "--output", str(tmp_path / "mine")]) == 1
     error = capfd.readouterr().err
-    assert "none of the 6 images" in error and "no face found" in error
+    assert re.search(naming(6), error)
     assert not (tmp_path / "mine/data").exists()
 
 
@@ -111,8 +113,8 @@ def test_who_is_left_after_rejects_is_looked_at_again(tmp_path, capfd):
     words = [str(source), "--output", str(tmp_path / "mine"), "--prealigned"]
     assert own_data.main(words) == 2
     said = capfd.readouterr()
-    assert "2 rejected" in said.out
-    assert "data shows one person (p)" in said.err
+    assert any(re.search(naming(2, 4), line) for line in said.out.splitlines())  # of 4 pictures
+    assert re.search(naming(tmp_path / "mine/data", "(p)"), said.err)
 
 
 # --- folds, settings, batches
@@ -121,7 +123,8 @@ def test_who_is_left_after_rejects_is_looked_at_again(tmp_path, capfd):
 def test_folds_are_lowered_to_the_people_with_a_note(mine):
     plan, _, notes = planned(mine)
     assert plan.folds == 3
-    assert notes == ["5 folds of 3 people cannot each test somebody: 3 folds instead"]
+    (note,) = notes
+    assert re.search(naming(5, 3), note)
     plan, _, notes = planned(mine, "--folds", "2")
     assert plan.folds == 2 and notes == []
 
@@ -142,7 +145,7 @@ def test_folds_of_a_csv_are_kept(mine):
     plan, database, _ = planned(path, "--output", mine.parent / "mine")
     assert plan.folds is None and len(database.samples) == 6
     assert "--folds" not in plans.first_stages(plan)[0].commands[0]
-    with pytest.raises(BadUse, match="fold column names 2 folds"):
+    with pytest.raises(BadUse, match=naming("fold", 2)):
         planned(path, "--output", mine.parent / "mine", "--folds", "3")
 
 
@@ -164,7 +167,8 @@ def test_a_batch_fits_the_smallest_training_part(mine):
     plan, _, _ = planned(mine)
     settings, notes = own_data.fitting(plan, known(0, 1, 1))
     assert settings[-1] == "batch_size=2"
-    assert notes == ["the smallest training part has 2 pictures: batch_size=2 instead of 16"]
+    (note,) = notes
+    assert re.search(naming(2, "batch_size=2", 16), note)
     plan, _, _ = planned(mine, "batch_size=8")
     assert own_data.fitting(plan, known(0, 1, 1)) == (list(plan.overrides), [])
     plan, _, _ = planned(mine, "batch_size=2")
@@ -181,10 +185,10 @@ def test_an_output_of_other_pictures_or_settings_is_refused(mine, tmp_path):
     plan.settle(planned(*words)[1])
     before = (tmp_path / "mine/own_data.json").read_bytes()
     other, _, _ = planned(*words, "width=0.5", "--folds", "2")
-    with pytest.raises(BadUse, match="begun with other folds and settings"):
+    with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
         other.settle(database)
     faces(mine, {"a": ["p9_1"]})
-    with pytest.raises(BadUse, match="begun with other pictures"):
+    with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
         plan.settle(planned(*words)[1])
     assert (tmp_path / "mine/own_data.json").read_bytes() == before
 
@@ -193,7 +197,7 @@ def test_a_damaged_claim_is_one_sentence(mine, tmp_path, capfd):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/own_data.json").write_text("{")
     assert own_data.main([str(mine), "--output", str(tmp_path / "mine")]) == 1
-    assert "own_data.json is damaged" in capfd.readouterr().err
+    assert "own_data.json" in capfd.readouterr().err
 
 
 # --- the plan
@@ -290,9 +294,9 @@ def test_the_end_says_what_was_used_and_what_the_model_is(prepared):
     result = {"summaries": sums, "comparisons": [found]}
     manifest = manifests.load(plan.data)
     said = own_data_ending.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
-    assert said[0] == "6 of 6 pictures are used, of 3 people; none was rejected"
-    assert "1 of 3 folds had nobody to test or train" in said
-    assert "nobody is left to test it on" in said[-1]
+    assert re.findall(r"\d+", said[0]) == ["6", "6", "3"]  # pictures used of pictures, people
+    assert any(re.findall(r"\d+", line) == ["1", "3"] for line in said)  # folds without people
+    assert "FESR_JL" in said[-1] and not re.search(r"\d", said[-1])
 
 
 # --- the whole way
@@ -315,10 +319,9 @@ def test_the_whole_way_and_again(demo_images, tmp_path, tiny_settings):
     for each in result["summaries"]:
         pooled = each["pooled"]
         assert each["folds_run"] == 2
-        assert (
-            f"{each['variant']}: {pooled['accuracy']:.1%} ({pooled['right']:g} of" in first.stdout
-        )
-    assert "1 rejected: not a picture in a known format (1)" in first.stdout
+        values = naming(each["variant"], f"{pooled['accuracy']:.1%}", f"{pooled['right']:g} of")
+        assert any(re.search(values, line) for line in first.stdout.splitlines())
+    assert re.search(r"\b1 rejected\b", first.stdout)
     about = json.loads((tmp_path / "models/mine/1/assets.extra/model.json").read_text())
     assert about["fold"] == "all"
     of_model = next(each for each in result["summaries"] if each["variant"] == "FESR_JL")
@@ -327,5 +330,5 @@ def test_the_whole_way_and_again(demo_images, tmp_path, tiny_settings):
     assert list((mine / "photograph").glob("*.annotated.png"))
     assert (mine / "runs/images/FESR_JL/fold-00/synthesis.json").is_file()
     again = subprocess.run(words, cwd=root, capture_output=True, text=True)
-    assert again.returncode == 0 and "measures how long" not in again.stdout
+    assert again.returncode == 0 and len(again.stdout) < len(first.stdout)
     assert [path.name for path in (tmp_path / "models/mine").iterdir()] == ["1"]

@@ -21,8 +21,10 @@ from fesr_tf.crossvalidation.plan import Plan
 from fesr_tf.crossvalidation.record import Record
 from fesr_tf.metrics.classification import wilson_interval
 from fesr_tf.report import __main__ as report
+from fesr_tf.report.sections import timings
 from fesr_tf.report.values import written
 from pipelines.dataset import manifest as manifests
+from tests.fesr_tf.naming import naming
 
 
 class Made(NamedTuple):
@@ -135,13 +137,11 @@ def test_accuracies_are_those_of_the_pictures_themselves(made):
 
 
 def test_a_missing_fold_is_said_and_not_averaged_over_silently(made):
-    said = "FESR_JL: no result of fold 1 (not run). Means and pooled accuracies are over the others"
-    assert said in made.page.text
+    assert re.search(r"\bFESR_JL: [^.]*\bfold 1\b", made.page.text)
+    assert not re.search(r"\bBASELINE: [^.]*\bfold 1\b", made.page.text)
     assert made.one("FESR_JL, fold 1")["value"] is None
     assert made.value("FESR_JL, mean over folds") == made.value("FESR_JL, fold 0")
     assert made.value("FESR_JL, folds_run") == 1 and made.value("FESR_JL, folds") == 2
-    assert "folds only)" in made.page.text
-    assert not [w for w in made.page.words if w.startswith("BASELINE: no result")]
 
 
 def test_counts_of_the_data_are_the_manifests(made, demo_data):
@@ -181,7 +181,7 @@ def test_curves_are_those_in_the_event_files(made):
 def test_seconds_and_machine_are_named(made):
     document = json.loads((made.home / "crossval.json").read_text())
     assert [run["train_seconds"] for run in document["runs"]] == [None] * 4
-    assert made.page.text.count("not noted") >= 8  # nobody timed these
+    assert made.page.text.count(timings.UNKNOWN) >= 8  # nobody timed these
     starts = json.loads(
         (runs.run_folder(made.home.parent, "demo", "FESR_JL", 0) / "machine.json").read_text()
     )["starts"]
@@ -196,12 +196,12 @@ def test_a_cross_validation_that_its_runs_contradict_is_refused(made, tmp_path, 
     path.write_text(json.dumps(found | {"correct": found["correct"] + 1}))
     assert report.main([str(home), "--output", str(tmp_path / "page")]) == 1
     err = capfd.readouterr().err
-    assert "differ in their correct" in err and "BASELINE/fold-01/evaluation.json" in err
+    assert re.search(naming("correct", "BASELINE/fold-01/evaluation.json"), err)
     document = json.loads((home / "crossval.json").read_text())
     del document["summaries"]
     (home / "crossval.json").write_text(json.dumps(document))
     assert report.main([str(home), "--output", str(tmp_path / "page")]) == 1
-    assert "is damaged (KeyError('summaries'))" in capfd.readouterr().err
+    assert re.search(naming(home / "crossval.json", "'summaries'"), capfd.readouterr().err)
 
 
 def test_a_cross_validation_and_a_run_of_other_data_are_refused_by_name(
@@ -220,7 +220,6 @@ def test_a_run_of_the_cross_validation_that_is_given_as_well_counts_once(made, t
     words = [str(made.home), str(run), "--output", str(tmp_path / "page")]
     assert report.main(words) == 0
     page = Page((tmp_path / "page/index.html").read_text())
-    assert "Single runs" not in page.text
     assert len(page.figures) == len(made.page.figures)
 
 
@@ -243,4 +242,5 @@ def test_errors_by_group_are_counted_over_the_rendered_people(made, demo_data):
         ends = wilson_interval(sum(wrong[letter]), len(wrong[letter]))
         assert (found["low"], found["high"]) == pytest.approx(ends)
         assert made.value(f"sex: {name}, people") == len(people[letter])
-    assert "too few people to say anything about" in made.page.text
+        # Said to be too few to be compared.
+        assert re.search(rf"\b{name}\b\W*\({len(people[letter])} ", made.page.text)

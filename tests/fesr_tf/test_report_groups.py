@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fesr_tf.crossvalidation.outcomes import Unit
 from fesr_tf.results.groups import Rate, rates, read_people, sentences
 from pipelines.common.errors import BadUse
 from pipelines.dataset.people import table
+from tests.fesr_tf.naming import naming
 
 
 def people(tmp_path, text: str):
@@ -27,16 +30,10 @@ def test_rendered_people_are_grouped_by_thirds_of_the_renderers_range(tmp_path):
     )  # fmt: skip
     found = read_people(tmp_path, "demo")
     assert [each["sex"] for each in found.values()] == ["female", "male", "male"]
-    assert [each["age"] for each in found.values()] == [
-        "about 20 to 36",
-        "about 37 to 53",
-        "about 54 to 70",
-    ]
-    assert [each["skin"] for each in found.values()] == [
-        "lighter third of the scale",
-        "middle third",
-        "darker third",
-    ]
+    ages = [re.findall(r"\d+", each["age"]) for each in found.values()]
+    assert ages == [["20", "36"], ["37", "53"], ["54", "70"]]
+    skins = [re.split(r"\W", each["skin"])[0] for each in found.values()]
+    assert skins == ["lighter", "middle", "darker"]
 
 
 def test_another_databases_table_is_taken_as_it_is(tmp_path):
@@ -49,9 +46,9 @@ def test_another_databases_table_is_taken_as_it_is(tmp_path):
 
 def test_a_person_who_is_said_to_be_two_things_is_refused(tmp_path):
     given = people(tmp_path, "subject,sex\nanna,F\nanna,M\n")
-    with pytest.raises(BadUse, match="line 3: anna was said to be otherwise before"):
+    with pytest.raises(BadUse, match=naming(given, "line 3", "anna")):
         read_people(None, "images", given)
-    with pytest.raises(BadUse, match=r"--people .* is not a file"):
+    with pytest.raises(BadUse, match=naming("--people", tmp_path / "none.csv")):
         read_people(None, "images", tmp_path / "none.csv")
 
 
@@ -95,7 +92,8 @@ def test_a_small_group_is_named_and_not_compared():
         ("sex", "female"): rate(9, 0.9, (0.8, 1.0)),
         ("sex", "male"): rate(30, 0.1, (0.0, 0.2)),
     })  # fmt: skip
-    assert said.startswith("sex: too few people to say anything about “female” (9 people)")
+    assert said.startswith("sex: ") and re.search(r"\bfemale\b.*\b9\b", said)
+    assert not re.search(r"\bmale\b", said)
 
 
 def test_large_groups_are_told_apart_by_their_intervals_only():
@@ -104,7 +102,7 @@ def test_large_groups_are_told_apart_by_their_intervals_only():
         ("sex", "male"): rate(30, 0.3, (0.2, 0.4)),
     }
     (said,) = sentences(apart)
-    assert "errors on “male” are more frequent than on “female”" in said
+    assert re.search(r"\bmale\b.*\bfemale\b", said)  # the group with more errors first
     near = {**apart, ("sex", "male"): rate(30, 0.2, (0.14, 0.3))}
     (said,) = sentences(near)
-    assert "no difference is shown, which is not to say that there is none" in said
+    assert said.startswith("sex: ") and "male" not in said  # neither is put above the other

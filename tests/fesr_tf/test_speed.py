@@ -17,6 +17,7 @@ from fesr_tf.model import fesr
 from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
 from pipelines.common.errors import BadUse
+from tests.fesr_tf.naming import naming
 
 CLASSES, SIZE, BATCH, STEPS = 4, 64, 3, 3
 TINY = [f"image_size={SIZE}", "width=0.0625", f"batch_size={BATCH}", "dropout=0.5"]
@@ -175,7 +176,7 @@ def test_a_batch_carries_the_features_of_its_own_pictures(flip):
 
 
 def test_bfloat16_losses_stay_within_two_percent():
-    """docs/speed.md states it; the first step, before anything has been learnt from them."""
+    """docs/benchmarks/speed.md states it; the first step, before anything was learnt."""
     plain = taken("FESR_JL", 2, (), cached=True)[1][0]
     lower = taken("FESR_JL", 2, ("frozen_dtype=bfloat16",), cached=True)[1][0]
     assert lower != plain
@@ -214,7 +215,7 @@ def test_a_cache_above_its_limit_is_not_made_and_says_so(capsys):
     network = load_face_network("light_cnn_demo", random_seed=0)
     configuration = settings("FESR_JL", "frozen_cache_limit_gib=0.00001")
     assert frozen_features(network, faces(), configuration, False) is None
-    assert "more than frozen_cache_limit_gib=1e-05" in capsys.readouterr().out
+    assert "frozen_cache_limit_gib=1e-05" in capsys.readouterr().out
     none = settings("FESR_JL", "frozen_cache=none")
     assert frozen_features(network, faces(), none, False) is None
 
@@ -275,7 +276,7 @@ def test_several_steps_a_call_are_the_same_steps():
 
 
 def test_steps_per_execution_must_divide_what_callbacks_wait_for():
-    with pytest.raises(BadUse, match=r"log_every \(20\) must be a multiple of steps_per_execution"):
+    with pytest.raises(BadUse, match=naming("log_every", 20, "steps_per_execution", 3)):
         settings("FESR_JL", "steps_per_execution=3")
 
 

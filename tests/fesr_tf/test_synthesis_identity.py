@@ -90,7 +90,7 @@ def test_all_right_is_not_certainty():
 
 
 def test_one_kind_alone_has_no_curve():
-    with pytest.raises(ValueError, match="pairs of two"):
+    with pytest.raises(ValueError):
         identity.roc(np.ones(3), np.ones(3, bool))
     assert np.isnan(identity.auc(np.ones(3), np.ones(3, bool)))
     assert np.isnan(identity.eer(np.ones(3), np.zeros(3, bool)))

@@ -6,11 +6,11 @@ import hashlib
 
 import numpy as np
 import pytest
-from corpus import Case, folder, matlab, measure, tables, trials, write
-from corpus.pictures import saved, scans, stored
 from PIL import Image, ImageOps
 
 from pipelines.media import images
+from tests.support.corpus import Case, folder, matlab, measure, tables, trials, write
+from tests.support.corpus.pictures import saved, scans, stored
 
 
 @pytest.fixture(scope="module")

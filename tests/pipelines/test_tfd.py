@@ -221,7 +221,7 @@ def as_v5(*elements: bytes) -> bytes:
 MEASURE = """
 import resource, sys
 from pipelines.databases import open_database, tfd
-from pipelines.errors import BadUse
+from pipelines.common.errors import BadUse
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     open_database("tfd", sys.argv[1])

@@ -44,7 +44,7 @@ def section(m: Material) -> Section:
         "Fig. 8 has no table: its numbers stand over its bars, and go to them by the legend's "
         "order and the text's differences. On CK+ it gives FESR_JL-IL 97.48 where Table V gives "
         "97.18. Of other methods the best are listed. PSNR, SSIM and verification here follow the "
-        "protocol in docs/synthesis.md, as the paper states none exactly: they are figures of the "
+        "protocol in docs/guide/synthesis.md, as the paper states none exactly: they are figures of the "
         "same kind, not the same figures."
     )
     return Section(PAPER, "Beside the paper", "".join(parts) + paragraph(note, "note"))

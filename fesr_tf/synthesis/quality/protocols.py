@@ -1,4 +1,4 @@
-"""What each figure is, in a sentence, by the key that it carries. docs/synthesis.md says why."""
+"""What each figure is, in a sentence, by the key that it carries. docs/guide/synthesis.md says why."""
 
 PROTOCOLS = {
     "psnr": "uint8 pictures as stored in PNG, whole aligned chip at the run's size, gray or RGB as "

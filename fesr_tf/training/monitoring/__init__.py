@@ -1,6 +1,6 @@
 """What is seen of a run while it trains: the console's line and TensorBoard's pages.
 
-`docs/monitoring.md` says what each thing means. Every part is an ordinary Keras callback;
+`docs/guide/monitoring.md` says what each thing means. Every part is an ordinary Keras callback;
 `watch` makes those that a run's configuration asks for.
 """
 

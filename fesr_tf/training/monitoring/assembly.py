@@ -13,6 +13,7 @@ import tf_keras as keras
 from fesr_tf import runs
 from fesr_tf.data import Faces, Fold
 from fesr_tf.model.fesr import FESR
+from fesr_tf.runs import files
 from fesr_tf.synthesis.sheets import choose_people
 from fesr_tf.training.monitoring.console import Progress
 from fesr_tf.training.monitoring.description import write_about, write_end
@@ -51,10 +52,10 @@ def watch(
     folder without one has no page of text and no line in the table of runs. Raises
     `FailedWork` where the folder of events cannot be written.
     """
-    writer = open_writer(folder / "events", begun)
+    writer = open_writer(folder / files.EVENTS, begun)
     progress = Progress(model, stages)
     try:
-        if begun is None and (folder / "run.json").exists():
+        if begun is None and files.is_run(folder):
             with writer.as_default(step=0):
                 write_about(model.config, runs.read_info(folder), fold)
         yield Watch([*_recorders(model, fold, folder, writer, stages[-1][1]), progress], writer)
@@ -76,9 +77,9 @@ def _recorders(
     if config.trains_fesgan:
         people = unseen(fold)
         people = people.of(choose_people(people, count=6, seed=0))
-        made.append(Panel(model, people, classes, folder / "pictures", writer, last))
+        made.append(Panel(model, people, classes, folder / files.IMAGES, writer, last))
     if config.trains_recognizer and config.projector_faces:
-        made.append(Projector(model, fold, folder / "events", last))
+        made.append(Projector(model, fold, folder / files.EVENTS, last))
     return [*made, EndOfRun(model, writer, last)]
 
 

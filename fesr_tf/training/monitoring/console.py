@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from fesr_tf.model.fesr import FESR
 from fesr_tf.training.callbacks import StepCallback
-from fesr_tf.training.monitoring.peak_memory import GIB, peak_memory
+from fesr_tf.training.memory import GIB, peak_memory
 
 SHOWN = ("L_D_img", "L_advd_z", "L_G", "L_rec", "L_id", "L_R")
 MOVING, LOGGED = 1.0, 30.0

@@ -17,7 +17,7 @@ from fesr_tf.data.images import from_model
 from fesr_tf.model import expression_codes
 from fesr_tf.model.fesr import FESR
 from fesr_tf.plots import image_grids
-from fesr_tf.training.monitoring.schedule import EverySteps
+from fesr_tf.training.callbacks import EverySteps
 from pipelines.common.errors import plain
 from pipelines.common.files import write_whole
 

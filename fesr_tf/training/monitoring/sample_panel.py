@@ -13,7 +13,7 @@ from fesr_tf.model.fesr import FESR
 from fesr_tf.plots import image_grids
 from fesr_tf.synthesis.generation import LEVELS, intensity_rows
 from fesr_tf.synthesis.sheets import training_sheet
-from fesr_tf.training.monitoring.schedule import EverySteps
+from fesr_tf.training.callbacks import EverySteps
 from pipelines.common.files import write_whole
 
 FACES = (

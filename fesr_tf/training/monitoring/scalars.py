@@ -8,9 +8,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from fesr_tf.model.fesr import FESR
+from fesr_tf.training.callbacks import EverySteps
+from fesr_tf.training.memory import GIB, peak_gpu_memory, peak_memory
 from fesr_tf.training.monitoring.glossary import LOSSES
-from fesr_tf.training.monitoring.peak_memory import GIB, peak_gpu_memory, peak_memory
-from fesr_tf.training.monitoring.schedule import EverySteps
 
 
 class Scalars(EverySteps):

@@ -13,7 +13,7 @@ from fesr_tf.metrics import classification
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.plots import image_grids
-from fesr_tf.training.monitoring.schedule import EverySteps
+from fesr_tf.training.callbacks import EverySteps
 
 THRESHOLDS = 101
 

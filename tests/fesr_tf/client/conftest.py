@@ -21,7 +21,7 @@ def drawing_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def loaded(drawing_folder):
     """The versions of `drawing_folder`, loaded once: `serving_standin.Models`."""
-    from benchmarks.serving_standin import Models
+    from tests.support.serving_standin import Models
 
     return Models(drawing_folder, "drawing", labels={"stable": 1})
 
@@ -36,7 +36,7 @@ def models(loaded):
 @pytest.fixture(params=["gRPC", "REST"])
 def server(request, models):
     """The address of the stand-in, by each protocol in turn."""
-    from benchmarks.serving_standin import serve_grpc, serve_rest
+    from tests.support.serving_standin import serve_grpc, serve_rest
 
     with {"gRPC": serve_grpc, "REST": serve_rest}[request.param](models) as address:
         yield address

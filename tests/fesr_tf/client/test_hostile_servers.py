@@ -14,7 +14,8 @@ import pytest
 from fesr_tf.client import Client, errors, rest_backend, signatures
 from pipelines.common.errors import FesrError
 from pipelines.media import images
-from tests.pipelines.corpus.pictures import bombs
+from tests.fesr_tf.naming import naming
+from tests.support.corpus.pictures import bombs
 
 FACE = images.encode_png(np.full((40, 40), 90, np.uint8))
 GOOD = {"probabilities": [[0.25, 0.75]], "label": ["b"], "classes": [["a", "b"]]}
@@ -108,7 +109,7 @@ def test_a_redirect_is_not_followed():
             assert client.classify([FACE])[0].label == "b"
         with (
             Client(server, name="x", attempts=1) as client,
-            pytest.raises(errors.BadAnswer, match="HTTP 307"),
+            pytest.raises(errors.BadAnswer, match="307"),
         ):
             client.classify([FACE])
 
@@ -126,13 +127,13 @@ def test_a_bomb_for_a_drawn_picture_is_not_decoded(bomb, monkeypatch):
         client._classes = ("a", "b")
         monkeypatch.setattr(ImageFile.ImageFile, "load", load)
         monkeypatch.setattr(Image.Image, "load", load)
-        with pytest.raises(errors.BadAnswer, match="limit"):
+        with pytest.raises(errors.BadAnswer):
             client.sample(["a"], [0.0], [1])
 
 
 def test_a_declared_size_allocates_nothing():
     for shape in ([2**40], [2**20, 2**20], [1, -1], [1, 1, 1, 1]):
-        with pytest.raises(errors.BadAnswer, match="has the shape"):
+        with pytest.raises(errors.BadAnswer, match=naming("probabilities", *shape)):
             signatures.check_shape("there", "probabilities", shape)
 
 
@@ -140,7 +141,7 @@ def test_a_tensor_that_declares_more_than_it_holds(models):
     """gRPC: sixteen bytes that mean four terabytes."""
     import tensorflow as tf
 
-    from benchmarks.serving_standin import over_grpc
+    from tests.support.serving_standin import over_grpc
 
     def lying(array):
         proto = tf.make_tensor_proto(array)
@@ -163,5 +164,5 @@ def test_a_tensor_that_declares_more_than_it_holds(models):
         Client(server, name="drawing", attempts=1) as client,
     ):
         patch.setattr(over_grpc, "tf", Lying())
-        with pytest.raises(errors.BadAnswer, match="has the shape"):
+        with pytest.raises(errors.BadAnswer, match=str(2**40)):
             client.classify([FACE])

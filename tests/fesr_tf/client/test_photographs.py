@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fesr_tf.client.__main__ import main
+from tests.fesr_tf.naming import naming
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def test_a_distribution_is_printed_and_a_copy_annotated(photo, exported_model, c
     before = photo.read_bytes()
     code, out, _ = run(capfd, photo, "--model", exported_model)
     assert code == 0
-    assert "1 face," in out and "happiness" in out
+    assert re.search(naming(photo.name, 1, "happiness"), out)
     with Image.open(photo) as source, Image.open(photo.with_name("photo.annotated.png")) as copy:
         assert copy.width > source.width
     assert photo.read_bytes() == before
@@ -64,15 +66,14 @@ def test_one_photograph_that_fails_is_one_sentence(exported_model, tmp_path, cap
     empty, text = tmp_path / "empty.png", tmp_path / "text.jpg"
     Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(empty)
     text.write_text("not a picture")
-    for path, code, words in (
-        (empty, 1, "no face found"),
-        (text, 1, "not a picture"),
-        (tmp_path / "missing.png", 2, "no photograph at"),
-    ):
+    reasons = set()
+    for path, code in ((empty, 1), (text, 1), (tmp_path / "missing.png", 2)):
         found, _, err = run(capfd, path, "--model", exported_model)
         assert found == code
         assert err.startswith("error: ") and err.count("\n") == 1
-        assert str(path) in err and words in err
+        assert str(path) in err
+        reasons.add(err.replace(str(path), ""))
+    assert len(reasons) == 3
     assert not list(tmp_path.glob("*.annotated.png"))
 
 
@@ -80,8 +81,8 @@ def test_several_photographs_go_on_after_a_failure(photo, exported_model, tmp_pa
     missing = tmp_path / "missing.png"
     code, out, err = run(capfd, missing, photo, "--model", exported_model)
     assert code == 1
-    assert "photo.png: 1 face" in out
-    assert "1 of 2 photographs failed" in err and str(missing) in err
+    assert re.search(naming("photo.png", 1), out) and str(missing) not in out
+    assert re.search(naming(1, 2, missing), err) and str(photo) not in err
 
 
 def test_a_copy_never_takes_a_photographs_place(photo, exported_model, capfd):
@@ -95,18 +96,18 @@ def test_a_copy_never_takes_a_photographs_place(photo, exported_model, capfd):
 
 def test_what_is_no_model_is_refused(photo, tmp_path, exported_model, capfd):
     code, _, err = run(capfd, photo, "--model", tmp_path / "nothing")
-    assert code == 2 and "does not exist" in err
+    assert code == 2 and str(tmp_path / "nothing") in err
     code, _, err = run(capfd, photo, "--model", tmp_path)
-    assert code == 2 and "not an exported model" in err
+    assert code == 2 and str(tmp_path) in err and "saved_model.pb" in err
     damaged = shutil.copytree(exported_model, tmp_path / "damaged" / "1")
     (damaged / "saved_model.pb").write_bytes(b"\x08\x01garbage")
     code, _, err = run(capfd, photo, "--model", damaged)
-    assert code == 1 and "damaged" in err and err.count("\n") == 1
+    assert code == 1 and str(damaged) in err and err.count("\n") == 1
     shutil.copy(exported_model / "saved_model.pb", damaged)
     for path in (damaged / "variables").glob("*.data-*"):
         path.write_bytes(path.read_bytes()[:100])
     code, _, err = run(capfd, photo, "--model", damaged)
-    assert code == 1 and "damaged" in err and err.count("\n") == 1
+    assert code == 1 and str(damaged) in err and err.count("\n") == 1
 
 
 def test_another_saved_model_is_refused(photo, tmp_path, capfd):
@@ -120,4 +121,4 @@ def test_another_saved_model_is_refused(photo, tmp_path, capfd):
     other = Other()
     tf.saved_model.save(other, str(tmp_path / "other"), signatures=other.double)
     code, _, err = run(capfd, photo, "--model", tmp_path / "other")
-    assert code == 2 and "not one that fesr_tf.export wrote" in err
+    assert code == 2 and str(tmp_path / "other") in err and "fesr_tf.export" in err

@@ -6,6 +6,7 @@ The stand-in is not TensorFlow Serving: it speaks its protocols over `tf.saved_m
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from fesr_tf.client import Client, errors
 from fesr_tf.client.connection import Address, parse, pauses
 from pipelines.common.errors import BadUse
 from pipelines.media import images
+from tests.fesr_tf.naming import naming
 
 
 def gray(value: int) -> bytes:
@@ -56,7 +58,7 @@ def test_a_photographs_faces_come_by_three_lines(server, demo_images):
 
 
 def test_the_exported_model_answers_the_same_behind_both(demo_images, exported_model):
-    from benchmarks.serving_standin import Models, serve_grpc, serve_rest
+    from tests.support.serving_standin import Models, serve_grpc, serve_rest
 
     models = Models(exported_model.parent, "fesr")
     photo = sorted((demo_images / "happiness").glob("*.png"))[-1]
@@ -76,9 +78,9 @@ def test_faces_are_drawn_and_people_sampled(server):
         one, other = there.sample(["neutral", "surprise"], [1.0, -1.0], [7, 9])
         assert (one.ravel()[0], one.ravel()[1]) == (7, 228)
         assert (other.ravel()[0], other.ravel()[1]) == (9, 28)
-        with pytest.raises(BadUse, match="no expression 'rage': the model has neutral, happ"):
+        with pytest.raises(BadUse, match=naming("'rage'", "neutral", "happiness", "surprise")):
             there.sample(["rage"], [0.0], [1])
-        with pytest.raises(BadUse, match="between -1 and 1"):
+        with pytest.raises(BadUse, match=naming(1.5, -1, 1)):
             there.sample(["neutral"], [1.5], [1])
 
 
@@ -89,7 +91,7 @@ def test_one_bad_picture_costs_only_itself(server, models):
         assert models.requests - before == 4
     assert answers[0].label == "neutral" and answers[2].label == "surprise"
     assert isinstance(answers[1], errors.Refused)
-    assert "refused the image: Invalid PNG" in str(answers[1]) and "\n" not in str(answers[1])
+    assert "Invalid PNG" in str(answers[1]) and "\n" not in str(answers[1])  # TensorFlow's words
 
 
 def test_batches_are_no_larger_than_asked(server, models):
@@ -120,7 +122,8 @@ def test_a_model_that_is_loading_is_waited_for(server, models):
     models.state = "LOADING"
     with pytest.raises(errors.NotAvailable) as told:
         client(server)
-    assert "is not AVAILABLE (version 1: LOADING; version 3: LOADING)" in str(told.value)
+    assert re.search(naming(1, 3, "drawing"), str(told.value))
+    assert str(told.value).count("LOADING") == 2
     timer = threading.Timer(0.4, setattr, (models, "state", "AVAILABLE"))
     timer.start()
     with client(server, attempts=5) as there:
@@ -130,7 +133,7 @@ def test_a_model_that_is_loading_is_waited_for(server, models):
 
 def test_a_model_that_failed_to_load_is_told_with_its_reason(server, models):
     models.state, models.message = "END", "Could not find variable w"
-    with pytest.raises(errors.NotAvailable, match="END Could not find variable w"):
+    with pytest.raises(errors.NotAvailable, match=naming("END", "Could not find variable w")):
         client(server, attempts=1)
 
 
@@ -138,21 +141,23 @@ def test_versions_and_labels(server):
     for version in (1, 3, None, "stable"):
         with client(server, version=version) as there:
             assert there.classify(FACES[:1])[0].label == "neutral"
-    with pytest.raises(errors.WrongVersion, match=r"no version '2' \(it has 1, 3\)"):
+    with pytest.raises(errors.WrongVersion, match=naming("'2'", 1, 3)):
         client(server, version=2)
-    with pytest.raises(errors.WrongVersion, match=r"no version 'canary'.*Unrecognized"):
+    with pytest.raises(errors.WrongVersion, match=naming("'canary'", "Unrecognized")):
         client(server, version="canary")
 
 
 def test_unknown_models_and_signatures(server):
-    with pytest.raises(errors.UnknownModel, match="no model 'other': give its name by --name"):
+    with pytest.raises(errors.UnknownModel, match=naming("'other'", "--name")):
         client(server, name="other")
     with pytest.raises(errors.UnknownModel):
         client(server, name="other", version=2)
     with client(server) as there:
         there._backend._signatures.pop("sample")
         assert not there.has("sample")
-        with pytest.raises(errors.UnknownSignature, match=r"no signature 'sample' .it has .*embed"):
+        with pytest.raises(
+            errors.UnknownSignature, match=naming("'sample'", "embed", "synthesize")
+        ):
             there.sample(["neutral"], [0.0], [1])
 
 
@@ -173,7 +178,7 @@ def test_a_slow_server_is_given_up_once(server, models):
     with client(server, attempts=3) as there:
         assert there.classify(FACES[:1])
         there._backend._timeout, models.delay, before = 0.3, 2.0, models.requests
-        with pytest.raises(errors.TooSlow, match=r"within 0.3 s.*--timeout"):
+        with pytest.raises(errors.TooSlow, match=naming(0.3, "--timeout")):
             there.classify(FACES[:1])
         assert models.requests - before == 1
 
@@ -184,12 +189,11 @@ def test_a_server_that_is_down_is_one_sentence(scheme):
     with pytest.raises(errors.ServerDown) as told:
         Client(f"{scheme}://127.0.0.1:{port}", attempts=2)
     assert 0.2 <= time.monotonic() - began < 20
-    assert "nothing answers at" in str(told.value) and "8500" in str(told.value)
-    assert str(port) in str(told.value) and "\n" not in str(told.value)
+    assert re.search(naming(8500, port), str(told.value)) and "\n" not in str(told.value)
 
 
 def test_a_server_that_comes_back_is_found(models):
-    from benchmarks.serving_standin import serve_grpc, serve_rest
+    from tests.support.serving_standin import serve_grpc, serve_rest
 
     for serve, scheme in ((serve_grpc, "grpc"), (serve_rest, "http")):
         port, stop = free_port(), threading.Event()
@@ -216,7 +220,7 @@ def test_addresses():
     assert parse("https://host:443") == Address("REST", "https://host:443")
     assert parse("[::1]:8500") == Address("gRPC", "[::1]:8500")
     for wrong in ("host", "ftp://host:21", "http://host:80/path", "host:99999", "", "u@h:1"):
-        with pytest.raises(BadUse, match="--server takes"):
+        with pytest.raises(BadUse, match=naming("--server", repr(wrong))):
             parse(wrong)
 
 
@@ -228,12 +232,12 @@ def test_the_command_takes_both_and_says_what_is_wrong(server, demo_images, tmp_
     assert (tmp_path / "out" / "faces.csv").read_text().count("\n") > 1
     assert main([*words[:-1], "nobody", "--attempts", "1"]) == 2
     error = capfd.readouterr().err
-    assert error.count("error: ") == 1 and "no model 'nobody'" in error
+    assert error.count("error: ") == 1 and "'nobody'" in error
 
 
 def test_a_server_that_dies_in_between_leaves_what_was_done(models, demo_images, tmp_path, capfd):
-    from benchmarks.serving_standin import serve_rest
     from fesr_tf.client.__main__ import main
+    from tests.support.serving_standin import serve_rest
 
     asked = []
 
@@ -249,5 +253,6 @@ def test_a_server_that_dies_in_between_leaves_what_was_done(models, demo_images,
         words = [str(demo_images / "fear"), "--server", address, "--name", "drawing"]
         code = main([*words, "--output", str(tmp_path), "--batch", "1", "--attempts", "2"])
     error = capfd.readouterr().err
-    assert code == 1 and "stopped after 2 of" in error and "nothing answers" in error
+    pictures = len(list((demo_images / "fear").iterdir()))
+    assert code == 1 and re.search(naming(2, pictures, address), error)
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 3

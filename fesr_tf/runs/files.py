@@ -1,0 +1,63 @@
+"""The names of the files in a run folder, once.
+
+runs/<db>/
+    crossval.json   what a cross-validation over the runs below came to; .csv has one line a run
+runs/<db>/<variant>/fold-NN/
+    config.yaml     the resolved configuration
+    run.json        database, variant, fold, data folder and digest, classes
+    machine.json    processor, cores, memory, GPUs, TensorFlow and commit of each start of training
+    first_stage.json  the run whose first stage was taken over, if any
+    checkpoints/step-NNNNNN/   networks, optimizers, iteration (`fesr_tf.runs.checkpoints`)
+    best/step-NNNNNN/          the same, where R was best on the validation part
+    events/         TensorBoard
+    pictures/       image sheets, confusion matrix
+    evaluation.json, evaluation-<part>.json, evaluation-best.json
+    synthesis.json  the quality of generated images
+    train.log, evaluate.log    of a cross-validation
+
+`fold-all` is a run that holds nobody out: it trains on every person and is tested on none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONFIG, INFO, MACHINE = "config.yaml", "run.json", "machine.json"
+FIRST_STAGE, SYNTHESIS, CROSSVAL = "first_stage.json", "synthesis.json", "crossval.json"
+CHECKPOINTS, EVENTS, IMAGES = "checkpoints", "events", "pictures"
+# The two checkpoints that a command can open; the best one's folder has its name.
+LAST, BEST = "last", "best"
+# In a checkpoint's folder, beside config.yaml.
+WEIGHTS, CHECKPOINT_INFO = "weights", "checkpoint.json"
+LOCK, TRAIN_LOG, EVALUATE_LOG = ".lock", "train.log", "evaluate.log"
+
+_TEST = "test"
+_STEP = "step-"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether training was ever started in `folder`."""
+    return (folder / INFO).exists()
+
+
+def steps(folder: Path) -> list[int]:
+    """The iterations that have a checkpoint in `folder` (checkpoints or best), ascending."""
+    names = (path.name.removeprefix(_STEP) for path in folder.glob(f"{_STEP}*"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def step_folder(folder: Path, step: int) -> Path:
+    """The folder of one checkpoint in `folder` (checkpoints or best)."""
+    return folder / f"{_STEP}{step:06d}"
+
+
+def suffix(split: str, checkpoint: str) -> str:
+    """Of results on another part than test, or of another checkpoint than the last: "-valid"."""
+    return ("" if split == _TEST else f"-{split}") + (
+        "" if checkpoint == LAST else f"-{checkpoint}"
+    )
+
+
+def evaluation(split: str = _TEST, checkpoint: str = LAST) -> str:
+    """The name of the file with R's predictions on a part."""
+    return f"evaluation{suffix(split, checkpoint)}.json"
