@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fesr_tf.client import Client, Face, session, tables
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import BadUse, FesrError, command, plain
 from pipelines.media import images
 
@@ -48,7 +48,7 @@ def look(client: Client, path: str | None) -> tuple[np.ndarray | None, list[Face
     shares = tables.shares(photo.faces, client.classes)
     count = len(photo.faces)
     message = f"{count} face{'s' * (count > 1)}: the first is chosen; click another to choose it."
-    return image_grids.annotate(shown, boxes, shares, client.classes), list(photo.faces), message
+    return annotations.annotate(shown, boxes, shares, client.classes), list(photo.faces), message
 
 
 def change(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fesr_tf.client import tables
 from fesr_tf.client.session import Client
 from fesr_tf.client.tables import Face, Photograph
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import BadUse, FailedWork, FesrError, plain
 from pipelines.common.files import write_whole
 from pipelines.faces.alignment import NoFaceFound
@@ -80,7 +80,7 @@ def plan(sources: Sequence[Path], output: Path | None) -> Job:
 
 def _is_photo(path: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and images.looks_like_picture(path) and path.is_file()
+    return not hidden and images.looks_like_image(path) and path.is_file()
 
 
 def classify(
@@ -166,7 +166,7 @@ def _annotated(
     taken.add(copy.resolve())
     boxes = [face.box for face in photo.faces]
     shares = tables.shares(photo.faces, client.classes)
-    write(copy, image_grids.png(image_grids.annotate(photo.pixels, boxes, shares, client.classes)))
+    write(copy, image_grids.png(annotations.annotate(photo.pixels, boxes, shares, client.classes)))
     return copy
 
 

@@ -15,14 +15,14 @@ from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, fil
 from fesr_tf.client.tables import Answer, Face, Photograph
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.faces.alignment import AlignedFace, FaceAligner
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 from pipelines.media import images
 
 NAME = "fesr_demo"
 TIMEOUT, ATTEMPTS, BATCH = 10.0, 4, 32
 # The limit in bytes for photographs that wait for a full batch of faces.
 _WAITING = 2**27
-_ALIGNED = (CHIP_SIZE, CHIP_SIZE)
+_ALIGNED = (FACE_SIZE, FACE_SIZE)
 
 
 class Client:

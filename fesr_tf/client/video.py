@@ -19,7 +19,7 @@ from PIL import Image
 from fesr_tf.client import tables
 from fesr_tf.client.session import Client
 from fesr_tf.client.tables import Photograph
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations
 from pipelines.common.errors import FailedWork, FesrError
 from pipelines.common.files import writing
 from pipelines.media import images
@@ -109,7 +109,7 @@ def _annotated(client: Client, photo: Photograph) -> np.ndarray:
     factor = frame.shape[1] / photo.pixels.shape[1]
     boxes = [[edge * factor for edge in face.box] for face in photo.faces]
     shares = tables.shares(photo.faces, client.classes)
-    return image_grids.annotate(frame, boxes, shares, client.classes, columns=1)
+    return annotations.annotate(frame, boxes, shares, client.classes, columns=1)
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ class Plan:
                 model[key] == getattr(info, key)
                 for key in ("database", "variant", "fold", "data_digest")
             )
-            settings = dataclasses.asdict(configs.load(folder / files.CONFIG))
+            settings = configs.load(folder / files.CONFIG).model_dump()
             return same and after_training(about, folder) and model["config"] == settings
         except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
             return False

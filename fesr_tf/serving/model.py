@@ -15,7 +15,7 @@ from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.model.fesr import FESR
 from fesr_tf.networks.recognizer import Recognizer
 from fesr_tf.serving.images import png_bytes, read, refuse, refuse_batch
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 INPUT = "image_bytes"
 OUTPUTS = ("probabilities", "label", "classes")
@@ -174,7 +174,7 @@ class Served:
 
 
 _STRINGS = tf.TensorSpec([None], tf.string)
-_ALIGNED_FACES = tf.TensorSpec([None, CHIP_SIZE, CHIP_SIZE, 3], tf.uint8)
+_ALIGNED_FACES = tf.TensorSpec([None, FACE_SIZE, FACE_SIZE, 3], tf.uint8)
 
 
 def _floats(*shape: int) -> tf.TensorSpec:
