@@ -171,7 +171,7 @@ def test_finished_runs_are_kept_and_missing_ones_are_listed(
     more = ["--variants", "FESR_JL", "--folds", "0", *tiny_settings]
     assert crossval.main(words(demo_data, one_run, *more)) == 0
     out = capfd.readouterr().out
-    (row,) = [line for line in out.splitlines() if line.startswith("FESR_JL")]
+    (row,) = [line for line in out.splitlines() if line.split()[:1] == ["FESR_JL"]]
     assert re.findall(r"\d+", row)[-2:] == ["1", "2"]  # folds
 
     evaluation = json.loads((one_run / "demo/FESR_JL/fold-00/evaluation.json").read_text())
@@ -261,5 +261,5 @@ def test_a_stopped_cross_validation_resumes(demo_data, tiny_settings, tmp_path):
     for name in ("FESR_SL", "FESR_JL"):
         log = (runs.run_folder(home, "demo", name, 0) / "train.log").read_text()
         assert re.search(naming(shared, 200), log)
-    told = [line.split() for line in done.stdout.splitlines() if line.startswith("FESR_JL ")]
-    assert [line[-3:] for line in told] == [["1", "of", "2"]] * 2  # its summary, its comparison
+    rows = [row for row in map(str.split, done.stdout.splitlines()) if row[:1] == ["FESR_JL"]]
+    assert [row[-3:] for row in rows] == [["1", "of", "2"]] * 2  # its summary, its comparison
