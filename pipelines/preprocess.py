@@ -190,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
         args.demo_seed,
         args.demo_frames,
     )
-    database = open_database(args.db, source, arguments.choices(args))
+    database = open_database(args.db, source, **arguments.options_of_reader(args))
     division = divide(database, args.folds, args.valid_share, args.fold_rule)
     print(
         f"{args.db}: {len(database.samples)} images of "

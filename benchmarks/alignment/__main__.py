@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=8)
     args = options.parse_args(argv)
     files = sorted(args.photos.rglob("*")) if args.photos else []
-    photos = [path for path in files if images.looks_like_picture(path)]
+    photos = [path for path in files if images.looks_like_image(path)]
     if args.photos and not photos:
         raise BadUse(f"{args.photos} holds no image; --photos takes a folder of images")
     print(f"{heading(options, argv)}\n{EXPECTED}")

@@ -62,7 +62,7 @@ def plan(sources: Sequence[Path], output: Path | None) -> Job:
 
 def _is_photo(path: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and images.looks_like_picture(path) and path.is_file()
+    return not hidden and images.looks_like_image(path) and path.is_file()
 
 
 def ask(

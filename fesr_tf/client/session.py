@@ -25,14 +25,14 @@ from fesr_tf.client.inputs import pixels as read_pixels
 from fesr_tf.client.results import Answer, Face, Photograph
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.faces.alignment import AlignedFace, FaceAligner
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 from pipelines.media import images
 
 NAME = "fesr_demo"
 TIMEOUT, ATTEMPTS, BATCH = 10.0, 4, 32
 # Photographs whose faces wait for a full batch take no more than this many bytes together.
 _WAITING = 2**27
-_CHIP = (CHIP_SIZE, CHIP_SIZE)
+_CHIP = (FACE_SIZE, FACE_SIZE)
 
 
 class Client:

@@ -10,17 +10,17 @@ from fesr_tf.config import Config
 from fesr_tf.data.faces import Fold
 from pipelines.common.errors import BadUse
 from pipelines.dataset import manifest as manifests
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 NAMED = 5
 
 
 def refuse(fold: Fold, config: Config, source: Path) -> None:
     """Raises `BadUse` for a fold, of the data folder `source`, that cannot be trained on."""
-    if config.image_size > CHIP_SIZE:
+    if config.image_size > FACE_SIZE:
         raise BadUse(
-            f"image_size is {config.image_size} and the faces in {source} have {CHIP_SIZE} x "
-            f"{CHIP_SIZE} pixels: more would be made up, so set image_size={CHIP_SIZE} or lower"
+            f"image_size is {config.image_size} and the faces in {source} have {FACE_SIZE} x "
+            f"{FACE_SIZE} pixels: more would be made up, so set image_size={FACE_SIZE} or lower"
         )
     if config.batch_size > len(fold.train):
         raise BadUse(

@@ -27,7 +27,7 @@ from fesr_tf.processes.sequence import call, minutes, run_stages
 from fesr_tf.runs import files
 from fesr_tf.serving.export import check_name
 from pipelines.common.errors import BadUse, FailedWork, command, plain
-from pipelines.databases import Choices, Database, open_database
+from pipelines.databases import Database, open_database
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.folds import divide
 
@@ -78,7 +78,7 @@ def planned(options: argparse.Namespace) -> tuple[Plan, Database, list[str]]:
     name = options.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", options.output.resolve().name)
     check_name(name)
     try:
-        database = open_database(DATABASE, options.source, Choices(prealigned=options.prealigned))
+        database = open_database(DATABASE, options.source, prealigned=options.prealigned)
     except BadUse as error:
         # The reader names an option of the command that it is made for.
         raise BadUse(str(error).replace("--input takes", "give")) from None

@@ -14,7 +14,7 @@ from fesr_tf.data import images as preprocessing
 from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.networks.recognizer import Recognizer
 from fesr_tf.serving import images as serving_pictures
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 INPUT = "image_bytes"
 OUTPUTS = ("probabilities", "label", "classes")
@@ -175,7 +175,7 @@ class Served:
 
 
 _STRINGS = tf.TensorSpec([None], tf.string)
-_CHIPS = tf.TensorSpec([None, CHIP_SIZE, CHIP_SIZE, 3], tf.uint8)
+_CHIPS = tf.TensorSpec([None, FACE_SIZE, FACE_SIZE, 3], tf.uint8)
 
 
 def _floats(*shape: int) -> tf.TensorSpec:

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from fesr_tf.data import images as preprocessing
 from fesr_tf.model.fesr import FESR
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 Inputs = dict[str, np.ndarray]
 
@@ -33,7 +33,7 @@ def picture(seed: int, form: str = "PNG", channels: int = 3, side: int = 120) ->
 def _chip(picture: bytes) -> np.ndarray:
     """A picture's file -> uint8 (128,128,3), as `predict_pixels` takes faces."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    return np.asarray(image.resize((CHIP_SIZE, CHIP_SIZE), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BILINEAR))
 
 
 def example(image_bytes: bytes) -> bytes:

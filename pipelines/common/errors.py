@@ -1,8 +1,8 @@
-"""Errors that a person reads, and the one way in which a command ends.
+"""Errors for users, and the exit codes of commands.
 
-A command fails in two ways: it was asked for something that cannot be (`BadUse`,
-exit code 2) or it was asked properly and the work failed (`FailedWork`, exit code 1).
-Both carry one sentence that says what is wrong, where, and what to do.
+A command fails in two ways: the request is invalid (`BadUse`, exit code 2), or the request is
+valid and the work fails (`FailedWork`, exit code 1). Both carry one sentence: what is wrong,
+where, and what to do.
 """
 
 from __future__ import annotations
@@ -12,39 +12,35 @@ import os
 import sys
 from collections.abc import Callable
 
-_BREAK = "\n"
-
 
 class FesrError(Exception):
-    """A failure whose message is written for the person at the keyboard."""
+    """A failure whose message is written for the user."""
 
     exit_code = 1
 
 
 class BadUse(FesrError):
-    """The request cannot be carried out as written: a wrong path, key or option."""
+    """The request is invalid: a wrong path, key or option."""
 
     exit_code = 2
 
 
 class FailedWork(FesrError):
-    """The request was sound and the work failed: damaged data, nothing found, no room."""
-
-    exit_code = 1
+    """The request was valid and the work failed: damaged data, nothing found, disk full."""
 
 
 def plain(text: str, kept: str = "") -> str:
-    """`text` with every character that a terminal would act on (line breaks, escapes) written
-    out, but those in `kept`: file names come from strangers."""
+    """`text` with control characters (line breaks, escapes) written out, except those in `kept`:
+    file names may come from strangers."""
     return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns `main(argv=None)` into a command: sentences to stderr, exit codes back.
+    """Turns `main(argv=None)` into a command that prints errors to stderr and returns exit codes.
 
     `FesrError` prints `error: <sentence>`; so does a file that cannot be read or written
-    (1); Ctrl-C gives 130; a reader that went away (`| head`) gives 141. Any other exception
-    is a bug and keeps its traceback.
+    (1); Ctrl-C gives 130; a closed pipe (`| head`) gives 141. Any other exception is a bug and
+    keeps its traceback.
     """
 
     @functools.wraps(main)
@@ -52,7 +48,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(argv) or 0
         except FesrError as error:
-            print(f"error: {plain(str(error), kept=_BREAK)}", file=sys.stderr)
+            print("error:", plain(str(error), kept="\n"), file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Outputs that appear whole or not at all: write under a temporary name, then rename.
+"""Atomic outputs, written under a temporary name and then renamed, and locations of files.
 
-A place is a path on this machine or, with a scheme (`gs://bucket/x`), one in a store that
+A location is a path on this machine or, with a scheme (`gs://bucket/x`), one in a store that
 universal_pathlib reaches; both have pathlib's methods.
 """
 
@@ -21,14 +21,14 @@ from upath import UPath
 
 Location: TypeAlias = Path | UPath
 
-# The file that a finished data folder has, written last.
+# The file that marks a finished data folder; it is written last.
 MANIFEST_NAME = "manifest.json"
 
 _LOCK = ".lock"
 
 
 def location(text: str | os.PathLike | Location) -> Location:
-    """The place that `text` names: a `Path` unless it starts with a scheme. A place is itself."""
+    """`text` as a location: a `Path` unless it starts with a scheme. Locations stay as they are."""
     if isinstance(text, Location):
         return text
     name = os.fspath(text)
@@ -39,9 +39,9 @@ def location(text: str | os.PathLike | Location) -> Location:
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike | Location) -> Iterator[BinaryIO]:
-    """A binary file to write, which takes the name `path` when the block ends without error.
+    """Yields a binary file that takes the name `path` when the block ends without error.
 
-    A reader sees the old file or the new one. Stores such as gs:// give that by themselves.
+    A reader sees the old file or the new one. Stores such as gs:// guarantee that themselves.
     """
     path = location(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,12 +70,11 @@ def write_whole(path: str | os.PathLike | Location, content: bytes | str) -> Non
 
 @contextlib.contextmanager
 def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
-    """Yields a temporary folder beside `path`; on success it takes `path`'s place.
+    """Yields a temporary folder beside `path`; on success it replaces `path`.
 
-    On any exception the temporary folder is removed and `path` stays as it was. What a killed
-    process left behind is removed first. A store cannot rename a folder: there `path` itself
-    is emptied and yielded, and whoever writes into it has to write last what says that it is
-    whole.
+    On any exception the temporary folder is removed and `path` is unchanged. Folders left by
+    killed processes are removed first. A store cannot rename a folder: there `path` itself is
+    emptied and yielded, and the caller has to write the file that marks it complete last.
     """
     path = location(path)
     if not isinstance(path, Path):
@@ -96,6 +95,19 @@ def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def local_copy(path: Location) -> Iterator[Path]:
+    """Yields a file of this machine: `path` itself, or a temporary copy of a file in a store."""
+    if isinstance(path, Path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        with path.open("rb") as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy
 
 
 def sha256_of(path: str | os.PathLike | Location) -> str:
@@ -122,8 +134,8 @@ def _emptied(path: UPath) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Waits until no other process begins, ends or sweeps a job in `folder`. Yields False where
-    the file system cannot lock a folder (NFS), and then nobody waits."""
+    """Waits until no other process begins, ends or sweeps a job in `folder`. Yields False, without
+    waiting, where the file system cannot lock a folder (NFS)."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -138,11 +150,11 @@ def _alone(folder: Path) -> Iterator[bool]:
 
 def _lock(folder: Path) -> TextIO:
     """A file in `folder`, locked until it is closed or this process ends, however it ends."""
-    made = folder / f"{_LOCK}.new"
-    file = made.open("w")
+    unnamed = folder / f"{_LOCK}.new"
+    file = unnamed.open("w")
     fcntl.flock(file, fcntl.LOCK_EX)
-    # Locked before it has its name: nobody sees it free while its owner lives.
-    os.replace(made, folder / _LOCK)
+    # Locked before it has its name, so that it is never seen free while its owner lives.
+    os.replace(unnamed, folder / _LOCK)
     return file
 
 
@@ -158,10 +170,10 @@ def _exchange(temporary: Path, path: Path) -> None:
 
 
 def _sweep(path: Path, alone: bool) -> None:
-    """Removes temporary folders of `path` whose process is gone, and puts the old folder back
-    where one was killed between taking it away and putting the new one in its place.
+    """Removes temporary folders of `path` whose process is gone, and restores the old folder
+    where a process was killed between moving it away and renaming the new one.
 
-    alone: no other process begins or ends just now, so that a folder without a lock is nobody's.
+    alone: no other process begins or ends meanwhile, so a folder without a lock has no owner.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         if left.name.startswith(f".{path.name}.old."):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipelines.common.errors import plain
 
@@ -22,6 +22,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join("  " + line for line in lines)
+
+
+def listed(items: Iterable[object], shown: int = 5, noun: str = "more") -> str:
+    """`a, b and 3 more`: the first `shown` items and the number of the others, with `noun`."""
+    texts = [plain(str(item)) for item in items]
+    rest = len(texts) - shown
+    return ", ".join(texts[:shown]) + (f" and {rest:,} {noun}" if rest > 0 else "")
 
 
 def _cell(value: object) -> str:

@@ -1,35 +1,48 @@
-"""The readers, by name: a folder as its owner holds it in, `Sample`s out."""
+"""The readers of databases, by name: each turns a folder as its owner holds it into samples."""
 
 from __future__ import annotations
 
-import importlib
+from typing import Any
 
 from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
-from pipelines.databases.base import Choices, Database, Sample, check
+from pipelines.databases import ckplus, demo, images, mmi, multi_pie, oulu_casia, tfd
+from pipelines.databases.base import Database, Option, Sample, check
 from pipelines.media.films import Film
 
-__all__ = ["READERS", "Choices", "Database", "Film", "Sample", "open_database"]
+__all__ = ["READERS", "Database", "Film", "Option", "Sample", "open_database", "reader_options"]
 
-# Name: module with `read(path: Path, choices: Choices) -> Database`. Modules load when they
-# are asked for, so that a reader may need a library that the others do not.
 READERS = {
-    "ckplus": "pipelines.databases.ckplus",
-    "demo": "pipelines.databases.demo",
-    "images": "pipelines.databases.images",
-    "mmi": "pipelines.databases.mmi",
-    "multi_pie": "pipelines.databases.multi_pie",
-    "oulu_casia": "pipelines.databases.oulu_casia",
-    "tfd": "pipelines.databases.tfd",
+    "ckplus": ckplus,
+    "demo": demo,
+    "images": images,
+    "mmi": mmi,
+    "multi_pie": multi_pie,
+    "oulu_casia": oulu_casia,
+    "tfd": tfd,
 }
+"""Name: module with `OPTIONS` and `read(path, **options) -> Database`."""
 
 
-def open_database(name: str, path: str | Location, choices: Choices | None = None) -> Database:
-    """Reads the database `name` at `path`, checked and sorted by key.
+def reader_options() -> dict[Option, list[str]]:
+    """The options of all readers, and the names of the databases that have each."""
+    options: dict[Option, list[str]] = {}
+    for name, reader in READERS.items():
+        for option in reader.OPTIONS:
+            options.setdefault(option, []).append(name)
+    return options
 
-    Raises `BadUse` with the expected layout if the path is not one, on duplicate keys, and
-    on fewer than two classes. No picture is decoded.
+
+def open_database(name: str, path: str | Location, **options: Any) -> Database:
+    """Reads the database `name` at `path`, checked and sorted by key. No image is decoded.
+
+    options: of the reader's `OPTIONS`, by name. Raises `BadUse` with the expected layout if the
+    path does not have it, for an option of another database, for duplicate keys, and for fewer
+    than two classes.
     """
     if name not in READERS:
         raise BadUse(f"no database is called {name!r}; choose one of {', '.join(READERS)}")
-    return check(importlib.import_module(READERS[name]).read(location(path), choices or Choices()))
+    for option, databases in reader_options().items():
+        if option.name in options and name not in databases:
+            raise BadUse(f"{option.flag} is for {' and '.join(databases)}, not for --db {name}")
+    return check(READERS[name].read(location(path), **options))

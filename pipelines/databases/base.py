@@ -1,22 +1,23 @@
-"""What every reader returns: a list of samples, and what it has to say about them.
+"""What every reader returns: samples, counts and notes, and the options that it takes.
 
-A reader turns a folder as its owner holds it into `Sample`s. It decodes no picture and
-decides no fold; it knows the names, the classes, and which frames train and which test.
+A reader turns a folder as its owner holds it into `Sample`s. It decodes no image and
+assigns no fold; it knows the names, the classes, and which frames train and which test.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
 from pipelines.common.records import Finding, Reject
+from pipelines.common.text import listed
 from pipelines.media.films import Film
 
 # Folders and files that operating systems and archivers leave behind.
@@ -24,41 +25,40 @@ _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What a person may ask of a reader beside the folder; every reader has its defaults.
+class Option:
+    """An option of a reader: the keyword of its `read`, and how argparse reads and explains it."""
 
-    prealigned (images): the pictures are faces cropped already. landmarks (ckplus, images): the
-    database's own landmark files are used instead of a landmark model. peaks (mmi): a CSV with
-    the peak frame of each session. shot (multi_pie): the number of the flash, 0 to 19. session
-    (multi_pie): which of several sessions with the same expression is taken. yaw_sign
-    (multi_pie): 1 or -1, the direction in which a camera's angle counts. label_order (tfd):
-    the classes of the labels 1 to 7. warp (tfd): the fixed eye and mouth positions are carried
-    onto the template instead of resizing the whole crop.
-    """
+    name: str
+    help: str
+    argparse: Mapping[str, Any] = field(hash=False)
 
-    prealigned: bool = False
-    landmarks: bool = False
-    peaks: Location | None = None
-    shot: int = 7
-    session: Literal["earliest", "latest"] = "earliest"
-    yaw_sign: Literal[1, -1] = 1
-    label_order: tuple[str, ...] | None = None
-    warp: bool = False
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+LANDMARKS = Option(
+    "landmarks",
+    "align by the landmark files that come with the images",
+    {"action": "store_true"},
+)
+"""Of every database that has such files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One labelled picture, by reference or by value.
+    """One labelled image, by reference or by value.
 
     key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index
     into `Database.classes`. path: an image file, or pixels: uint8 (H,W) or (H,W,3) for
-    databases that are one big file. film: what to take where `path` is a film. train: may be
-    trained on; test: is tested. official: the database's own role in each of its folds (0
+    databases that are one big file. film: the frame to take where `path` is a film. train: may
+    be trained on; test: is tested. official: the database's own role in each of its folds (0
     unused, 1 train, 2 valid, 3 test). fold: the fold that tests this subject, where the user
-    says so. intensity: 0 neutral to 1 peak. yaw: degrees. aligned: already a cropped face, to
-    be resized and not searched. Where a face lies may be known beforehand, in the picture's
+    sets it. intensity: 0 neutral to 1 peak. yaw: degrees. aligned: already a cropped face, to
+    be resized and not searched. The face's place may be known beforehand, in the image's
     pixels: landmarks, a text file of 68 rows "x y"; box, left, top, right, bottom; anchors, the
-    centres of the eye on the picture's left, of the other eye and of the mouth, x y each.
+    centres of the eye on the image's left, of the other eye and of the mouth, x y each.
     """
 
     key: str
@@ -82,11 +82,13 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Database:
-    """A read database. channels: 1 or 3, what it is trained with unless told otherwise;
-    folds: its customary number; findings: counts found beside the published ones; notes:
-    what is odd, in sentences; rejects: what the reader itself could not take, with reasons;
-    people: what is known of each subject, for error rates by group; root: what sources are named
-    from."""
+    """A read database.
+
+    channels: 1 or 3, its default for training; root: the folder that sources are relative to;
+    folds: its customary number; findings: counts beside the published ones; notes: what is odd,
+    in sentences; rejects: what the reader refused, with reasons; people: attributes of each
+    subject, for error rates by group.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -100,7 +102,7 @@ class Database:
     people: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def source(self, sample: Sample) -> str:
-        """Where a sample came from, without this machine's folders."""
+        """The file of a sample, relative to `root`; its key if it has no file."""
         if sample.path is None:
             return sample.key
         path = location(sample.path)
@@ -110,7 +112,7 @@ class Database:
 
 
 def input_folder(path: Location, layout: str) -> Location:
-    """`path` if it is a folder with something in it, else `BadUse` that tells the layout."""
+    """`path` if it is a folder with something in it, else `BadUse` with the layout."""
     if not path.exists():
         raise BadUse(f"{path} does not exist; --input takes {layout}")
     if not path.is_dir():
@@ -179,9 +181,7 @@ def shown(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def listed(names: Iterable[str], limit: int = 5) -> str:
-    """`a (3), b, c and 2 more`: names with their counts, for a note."""
-    counted = sorted(Counter(names).items())
-    few = [name if count == 1 else f"{name} ({count})" for name, count in counted[:limit]]
-    more = len(counted) - limit
-    return ", ".join(map(shown, few)) + (f" and {more} more" if more > 0 else "")
+def listed_names(names: Iterable[str], shown: int = 5) -> str:
+    """`a (3), b, c and 2 more`: the distinct names in order, with their counts."""
+    counts = sorted(Counter(names).items())
+    return listed((name if count == 1 else f"{name} ({count})" for name, count in counts), shown)

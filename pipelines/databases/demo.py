@@ -6,27 +6,19 @@ from collections import defaultdict
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.databases.base import Choices, Database, Sample, input_folder
+from pipelines.databases.base import Database, Sample, input_folder
+from pipelines.databases.sequences import TRAINED_FRAMES
 from pipelines.databases.tables import Row, read_table
 
-CLASSES = (
-    "neutral",
-    "anger",
-    "contempt",
-    "disgust",
-    "fear",
-    "happiness",
-    "sadness",
-    "surprise",
-)
+CLASSES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 TABLE = "faces.csv"
-TRAINED_FRAMES = 3
+OPTIONS = ()
 ABOUT = ("sex", "age", "skin")
-"""What the renderer says of a person: F or M, 0 (about 20) to 1 (about 70), 0 (light) to 5."""
+"""Columns on the person: F or M, 0 (about 20) to 1 (about 70), 0 (light) to 5."""
 _LAYOUT = f"a folder written by `python -m pipelines.demo_faces`, with its {TABLE}"
 
 
-def read(path: Path, choices: Choices) -> Database:
+def read(path: Path) -> Database:
     """`<class>/<subject>_<frame>.png` and `faces.csv` (path, label, subject, frame, …); its
     columns sex, age and skin, if they are there, become `Database.people`.
 

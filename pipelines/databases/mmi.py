@@ -1,4 +1,4 @@
-"""The MMI Facial Expression Database: one folder a session, with its film and what it shows."""
+"""The MMI Facial Expression Database: a folder for each session, with film and annotation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from xml.parsers import expat
 
 from pipelines.common.errors import BadUse
+from pipelines.common.files import Location, location
 from pipelines.common.records import Finding, Reject
-from pipelines.databases.base import Choices, Database, Sample, input_folder, shown
+from pipelines.databases.base import Database, Option, Sample, input_folder, shown
 from pipelines.databases.mmi_peaks import CLASSES, Peak, label_of, peak_notes, peak_of, read_peaks
 from pipelines.databases.sequences import Walk, counted
 from pipelines.media.films import Film, looks_like_film
@@ -19,22 +20,29 @@ from pipelines.media.films import Film, looks_like_film
 EXPECTED_SEQUENCES, EXPECTED_SUBJECTS = 205, 30
 # Far above any session's annotation, frame by frame as some are.
 MAX_XML_BYTES = 2**24
+OPTIONS = (
+    Option(
+        "peaks",
+        "CSV session,frame[,label,orientation]; without it the middle frame is the peak",
+        {"type": location, "metavar": "FILE"},
+    ),
+)
 
 _LAYOUT = (
     "the MMI folder, with Sessions/<n>/ and in each session.xml, Sxxx-yyy.avi and Sxxx-yyy.xml"
 )
 _SESSIONS = re.compile("sessions", re.IGNORECASE)
 _NUMBER = re.compile("[0-9]+")
-# Whether the picture holds two views side by side, by the track's view.
+# Whether the image holds two views side by side, by the track's view.
 _USABLE = {"0": False, "2": True}
 
 
 class _Refused(Exception):
-    """Why a session that may have been meant to be used cannot be; it becomes a reject."""
+    """Why a session that belongs to the protocol cannot be used; it becomes a reject."""
 
 
 class _LeftOut(Exception):
-    """Why a session is no part of the protocol; such sessions are counted in a note."""
+    """Why a session is not part of the protocol; such sessions are counted in a note."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class _Clip:
     peak: Peak | None
 
 
-def read(path: Path, choices: Choices) -> Database:
+def read(path: Path, peaks: Location | None = None) -> Database:
     """`Sessions/<n>/` with `session.xml`, `Sxxx-yyy.avi` and `Sxxx-yyy.xml`, or that folder.
 
     A session's class is its Metatag "Emotion", its subject what the film's name has before
@@ -55,27 +63,27 @@ def read(path: Path, choices: Choices) -> Database:
     left out and counted. A film gives three samples, `Sxxx-yyy_0` to `_2`: the peak and its
     two neighbours, all of which train, while the peak alone (`_1`) is tested.
 
-    choices.peaks: a CSV `session,frame[,label,orientation]`. session is the folder's or the
+    peaks: a CSV `session,frame[,label,orientation]`. session is the folder's or the
     film's name; frame the peak's number, counted from 0; label one of the classes or codes 1
     to 6, instead of the session's own; orientation the degrees counter-clockwise, 0, 90, 180
-    or 270, by which the picture has to be turned, instead of a search. Without a row the
-    film's middle frame is the peak. No film is decoded here; `BadUse` tells what is wrong
-    with folder or CSV.
+    or 270, by which the image has to be turned, instead of a search. Without a row the
+    film's middle frame is the peak. No film is decoded here. Raises `BadUse` for a wrong folder
+    or CSV.
     """
     walk = Walk(input_folder(path, _LAYOUT))
-    peaks = read_peaks(choices.peaks) if choices.peaks else {}
+    rows = read_peaks(peaks) if peaks else {}
     folders = _folders(walk)
     if not folders:
         raise BadUse(f"{path} has no session with an .avi or .xml in it; --input takes {_LAYOUT}")
     clips: list[_Clip] = []
     rejects: list[Reject] = []
     left_out: dict[str, list[str]] = defaultdict(list)
-    here: set[str] = set()
+    names_here: set[str] = set()
     for folder, files in folders:
         for film in [item for item in files if looks_like_film(item)] or [None]:
             name = film.stem if film else _stem(files) or folder.name
-            here |= {name.lower(), folder.name.lower()}
-            peak = peak_of(peaks, folder.name, film.stem if film else None)
+            names_here |= {name.lower(), folder.name.lower()}
+            peak = peak_of(rows, folder.name, film.stem if film else None)
             try:
                 clips.append(_clip(film, files, peak))
             except _LeftOut as reason:
@@ -89,10 +97,10 @@ def read(path: Path, choices: Choices) -> Database:
         for reason, names in sorted(left_out.items())
     ]
     if not clips:
-        said = [*notes, *(f"{each.source}: {each.reason}" for each in rejects[:1])]
-        raise BadUse(f"{path} has {len(folders)} sessions and none to use; {'; '.join(said)}")
+        reasons = [*notes, *(f"{each.source}: {each.reason}" for each in rejects[:1])]
+        raise BadUse(f"{path} has {len(folders)} sessions and none to use; {'; '.join(reasons)}")
     notes += walk.notes()
-    notes += peak_notes(choices.peaks, peaks, {clip.film.stem: clip.peak for clip in clips}, here)
+    notes += peak_notes(peaks, rows, {clip.film.stem: clip.peak for clip in clips}, names_here)
     return Database(
         "mmi",
         CLASSES,
@@ -126,7 +134,7 @@ def _clip(film: Path | None, files: list[Path], peak: Peak | None) -> _Clip:
     session = texts.pop("session.xml", None)
     label = peak.label if peak and peak.label is not None else _emotion(film, texts, session)
     if session is None:
-        raise _Refused("no session.xml lies beside it, so that its view is not known")
+        raise _Refused("no session.xml lies beside it, so its view is not known")
     view = _view(film, session)
     if view == "1":
         raise _LeftOut("seen from the side (view 1)")
@@ -135,7 +143,7 @@ def _clip(film: Path | None, files: list[Path], peak: Peak | None) -> _Clip:
     if film is None:
         raise _Refused("the session has no film")
     if not _subject(film.stem):
-        raise _Refused("its name is not <subject>-<number>, so that its subject is not known")
+        raise _Refused("its name is not <subject>-<number>, so its subject is not known")
     return _Clip(film, label, _USABLE[view], peak)
 
 
@@ -145,7 +153,7 @@ def _emotion(film: Path | None, texts: dict[str, Path], session: Path | None) ->
     if own is None and len(texts) == 1:
         own = next(iter(texts.values()))
     if own is None and not session:
-        raise _Refused("no XML file that tells its emotion lies beside it")
+        raise _Refused("no XML file with its emotion lies beside it")
     values: set[str] = set()
     for file in (own, session):
         if file and not values:
@@ -158,7 +166,7 @@ def _emotion(film: Path | None, texts: dict[str, Path], session: Path | None) ->
     if len(values) > 1:
         raise _Refused(f"it is given several emotions: {', '.join(sorted(values))[:80]}")
     if not values and own is None:
-        raise _Refused("no XML file that tells its emotion lies beside it")
+        raise _Refused("no XML file with its emotion lies beside it")
     value = "".join(values)[:40]
     label = label_of(value)
     if label is None:
@@ -167,7 +175,7 @@ def _emotion(film: Path | None, texts: dict[str, Path], session: Path | None) ->
 
 
 def _view(film: Path | None, session: Path) -> str:
-    """The view of the film's track; of the only track, whatever file that names."""
+    """The view of the film's track, or of the only track, whatever file that names."""
     tracks = [tag for name, tag in _elements(session) if name == "track"]
     named = [
         tag
@@ -185,7 +193,7 @@ def _view(film: Path | None, session: Path) -> str:
 def _elements(file: Path) -> list[tuple[str, dict[str, str]]]:
     """The tracks and metatags of an XML file: names without namespace and in lower case.
 
-    Entities are refused where they are declared: a few lines of them can ask for gigabytes.
+    Entities are refused where they are declared: a few lines of them can expand to gigabytes.
     """
     found: list[tuple[str, dict[str, str]]] = []
 
@@ -214,7 +222,7 @@ def _elements(file: Path) -> list[tuple[str, dict[str, str]]]:
 
 
 def _stem(files: list[Path]) -> str:
-    """What the missing film of a session would be called, by its annotation; "" if unknown."""
+    """The stem of a session's missing film, by its annotation; "" if unknown."""
     stems = [file.stem for file in files if file.name.lower() != "session.xml"]
     return stems[0] if len(stems) == 1 else ""
 

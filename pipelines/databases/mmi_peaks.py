@@ -1,4 +1,4 @@
-"""MMI's classes, and the CSV in which a person tells where each film's peak is."""
+"""MMI's classes, and the CSV with the peak frame of each film."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.databases.base import listed
+from pipelines.databases.base import listed_names
 from pipelines.databases.tables import Row, read_table
 from pipelines.media.films import looks_like_film
 
@@ -20,8 +20,8 @@ _TURNS = (0, 90, 180, 270)
 class Peak:
     """One row: the peak's frame, and what overrides the session's own files (None: nothing).
 
-    name: the session as the CSV calls it, in lower case. label: index into `CLASSES`. turn:
-    degrees counter-clockwise by which the picture has to be turned.
+    name: the session's name in the CSV, in lower case. label: index into `CLASSES`. turn:
+    degrees counter-clockwise by which the image has to be turned.
     """
 
     name: str
@@ -47,7 +47,7 @@ def read_peaks(table: Path) -> dict[str, Peak]:
     for anything else and for a session that has two rows.
     """
     if not table.is_file():
-        raise BadUse(f"{table}, the CSV of peak frames, is no file")
+        raise BadUse(f"{table}, the CSV of peak frames, is not a file")
     peaks: dict[str, Peak] = {}
     for row in read_table(table, ("session", "frame")):
         where = f"{table}, line {row.line}"
@@ -73,7 +73,7 @@ def read_peaks(table: Path) -> dict[str, Peak]:
         if turn not in (None, *_TURNS):
             raise BadUse(
                 f"{where}: orientation is {turn}; it is 0, 90, 180 or 270, the degrees "
-                "counter-clockwise by which the picture has to be turned"
+                "counter-clockwise by which the image has to be turned"
             )
         peaks[name] = Peak(name, frame, label, turn, row)
     return peaks
@@ -98,10 +98,10 @@ def peak_notes(
     clips: dict[str, Peak | None],
     here: Collection[str],
 ) -> list[str]:
-    """Whose peak is the middle frame, and which rows served nothing, in sentences.
+    """Notes on films whose peak is the middle frame, and on rows without effect.
 
     clips: the used films' stems with their rows. here: the names of all sessions and films
-    found, in lower case. Raises `BadUse` for one row that two used films would share.
+    found, in lower case. Raises `BadUse` for a row that two used films would share.
     """
     served: dict[str, str] = {}
     for stem, peak in clips.items():
@@ -113,7 +113,7 @@ def peak_notes(
     notes = []
     automatic = [stem for stem, peak in clips.items() if peak is None]
     if automatic:
-        names = f": {listed(automatic)}" if table else ""
+        names = f": {listed_names(automatic)}" if table else ""
         notes.append(
             f"{len(automatic)} of {len(clips)} peaks are the middle frame, chosen automatically, "
             f"where the paper's were picked by hand{names}"
@@ -126,11 +126,11 @@ def peak_notes(
         notes.append(f"{_rows(idle, peaks, table)} name a session that is not used")
     relabelled = [peak for peak in peaks.values() if peak.name in served and peak.label is not None]
     if relabelled:
-        notes.append(f"{_rows(relabelled, peaks, table)} tell the class themselves")
+        notes.append(f"{_rows(relabelled, peaks, table)} set the class themselves")
     return notes
 
 
 def _rows(some: Iterable[Peak], peaks: dict[str, Peak], table: Path | None) -> str:
     names = [peak.row["session"] for peak in some]
     of = f" of {table.name}" if table else ""
-    return f"{len(names)} of the {len(peaks)} rows{of} ({listed(names)})"
+    return f"{len(names)} of the {len(peaks)} rows{of} ({listed_names(names)})"

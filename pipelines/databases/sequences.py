@@ -1,16 +1,17 @@
-"""What the readers of folders share: walking one, and the frames of a recorded sequence."""
+"""What the readers of recorded sequences share: walking folders, frames, notes and counts."""
 
 from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.databases.base import is_clutter, listed
-from pipelines.media.images import looks_like_picture
+from pipelines.common.records import Finding
+from pipelines.databases.base import is_clutter, listed_names
+from pipelines.media.images import looks_like_image
 
 TRAINED_FRAMES = 3
 
@@ -20,7 +21,7 @@ _TRAILING = re.compile(r"(?<![0-9])([0-9]{1,18})$")
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a sequence, by the number at the end of its name."""
+    """One image of a sequence, by the number at the end of its name."""
 
     number: int
     path: Path
@@ -28,10 +29,10 @@ class Frame:
 
 @dataclass
 class Walk:
-    """Lists folders at or below `root`, and remembers what it passed over, for the notes.
+    """Lists folders at or below `root`, and records what it skips, for the notes.
 
-    Clutter of operating systems is passed over, and so is a symbolic link that leads out of
-    `root`: whoever made the folder must not be able to pull in a stranger's files.
+    It skips clutter of operating systems, and symbolic links that lead out of `root`: whoever
+    made the folder must not be able to pull in other files of this machine.
     """
 
     root: Path
@@ -40,7 +41,7 @@ class Walk:
     strays: set[Path] = field(default_factory=set)
 
     def entries(self, folder: Path) -> list[Path]:
-        """What lies in a folder, sorted by name."""
+        """The entries of a folder, sorted by name."""
         kept = []
         for entry in sorted(folder.iterdir(), key=lambda item: item.name):
             if is_clutter(entry.name):
@@ -52,7 +53,7 @@ class Walk:
         return kept
 
     def folders(self, folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-        """Its folders whose whole name matches; the rest is remembered as strays."""
+        """Its folders whose whole name matches; everything else counts as stray."""
         kept = []
         for entry in self.entries(folder):
             if pattern.fullmatch(entry.name) and entry.is_dir():
@@ -62,12 +63,12 @@ class Walk:
         return kept
 
     def frames(self, folder: Path, pattern: re.Pattern[str] | None = None) -> list[Frame]:
-        """Its pictures by number, those alone whose whole stem matches; the rest are strays."""
+        """Its images by number, only those whose whole stem matches; the rest are strays."""
         kept = []
         for entry in self.entries(folder):
             number = frame_number(entry.stem)
             named = number is not None and (pattern is None or pattern.fullmatch(entry.stem))
-            if named and looks_like_picture(entry.name) and entry.is_file():
+            if named and looks_like_image(entry.name) and entry.is_file():
                 kept.append(Frame(number, entry))
             else:
                 self.strays.add(entry)
@@ -76,8 +77,8 @@ class Walk:
     def find(self, name: re.Pattern[str], shut: re.Pattern[str], depth: int = 4) -> list[Path]:
         """The folders below `root`, up to `depth` levels down, whose whole name matches.
 
-        One that matches is not looked into, nor is one whose name matches `shut`, nor a
-        link: what it leads to lies below `root` too, or is none of our business.
+        Not searched: a folder that matches, one whose name matches `shut`, and links, whose
+        targets lie below `root` anyway.
         """
         found, level = [], [self.root]
         for _ in range(depth):
@@ -92,23 +93,22 @@ class Walk:
         return found
 
     def holds(self, folder: Path, pattern: re.Pattern[str]) -> bool:
-        """Whether some folder directly in it has a name that matches as a whole."""
+        """Whether a folder directly in it has a name that matches as a whole."""
         return any(pattern.fullmatch(item.name) and item.is_dir() for item in self.entries(folder))
 
     def of(self, folder: Path) -> Walk:
-        """A walk of a folder that may lie elsewhere, with the same memory."""
-        inside = folder.is_relative_to(self.root)
-        root = self.root if inside else folder
+        """A walk of a folder that may lie elsewhere, which records into the same sets."""
+        root = self.root if folder.is_relative_to(self.root) else folder
         return Walk(root, self.clutter, self.links, self.strays)
 
     def notes(self) -> list[str]:
-        """What was passed over, counted, in sentences."""
-        said = (
+        """What was skipped, with names, in sentences."""
+        skipped = (
             ("ignored, left behind by an operating system", self.clutter),
             ("not followed, since it leads out of the folder", self.links),
-            ("ignored, no part of the layout", self.strays),
+            ("ignored, not part of the layout", self.strays),
         )
-        return [f"{what}: {listed(item.name for item in items)}" for what, items in said if items]
+        return [f"{what}: {listed_names(e.name for e in some)}" for what, some in skipped if some]
 
 
 def located(walk: Walk, name: re.Pattern[str], within: re.Pattern[str]) -> list[Path]:
@@ -116,12 +116,12 @@ def located(walk: Walk, name: re.Pattern[str], within: re.Pattern[str]) -> list[
     found = []
     for folder in walk.find(name, within):
         inner = [e for e in walk.entries(folder) if name.fullmatch(e.name) and e.is_dir()]
-        found += [each for each in (folder, *inner) if walk.holds(each, within)]
+        found += [candidate for candidate in (folder, *inner) if walk.holds(candidate, within)]
     return distinct(found)
 
 
 def beside(folder: Path, name: re.Pattern[str], within: re.Pattern[str]) -> list[Path]:
-    """`located` next to a folder, else next to the folder that holds it."""
+    """`located` next to a folder, else next to its parent."""
     if isinstance(folder, pathlib.Path):
         folder = folder.resolve()
     for above in (folder.parent, folder.parent.parent):
@@ -142,15 +142,15 @@ def distinct(folders: list[Path]) -> list[Path]:
 
 
 def only_one(found: list[Path], root: Path) -> Path:
-    """The one found folder; `BadUse` naming them where there are several."""
+    """The only folder in `found`; `BadUse` naming them where there are several."""
     if len(found) > 1:
-        names = ", ".join(relative(each, root, root) for each in found)
+        names = ", ".join(relative(folder, root, root) for folder in found)
         raise BadUse(f"{root} holds {names}; name with --input a folder that holds one of them")
     return found[0]
 
 
 def relative(path: Path, *roots: Path) -> str:
-    """`path` as seen from the first of `roots` that it lies in, else its name."""
+    """`path` relative to the first of `roots` that it lies in, else its name."""
     for root in roots:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
@@ -179,36 +179,43 @@ def is_inside(path: Path, root: Path) -> bool:
 
 
 def frame_number(stem: str) -> int | None:
-    """The number at the end of a file's name without its ending, or None."""
+    """The number at the end of a file's name without its suffix, or None."""
     match = _TRAILING.search(stem)
     return int(match[1]) if match else None
 
 
 def missing_frames(frames: Sequence[Frame]) -> int:
-    """How many numbers between the first and the last frame have no picture."""
+    """How many numbers between the first and the last frame have no image."""
     return frames[-1].number - frames[0].number + 1 - len({frame.number for frame in frames})
 
 
-def sequence_notes(sequences: dict[str, Sequence[Frame]]) -> list[str]:
-    """What is odd about sequences by name: gaps in the numbers, fewer than three frames."""
-    gaps = {name: missing_frames(frames) for name, frames in sequences.items()}
+def sequence_notes(sequences: Mapping[str, Sequence[Frame]]) -> list[str]:
+    """What is odd about sequences by name: no frames, gaps in the numbers, fewer than three."""
+    empty = [name for name, frames in sequences.items() if not frames]
+    filled = {name: frames for name, frames in sequences.items() if frames}
+    gaps = {name: missing_frames(frames) for name, frames in filled.items()}
     gaps = {name: count for name, count in gaps.items() if count > 0}
-    short = [name for name, frames in sequences.items() if len(frames) < TRAINED_FRAMES]
-    notes = []
-    if gaps:
-        notes.append(
-            f"frames missing between the first and the last: {sum(gaps.values())} in "
-            f"{counted(gaps, 'sequence')}"
-        )
-    if short:
-        notes.append(
-            f"fewer than {TRAINED_FRAMES} frames, all of which train, in "
-            f"{counted(short, 'sequence')}"
-        )
-    return notes
+    short = [name for name, frames in filled.items() if len(frames) < TRAINED_FRAMES]
+    notes = (
+        (empty, "no image in"),
+        (gaps, f"frames missing between the first and the last: {sum(gaps.values())} in"),
+        (short, f"fewer than {TRAINED_FRAMES} frames, all of which train, in"),
+    )
+    return [f"{what} {counted(names, 'sequence')}" for names, what in notes if names]
+
+
+def sequence_findings(
+    sequences: Mapping[str, Sequence[Frame]], used: Iterable[str], expected_used: int
+) -> list[Finding]:
+    """The counts of images and of trained frames; `used`: names of the sequences that train."""
+    trained = sum(len(sequences[name][-TRAINED_FRAMES:]) for name in used)
+    return [
+        Finding("images", sum(map(len, sequences.values()))),
+        Finding("last three frames", trained, TRAINED_FRAMES * expected_used),
+    ]
 
 
 def counted(names: Iterable[str], what: str) -> str:
     """`2 sequences: a, b`, for a note."""
     names = list(names)
-    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}: {listed(names)}"
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}: {listed_names(names)}"

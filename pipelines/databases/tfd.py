@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.common.errors import BadUse
 from pipelines.common.records import Finding
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
-from pipelines.databases.base import Choices, Database, Sample
+from pipelines.databases.base import Database, Option, Sample
 from pipelines.databases.matlab import read_arrays
 
 # Labels 1…7 of `labs_ex`. The order is the one that public loaders use; the distribution
@@ -18,25 +18,35 @@ CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neut
 EXPECTED_IMAGES, EXPECTED_LABELLED = 102_236, 4_178
 FOLDS = 5
 SIDES = (48, 96)
-# The centres of the eye on the picture's left, of the other and of the mouth, x y each, where
+# The centres of the eye on the image's left, of the other eye and of the mouth, x y each, where
 # the distribution's own alignment put them in its 48-pixel frame.
 ANCHORS = (10.0, 10.0, 37.5, 10.0, 24.0, 39.0)
+OPTIONS = (
+    Option(
+        "label_order",
+        "the classes of the labels 1 to 7, in order, with commas",
+        {"type": lambda text: tuple(text.split(",")), "metavar": "NAMES"},
+    ),
+    Option(
+        "warp",
+        "carry the eyes and the mouth onto the template instead of resizing the crop",
+        {"action": "store_true"},
+    ),
+)
 _LAYOUT = "TFD_48x48.mat or TFD_96x96.mat, or the folder that holds one of them"
 _ARRAYS = ("images", "labs_ex", "labs_id", "folds")
 
 
-def read(path: Path, choices: Choices) -> Database:
+def read(path: Path, label_order: tuple[str, ...] | None = None, warp: bool = False) -> Database:
     """`images` (N,48,48) or (N,96,96) uint8, `labs_ex` (N,1) 1…7, 0 or -1, `labs_id` (N,1),
     `folds` (N,5) with 0 unlabelled, 1 train, 2 valid, 3 test; MATLAB v5 or v7.3.
 
     Images without a label (0 or -1) are counted and left out. The faces are cropped already,
-    and too small for a detector: they are resized, not searched; with choices.warp their
-    fixed eye and mouth positions are handed on as anchors instead. choices.label_order: the
-    classes of the labels 1 to 7. The folds are the official ones, which do not keep people
-    apart. Raises `BadUse` for a file that is none of these, without reading more of it than
-    its size justifies.
+    and too small for a detector: they are resized, not searched; with warp their fixed eye and
+    mouth positions become anchors instead. label_order: the classes of the labels 1 to 7. The
+    folds are the official ones. Raises `BadUse` for any other file.
     """
-    order = _order(choices.label_order)
+    order = _order(label_order)
     file = _file(path)
     images, labels, people, folds = _checked(file, read_arrays(file, _ARRAYS))
     chosen = np.flatnonzero(labels > 0)
@@ -50,8 +60,8 @@ def read(path: Path, choices: Choices) -> Database:
             # A copy, so that a worker is sent one face and not a view that pins them all.
             pixels=images[index].copy(),
             official=tuple(int(role) for role in folds[index]),
-            aligned=not choices.warp,
-            anchors=anchors if choices.warp else None,
+            aligned=not warp,
+            anchors=anchors if warp else None,
         )
         for index in chosen
     ]
@@ -63,7 +73,7 @@ def read(path: Path, choices: Choices) -> Database:
         root=file.parent,
         folds=FOLDS,
         findings=_findings(len(images), [sample.label for sample in samples], folds[chosen]),
-        notes=_notes(order, choices.label_order is None, labels, people, folds),
+        notes=_notes(order, label_order is None, labels, people, folds),
     )
 
 
@@ -149,19 +159,21 @@ def _notes(
     people: np.ndarray,
     folds: np.ndarray,
 ) -> list[str]:
-    """What has to be known about the file, in sentences; arrays of all N images."""
+    """What the user has to know about the file, in sentences; arrays of all N images."""
     labelled = labels > 0
     crossing = _crossing(people[labelled], folds[labelled])
+    shared = (
+        "; people with two or more of the roles train, valid and test: "
+        f"{', '.join(map(str, crossing))} in the folds 0 to {FOLDS - 1}"
+    )
     notes = [
-        "the official folds are used; they do not keep people apart: "
-        f"{', '.join(map(str, crossing))} people have two or more of the roles train, valid and "
-        f"test in the folds 0 to {FOLDS - 1}",
+        "the official folds are used" + (shared if any(crossing) else ""),
         f"the labels 1 to 7 are taken as {', '.join(order)}"
         + (
             ", the order that public loaders use; the distribution could not be consulted, so "
-            "look at some faces of each class, and give the label order if it is another"
+            "check some faces of each class, and set --label-order if it is another"
             if assumed
-            else ", as was asked for"
+            else ", as requested"
         ),
     ]
     counts = (
@@ -179,7 +191,7 @@ def _notes(
         ),
         (
             int((labelled & (people < 0)).sum()),
-            "labelled images have a negative labs_id, so their people are not known apart",
+            "labelled images have a negative labs_id, so their subjects are unknown",
         ),
     )
     return notes + [f"{count} {what}" for count, what in counts if count]
@@ -187,10 +199,10 @@ def _notes(
 
 def _crossing(people: np.ndarray, folds: np.ndarray) -> list[int]:
     """How many known people have more than one role, fold by fold."""
-    found = []
+    crossing = []
     for roles in folds.T:
         known = (roles != UNUSED) & (people >= 0)
         pairs = np.unique(np.stack([people[known], roles[known]], 1), axis=0)
         _, counts = np.unique(pairs[:, 0], return_counts=True)
-        found.append(int((counts > 1).sum()))
-    return found
+        crossing.append(int((counts > 1).sum()))
+    return crossing

@@ -18,7 +18,7 @@ from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
 from pipelines.common.records import Finding, Reject, typed
 from pipelines.dataset.examples import schema
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 FORMAT = 2
 NAME = MANIFEST_NAME
@@ -88,7 +88,7 @@ class Manifest:
     fold_rule: str = "step"
     valid_share: float = 0.0
     files: tuple[File, ...] = ()
-    chip_size: int = CHIP_SIZE
+    chip_size: int = FACE_SIZE
     format: int = FORMAT
     fold_digest: str = ""
     digest: str = ""

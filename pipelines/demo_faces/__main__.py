@@ -15,15 +15,15 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the command line and renders."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.demo_faces",
-        description="Renders people with known expressions: PNG files and a table of the truth.",
+        description="Renders people with known expressions: PNG files and a table of ground truth.",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--subjects", type=int, default=20, metavar="N", help="people (20)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="other seed, others (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the people (0)")
     parser.add_argument(
-        "--frames", type=int, default=5, metavar="F", help="pictures from neutral to peak (5)"
+        "--frames", type=int, default=5, metavar="F", help="images from neutral to peak (5)"
     )
-    parser.add_argument("--size", type=int, default=192, metavar="PX", help="picture side (192)")
+    parser.add_argument("--size", type=int, default=192, metavar="PX", help="image side (192)")
     parser.add_argument(
         "--pose", type=float, default=0.0, metavar="DEG", help="largest yaw in degrees (0)"
     )
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     count = render_database(**vars(options))
     seconds = time.monotonic() - started
     print(
-        f"{options.subjects} people, {count} pictures and {TABLE} in {options.output}"
+        f"{options.subjects} people, {count} images and {TABLE} in {options.output}"
         f" ({seconds:.0f} s)"
     )
     return 0

@@ -1,4 +1,4 @@
-"""FACS action units, and which face-unit targets of the mesh carry each of them out."""
+"""FACS action units, and the face-unit targets of the mesh that carry them out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LARGEST_JAW = 1.0
 
 
 def columns() -> list[str]:
-    """Names of the truth in a table, in order: `au01_l`, `au01_r`, `au02_l`, …"""
+    """Names of the columns of a table, in order: `au01_l`, `au01_r`, `au02_l`, …"""
     return [column(unit, side) for unit in ACTION_UNITS for side in SIDES]
 
 

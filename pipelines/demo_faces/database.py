@@ -1,4 +1,4 @@
-"""The database on disk: every person's pictures, and a table with the truth about each.
+"""The database on disk: every person's images, and a table with the ground truth of each.
 
 `<output>/<class>/<subject>_<frame>.png` and `<output>/faces.csv`.
 """
@@ -36,14 +36,14 @@ def render_database(
     jobs: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Renders `subjects` people into the folder `output`, whole or not at all; counts pictures.
+    """Renders `subjects` people into the folder `output`, atomically; returns the number of images.
 
-    Each of the seven expressions is a sequence of `frames` pictures of `size` pixels a side,
-    with intensities linspace(0, 1, frames); neutral is three pictures. `pose` is the largest
-    yaw in degrees (pitch up to 0.4, roll up to 0.2 of it), drawn once a sequence; `light`
+    Each of the seven expressions is a sequence of `frames` images of `size` pixels a side,
+    with intensities linspace(0, 1, frames); neutral is three images. `pose` is the largest
+    yaw in degrees (pitch up to 0.4, roll up to 0.2 of it), sampled once a sequence; `light`
     varies light and backdrop likewise. The bytes do not depend on `jobs`, the number of
     processes (default: the cores this process may use). Raises BadUse for a request that
-    cannot be met and FailedWork when the disk refuses.
+    is out of range and FailedWork when the disk refuses.
     """
     request = Request(subjects, seed, frames, size, pose, light)
     if jobs is not None and jobs < 1:
@@ -56,7 +56,7 @@ def render_database(
             for label in CLASSES:
                 (folder / label).mkdir()
             rows = []
-            total = subjects * request.pictures_a_subject
+            total = subjects * request.images_per_subject
             with tqdm(total=total, desc="demo faces", unit="face", disable=not progress) as bar:
                 for of_subject in _all_subjects(request, folder, jobs or _cores()):
                     rows += of_subject
@@ -68,7 +68,7 @@ def render_database(
         ) from error
     except BrokenProcessPool as error:
         raise FailedWork(
-            "a rendering process ended early, perhaps for want of memory: use fewer --jobs."
+            "a rendering process ended early, perhaps for lack of memory: use fewer --jobs."
         ) from error
     return len(rows)
 
@@ -95,7 +95,7 @@ def _all_subjects(request: Request, folder: Path, jobs: int) -> Iterator[list[Ro
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process: the parent alone answers it."""
+    """Ctrl-C reaches every process; only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -109,7 +109,7 @@ def _replaceable(output: Path) -> bool:
         return False
     if not any(output.iterdir()):
         return True
-    # Somebody's own pictures may have a table of that name.
+    # A folder of other images may have a table of that name.
     table = output / TABLE
     return table.is_file() and table.read_bytes().startswith(_table([]).encode())
 

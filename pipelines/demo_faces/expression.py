@@ -10,7 +10,7 @@ from pipelines.demo_faces.action_units import ACTION_UNITS, SIDES, STRONGEST
 from pipelines.demo_faces.identity import Identity
 
 SAME, OPPOSITE = "same", "opposite"
-"""Which side a one-sided movement of a variant takes, relative to the side drawn for it."""
+"""Which side a one-sided movement of a variant takes, relative to the side sampled for it."""
 
 Movement = int | tuple[int, str]
 """An action unit of both sides, or (unit, SAME or OPPOSITE)."""
@@ -104,7 +104,7 @@ class Sequence:
 
 
 def perform(identity: Identity, label: str, random: np.random.Generator) -> Sequence:
-    """How this person shows `label` this time: variant, drop-outs, strengths, sides, timing."""
+    """Samples this person's performance of `label`: variant, drop-outs, strengths, sides, times."""
     variants = PROTOTYPES[label]
     variant = variants[random.integers(len(variants))]
     same = SIDES[random.integers(2)]

@@ -1,11 +1,10 @@
-"""A person's body in paint: the neutral mesh, hair, and colour weights of every vertex."""
+"""A person's figure: the neutral mesh, hair, and colour weights of every vertex."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from pipelines.demo_faces import palette
 from pipelines.demo_faces.fields import bump, smoothstep
@@ -19,7 +18,7 @@ HANGING_HAIR = 10
 
 @dataclass(frozen=True)
 class Figure:
-    """What stays the same over a person's pictures. N = V head vertices, then hanging hair."""
+    """The constants of a person's images. N = V head vertices, then hanging hair."""
 
     head: Head
     identity: Identity
@@ -72,15 +71,8 @@ def build_figure(head: Head, identity: Identity) -> Figure:
     )
 
 
-def interpolate(matrix: sparse.csr_matrix, *arrays: np.ndarray) -> list[np.ndarray]:
-    """Each per-vertex array (N, c) at the fragments, by one sparse product."""
-    widths = np.cumsum([array.shape[1] for array in arrays])[:-1]
-    joined = np.concatenate(arrays, 1).astype(np.float32)
-    return np.split(np.asarray(matrix @ joined), widths, axis=1)
-
-
 def _eyes(head: Head, vertices: np.ndarray) -> np.ndarray:
-    """Midpoint of the eyeballs: kept in place, so that every person looks from one spot."""
+    """Midpoint of the eyeballs: kept in place, so that every person's gaze starts at one point."""
     return np.mean([vertices[head.part == eye].mean(0) for eye in EYES], axis=0)
 
 

@@ -55,7 +55,7 @@ class Morphs:
 
 @dataclass(frozen=True)
 class Head:
-    """The template mesh with what the renderer asks of it; V vertices, T triangles."""
+    """The template mesh with the data of the renderer; V vertices, T triangles."""
 
     vertices: np.ndarray  # float32 (V, 3)
     part: np.ndarray  # int (V,): BODY … TONGUE, lashes above

@@ -1,4 +1,4 @@
-"""Identities: everything that makes a person themselves, drawn from one random stream."""
+"""Identities: all attributes of a person, sampled from one random stream."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ SPREAD = {
     "forehead": 0.16,
     "ears": 0.18,
 }
-"""Standard deviation of the local parameters, by region; drawn within two of them."""
+"""Standard deviation of the local parameters, by region; samples stay within two of them."""
 
 LEFT_OUT = (
     "head-trans", "head-age", "head-angle", "head-back", "mouth-trans-in", "mouth-angles",
     "mouth-dimples", "laugh-lines", "nose-trans-in", "eye-push", "push1", "push2", "epicanthus",
     "chin-jaw-drop",
 )  # fmt: skip
-"""Targets that move the whole head, overlap age, or read as an expression."""
+"""Targets that move the whole head, overlap age, or look like an expression."""
 
 ETHNICITIES = ("caucasian", "asian", "african")
 TONE_OF_ETHNICITY = (0.6, 1.6, 4.2)
@@ -81,7 +81,7 @@ class Identity:
     lean: dict[int, float]  # in [-0.25, 0.25]: above 0 the left side moves more
 
 
-def draw_identity(head: Head, random: np.random.Generator) -> Identity:
+def sample_identity(head: Head, random: np.random.Generator) -> Identity:
     """A new person; the same stream gives the same one."""
     female = bool(random.random() < 0.5)
     age = float(random.beta(1.1, 1.6))
@@ -190,7 +190,7 @@ def _hair_colour(age: float, european: bool, random: np.random.Generator) -> np.
 
 
 def _clothes(skin: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A cloth colour whose lightness differs from the skin's, so that a grey picture shows it."""
+    """A cloth colour whose lightness differs from the skin's, so that a grey image shows it."""
     colours = palette.linear(palette.CLOTHES) * random.uniform(0.85, 1.15, (1, 3))
     contrast = np.abs(np.log(colours.mean(1) / skin.mean()))
     return colours[random.choice(np.nonzero(contrast > 0.35)[0])]

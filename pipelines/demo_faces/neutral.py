@@ -1,8 +1,8 @@
-"""A neutral face has to look neutral: takes frowns and droops out of a drawn shape.
+"""Removes frowns and droops from a sampled shape, so that a neutral face looks neutral.
 
 Random features easily add up to low inner brows, hanging mouth corners or heavy lids,
-which read as anger, sadness or boredom on every picture of that person. Four measures of
-the face are therefore brought into a band around the template's by targets that act on
+which look like anger, sadness or boredom in every image of that person. Four measures of
+the face are therefore moved into a band around the template's by targets that act on
 little else. Targets are linear, so one step is exact up to the choice of sign.
 """
 

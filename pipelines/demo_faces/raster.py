@@ -1,4 +1,4 @@
-"""A z-buffer in numpy: which triangle shows at which pixel, and where inside it."""
+"""A z-buffer in numpy: the visible triangle of each pixel, and the place inside it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ class Fragments:
     weight: np.ndarray  # float32 (F, 3): barycentric, over the triangle's corners
     depth: np.ndarray  # float32 (F,)
 
-    def interpolation(self, triangles: np.ndarray, vertices: int) -> sparse.csr_matrix:
-        """(F, V): times any per-vertex array gives it at the fragments."""
-        count = len(self.pixel)
+    def interpolate(self, triangles: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Each array per vertex (V, c) at the fragments (F, c), float32, by one sparse product."""
+        joined = np.concatenate(arrays, 1).astype(np.float32)
         columns = triangles[self.triangle].ravel()
-        starts = np.arange(0, 3 * count + 1, 3)
-        return sparse.csr_matrix((self.weight.ravel(), columns, starts), (count, vertices))
+        starts = np.arange(0, len(columns) + 1, 3)
+        shape = (len(self.pixel), len(joined))
+        matrix = sparse.csr_matrix((self.weight.ravel(), columns, starts), shape)
+        widths = np.cumsum([array.shape[1] for array in arrays])[:-1]
+        return np.split(np.asarray(matrix @ joined), widths, axis=1)
 
 
 def rasterize(
     screen: np.ndarray, triangles: np.ndarray, width: int, height: int, both_sides: bool = False
 ) -> Fragments:
-    """Draws `triangles` (T, 3) over vertices `screen` (V, 3): x right, y down, in pixels; depth.
+    """Rasterizes `triangles` (T, 3) of vertices `screen` (V, 3): x right, y down, in pixels; depth.
 
     A pixel belongs to a triangle when its centre (column + ½, row + ½) lies inside; the
-    largest depth is nearest and wins. Triangles that run
-    clockwise on the screen (y down) face away and are left out unless `both_sides`.
+    largest depth is nearest and wins. Triangles that run clockwise on the screen (y down) face
+    away and are left out unless `both_sides`.
     """
     corner = screen.astype(np.float32)[triangles]
     x, y = corner[:, :, 0], corner[:, :, 1]

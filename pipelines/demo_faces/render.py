@@ -1,4 +1,4 @@
-"""From a figure, action units, a pose and a light to a picture."""
+"""Renders a figure with action units, a pose and a light to an image."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PIL import Image
 from pipelines.demo_faces import palette
 from pipelines.demo_faces.action_units import Activation, target_weights
 from pipelines.demo_faces.fields import smoothstep
-from pipelines.demo_faces.figure import HANGING_HAIR, Figure, interpolate
+from pipelines.demo_faces.figure import HANGING_HAIR, Figure
 from pipelines.demo_faces.head import BODY, LOWER_TEETH, NECK_PIVOT, TONGUE, UPPER_TEETH
 from pipelines.demo_faces.raster import rasterize
 from pipelines.demo_faces.shading import Light, hollows, shade, shadowed
 from pipelines.demo_faces.surface import paint
 
 LOOK_AT = np.array([0.0, 7.20, 0.6], np.float32)
-"""The point in the picture's centre."""
+"""The point in the image's centre."""
 
 CAMERA_DISTANCE = 13.0
 SCALE = 0.34
-"""Picture widths a unit of length at the point looked at."""
+"""Image widths per unit of length at `LOOK_AT`."""
 
 SUPERSAMPLING = 1.5
 INSIDE_MOUTH = (UPPER_TEETH, LOWER_TEETH, TONGUE)
@@ -29,7 +29,7 @@ INSIDE_MOUTH = (UPPER_TEETH, LOWER_TEETH, TONGUE)
 
 @dataclass(frozen=True)
 class Pose:
-    """Head rotation in degrees: yaw to the picture's right, pitch down, roll counter-clockwise."""
+    """Head rotation in degrees: yaw to the image's right, pitch down, roll counter-clockwise."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -78,26 +78,24 @@ def render(
     light: Light | None = None,
     backdrop: Backdrop | None = None,
     size: int = 192,
-    supersampling: float = SUPERSAMPLING,
 ) -> np.ndarray:
-    """A picture, uint8 (size, size, 3), sRGB-like."""
+    """An image, uint8 (size, size, 3), sRGB-like."""
     activation, pose, light = activation or {}, pose or Pose(), light or Light()
     backdrop = backdrop or Backdrop.studio()
-    width = round(size * supersampling)
+    width = round(size * SUPERSAMPLING)
     turn = pose.matrix()
     vertices = deform(figure, activation)
     normals = np.concatenate([figure.head.normals(vertices), figure.locks.normals @ turn.T])
     position = _turned(np.concatenate([vertices, figure.locks.vertices]), turn, figure)
-    # The head's normals follow the turned mesh; recomputing them after the turn would be equal.
+    # Turning the normals equals computing them on the turned mesh.
     share = figure.follows_head[: len(vertices)]
     upright = normals[: len(vertices)]
     normals[: len(vertices)] = (upright @ turn.T) * share + upright * (1 - share)
 
     screen = _project(position, width)
     fragments = rasterize(screen, figure.triangles, width, width)
-    matrix = fragments.interpolation(figure.triangles, len(position))
-    normal, at, template, skin, weights = interpolate(
-        matrix, normals, position, figure.template, figure.skin, figure.weights
+    normal, at, template, skin, weights = fragments.interpolate(
+        figure.triangles, normals, position, figure.template, figure.skin, figure.weights
     )
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + np.float32(1e-9)
     part = figure.part[fragments.triangle]
@@ -114,7 +112,7 @@ def render(
     canvas[fragments.pixel] = colour
     depth = np.full(width * width, -np.inf, np.float32)
     depth[fragments.pixel] = fragments.depth
-    _draw_lashes(canvas, depth, figure, screen, width)
+    _paint_lashes(canvas, depth, figure, screen, width)
     return _develop(canvas.reshape(width, width, 3), size)
 
 
@@ -133,7 +131,7 @@ def _project(position: np.ndarray, width: int) -> np.ndarray:
     return np.stack([x, y, position[:, 2]], 1).astype(np.float32)
 
 
-def _draw_lashes(
+def _paint_lashes(
     canvas: np.ndarray, depth: np.ndarray, figure: Figure, screen: np.ndarray, width: int
 ) -> None:
     """Darkens `canvas` (width · width, 3) under the upper lashes, denser at their roots."""
@@ -149,7 +147,7 @@ def _develop(canvas: np.ndarray, size: int) -> np.ndarray:
     """Tone curve, gamma and reduction to `size`, uint8 (size, size, 3)."""
     exposed = canvas / (1 + 0.25 * canvas) * 1.12
     shown = np.clip(exposed, 0, 1) ** (1 / palette.GAMMA)
-    picture = Image.fromarray((shown * 255 + 0.5).astype(np.uint8))
-    if picture.width != size:
-        picture = picture.resize((size, size), Image.Resampling.HAMMING)
-    return np.asarray(picture)
+    image = Image.fromarray((shown * 255 + 0.5).astype(np.uint8))
+    if image.width != size:
+        image = image.resize((size, size), Image.Resampling.HAMMING)
+    return np.asarray(image)

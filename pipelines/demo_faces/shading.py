@@ -22,7 +22,7 @@ SHADOW_BIAS = 0.07
 class Light:
     """A distant key light in front of the face. Angles in degrees."""
 
-    azimuth: float = 25.0  # above 0: from the picture's right
+    azimuth: float = 25.0  # above 0: from the image's right
     elevation: float = 32.0  # above 0: from above
     strength: float = 1.0
     ambient: float = 0.40

@@ -1,4 +1,4 @@
-"""The demo database as a source of pictures: rendered once, kept until its recipe changes."""
+"""The demo database as an input: rendered once, kept until its recipe changes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _RECIPE = ".recipe.json"
 def rendered(folder: Path, subjects: int, seed: int, frames: int) -> Path:
     """`folder` with the demo database in it, rendered unless the same one is there already.
 
-    The same means: these numbers and this renderer. Raises `BadUse` for numbers that make
-    no database, and if `folder` holds something that is no demo database.
+    It is the same for equal numbers and an equal renderer. Raises `BadUse` for invalid numbers,
+    and if `folder` holds anything but a demo database.
     """
     if subjects < 2 or frames < 2 or seed < 0:
         raise BadUse(

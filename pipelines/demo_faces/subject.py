@@ -1,8 +1,8 @@
-"""One subject's pictures, and the row of truth that goes with each.
+"""One subject's images, and a row of ground truth for each.
 
 Subject i of seed S comes from `SeedSequence([S, i])` alone: neither the number of subjects,
-the frames, the size nor the number of processes changes who they are or how they look at
-the peak.
+the frames, the size nor the number of processes changes their identity or their face at the
+peak.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.demo_faces import action_units, palette
 from pipelines.demo_faces.expression import CLASSES, at_rest, perform
 from pipelines.demo_faces.figure import Figure, build_figure
 from pipelines.demo_faces.head import load_head
-from pipelines.demo_faces.identity import Identity, draw_identity
+from pipelines.demo_faces.identity import Identity, sample_identity
 from pipelines.demo_faces.render import Backdrop, Pose, render
 from pipelines.demo_faces.shading import Light
 
@@ -63,18 +63,18 @@ class Request:
                 raise BadUse(f"{name} has to lie between {low} and {high}, and is {value}.")
 
     @property
-    def pictures_a_subject(self) -> int:
-        """Pictures of one person over all classes."""
+    def images_per_subject(self) -> int:
+        """Images of one person over all classes."""
         return NEUTRAL_FRAMES + (len(CLASSES) - 1) * self.frames
 
 
 def person(seed: int, index: int) -> Identity:
     """Subject `index` of a seed."""
-    return draw_identity(load_head(), stream(seed, index, IDENTITY))
+    return sample_identity(load_head(), stream(seed, index, IDENTITY))
 
 
 def render_subject(request: Request, index: int, folder: Path) -> list[Row]:
-    """Writes one person's pictures into the class folders and returns their table rows."""
+    """Writes one person's images into the class folders and returns their table rows."""
     figure = build_figure(load_head(), person(request.seed, index))
     return [
         row
@@ -89,7 +89,7 @@ def _render_class(
     label = CLASSES[number]
     random = stream(request.seed, index, PERFORMANCE, number)
     sequence = perform(figure.identity, label, random)
-    scene = draw_scene(request, stream(request.seed, index, SCENE, number))
+    scene = sample_scene(request, stream(request.seed, index, SCENE, number))
     pose, light, _ = scene
     if label == "neutral":
         performance = [(0.0, at_rest(random)) for _ in range(NEUTRAL_FRAMES)]
@@ -98,12 +98,12 @@ def _render_class(
             (float(time), sequence.at(float(time))) for time in np.linspace(0, 1, request.frames)
         ]
     for frame, (intensity, activation) in enumerate(performance):
-        picture = render(figure, activation, *scene, size=request.size)
-        # Counted from the peak, so that it looks the same whatever the number of frames.
+        image = render(figure, activation, *scene, size=request.size)
+        # Counted from the peak, so that its noise is independent of the number of frames.
         grain = stream(request.seed, index, CAMERA, number, len(performance) - frame)
         subject = f"p{index:03d}"
         path = f"{label}/{subject}_{frame:02d}.png"
-        Image.fromarray(_grainy(picture, grain)).save(folder / path, compress_level=3)
+        Image.fromarray(_grainy(image, grain)).save(folder / path, compress_level=3)
         yield {
             "path": path,
             "label": label,
@@ -126,8 +126,8 @@ def _render_class(
         }
 
 
-def draw_scene(request: Request, random: np.random.Generator) -> tuple[Pose, Light, Backdrop]:
-    """Where the head turns, and what light and backdrop it has, for one sequence."""
+def sample_scene(request: Request, random: np.random.Generator) -> tuple[Pose, Light, Backdrop]:
+    """Pose, light and backdrop of one sequence."""
     turn = random.uniform(-1, 1, 3) * request.pose * np.array([1, 0.4, 0.2])
     pose = Pose(*(float(angle) for angle in turn))
     if not request.light:
@@ -144,9 +144,9 @@ def draw_scene(request: Request, random: np.random.Generator) -> tuple[Pose, Lig
     return pose, light, Backdrop(near, near * random.uniform(0.5, 1.2))
 
 
-def _grainy(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    noise = random.normal(0, GRAIN, picture.shape)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+def _grainy(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    noise = random.normal(0, GRAIN, image.shape)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
 def stream(seed: int, index: int, *key: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""What each pixel of a figure is made of: linear colour and gloss, before light falls on it."""
+"""The material of each pixel of a figure: linear colour and gloss, before lighting."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def paint(
         uneven = 0.25 if identity.beard < 0.6 else 0.1
         _blend(albedo, np.clip(beard * (1 + uneven * fine), 0, 0.95), identity.hair * 1.2)
     scalp = smoothstep(weights[:, HAIR] + 0.05 * medium, 0.2, 0.65) * (weights[:, HAIR] > 0.01)
-    _draw_brows(albedo, figure, part, template)
+    _paint_brows(albedo, figure, part, template)
 
     skin_at = np.nonzero((part == BODY) & creased(template))[0]
     depth = creases(
@@ -91,7 +91,9 @@ def _blend(albedo: np.ndarray, share: np.ndarray, colour: np.ndarray) -> None:
     albedo += share[:, None] * (colour.astype(np.float32) - albedo)
 
 
-def _draw_brows(albedo: np.ndarray, figure: Figure, part: np.ndarray, template: np.ndarray) -> None:
+def _paint_brows(
+    albedo: np.ndarray, figure: Figure, part: np.ndarray, template: np.ndarray
+) -> None:
     """Two soft arcs, fuller towards the nose, with hairs only as a faint streaking."""
     identity = figure.identity
     near = (part == BODY) & (template[:, 2] > 0.8) & (np.abs(template[:, 1] - 7.49) < 0.16)

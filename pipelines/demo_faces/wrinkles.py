@@ -1,6 +1,6 @@
-"""Creases that action units and age draw in the skin, as a darkening of single pixels.
+"""Creases of the skin by action units and age, as a darkening of single pixels.
 
-The mesh is too coarse for creases, and they are much of what tells expressions apart.
+The mesh is too coarse for creases, and expressions differ much in them.
 """
 
 from __future__ import annotations

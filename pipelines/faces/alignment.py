@@ -1,9 +1,9 @@
-"""From a picture with a face to the 128×128 chip that every network here is given.
+"""From an image with a face to the 128×128 aligned face, the input of every network here.
 
 Detection is dlib's frontal HOG detector on a ladder of sizes (`scales`), landmarks its 68- or
-5-point model, the chip that of `dlib.get_face_chip(size=128, padding=0.25)`: of 68 points, a
-similarity that carries 27–54 and 60–64 onto dlib's mean shape. Eyes land at about (40.6, 39.8)
-and (85.7, 39.8). Where eyes and mouth are known beforehand, `landmarks` cuts the same chip.
+5-point model, the aligned face that of `dlib.get_face_chip(size=128, padding=0.25)`: of 68 points,
+a similarity that maps 27–54 and 60–64 onto dlib's mean shape. Eyes land at about (40.6, 39.8) and
+(85.7, 39.8). Where eyes and mouth are known beforehand, `landmarks` aligns without a detector.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from pipelines.common.errors import BadUse
 from pipelines.faces import chips
-from pipelines.faces.chips import CHIP_SIZE, EYE_ROW, AlignedFace, Box, NoFaceFound, resize_to_chip
+from pipelines.faces.chips import EYE_ROW, FACE_SIZE, AlignedFace, Box, NoFaceFound, resize_face
 from pipelines.faces.landmarks import align_by_anchors, align_by_landmarks, read_landmarks
 from pipelines.faces.scales import Rung, area, closeup, ladder, overlap
 
@@ -29,22 +29,22 @@ __all__ = [
     "align_by_landmarks",
     "landmark_model_path",
     "read_landmarks",
-    "resize_to_chip",
+    "resize_face",
 ]
 
 PADDING = 0.25
-# Where Debian's libdlib-data puts the same models.
+# Where Debian's libdlib-data installs the same models.
 _SYSTEM_MODELS = "/usr/share/dlib/shape_predictor_{points}_face_landmarks.dat"
 _SMALLEST_BOX = 8
-# Two boxes that share this much of what they cover are of one face.
+# Two boxes with at least this intersection over union are of one face.
 _SAME_FACE = 0.3
 
 
 def landmark_model_path(points: int = 68) -> Path:
-    """The file of the 68- or 5-point model; `BadUse` if no package brings it.
+    """The file of the 68- or 5-point model; `BadUse` if no installed package contains it.
 
-    The 68-point model's training pictures (iBUG 300-W) exclude commercial use, so nothing here
-    bundles it."""
+    The 68-point model's training images (iBUG 300-W) exclude commercial use, so it is not
+    bundled here."""
     if points not in (5, 68):
         raise BadUse(f"there is no landmark model of {points} points: choose 68 or 5")
     try:
@@ -62,9 +62,9 @@ def landmark_model_path(points: int = 68) -> Path:
     return Path(models.pose_predictor_model_location())
 
 
-class _Found(NamedTuple):
-    """What the detector found: its score, the box in source pixels, and the pyramid's level on
-    which it deserves a close look, if it does."""
+class _Detection(NamedTuple):
+    """A detected face: the detector's score, the box in source pixels, and the pyramid's level
+    for a closer look, None if it needs none."""
 
     score: float
     box: Box
@@ -72,7 +72,7 @@ class _Found(NamedTuple):
 
 
 class FaceAligner:
-    """Finds faces and cuts their chips; holds dlib's models, so make one per worker.
+    """Detects and aligns faces; holds dlib's models, so create one per worker.
 
     points: 68, or 5 for the smaller model of eye corners and nose. Not to be shared between
     threads (the detector keeps scratch space) nor pickled.
@@ -86,11 +86,11 @@ class FaceAligner:
         self._predictor = _predictor(str(landmark_model_path(points)))
 
     def align(self, image: np.ndarray, box: Box | None = None) -> AlignedFace:
-        """The largest face of a uint8 (H,W) or (H,W,3) picture, or the one in `box`.
+        """The largest face of a uint8 (H,W) or (H,W,3) image, or the one in `box`.
 
         box: left, top, right, bottom in pixels, edges included, from the brows to the chin as
-        dlib draws it; what leaves the picture is cut off, and nothing is searched. Raises
-        `NoFaceFound` if there is none, or the box shows too little of the picture.
+        dlib draws it, clipped to the image; then nothing is searched. Raises `NoFaceFound` if
+        there is none, or the box shows too little of the image.
         """
         if box is not None:
             return self._cut(image, _clipped(box, image.shape), "box")
@@ -103,14 +103,14 @@ class FaceAligner:
     def find_all(self, image: np.ndarray) -> list[AlignedFace]:
         """Every face, the largest first; an empty list if there is none.
 
-        The first is `align`'s, to the pixel. Where a reduced copy found it, the picture is
-        searched at full size too, for smaller faces beside it.
+        The first is `align`'s, to the pixel. Where it was detected in a reduced copy, the image
+        is searched at full size too, for smaller faces beside it.
         """
         first: AlignedFace | None = None
         for rung in ladder(image):
             if first is not None and rung.name == "small":
                 continue
-            boxes = [self._closer(image, each).box for each in self._detect(rung)]
+            boxes = [self._closer(image, seen).box for seen in self._detect(rung)]
             if first is None and boxes:
                 first = self._cut(image, boxes[0], rung.name)
             if first is not None and rung.name != "small":
@@ -122,38 +122,38 @@ class FaceAligner:
         return []
 
     def certainty(self, image: np.ndarray) -> float:
-        """The detector's score of its surest upright face in a picture, 0 if it finds none.
+        """The detector's highest score for an upright face in an image, 0 if it detects none.
 
-        Upright faces score 1 to 3; a face on its head is sometimes found too, mostly below 0.5.
+        Upright faces score 1 to 3; an upside-down face is sometimes detected, mostly below 0.5.
         """
         for rung in ladder(image):
             found = self._detect(rung)
             if found:
-                return max(self._closer(image, each).score for each in found)
+                return max(self._closer(image, seen).score for seen in found)
         return 0.0
 
-    def _detect(self, rung: Rung) -> list[_Found]:
-        """What a rung shows, the largest first."""
+    def _detect(self, rung: Rung) -> list[_Detection]:
+        """The faces detected on a rung, the largest first."""
         boxes, scores, _ = self._detector.run(rung.gray, rung.upsample, 0.0)
         found = [
-            _Found(score, rung.source_box(box), rung.closer_level(box, score))
+            _Detection(score, rung.source_box(box), rung.closer_level(box, score))
             for box, score in zip(map(_edges, boxes), scores, strict=True)
         ]
-        return sorted(found, key=lambda each: area(each.box), reverse=True)
+        return sorted(found, key=lambda face: area(face.box), reverse=True)
 
-    def _closer(self, image: np.ndarray, found: _Found) -> _Found:
-        """The face, or the same one as a close look at it shows it."""
+    def _closer(self, image: np.ndarray, found: _Detection) -> _Detection:
+        """The same face as detected at a closer look, if it needs one and is detected there."""
         if found.closer_level is None:
             return found
         close = self._detect(closeup(image, found.box, found.closer_level))
-        same = [each for each in close if overlap(each.box, found.box) >= _SAME_FACE]
-        return max(same, key=lambda each: each.score, default=found)
+        same = [face for face in close if overlap(face.box, found.box) >= _SAME_FACE]
+        return max(same, key=lambda face: face.score, default=found)
 
     def _landmarks(self, image: np.ndarray, box: Box) -> Any:
-        """dlib's points, in the picture's own pixels, at its full resolution."""
+        """dlib's points, in the image's own pixels, at its full resolution."""
         if chips.inside(box, image.shape):
             return self._predictor(np.ascontiguousarray(image), self._dlib.rectangle(*box))
-        # Beyond the border dlib's model sees black; it sees the border repeated instead.
+        # dlib would pad with black beyond the border; repeat the border instead.
         left, top, right, bottom = box
         margin = right - left + 1
         around = (left - margin, top - margin, right + margin, bottom + margin)
@@ -164,19 +164,18 @@ class FaceAligner:
     def _cut(self, image: np.ndarray, box: Box, scale: str) -> AlignedFace:
         shape = self._landmarks(image, box)
         landmarks = _points(shape)
-        details = self._dlib.get_face_chip_details(shape, CHIP_SIZE, PADDING)
+        details = self._dlib.get_face_chip_details(shape, FACE_SIZE, PADDING)
         rect = details.rect
         edges = (rect.left(), rect.top(), rect.right(), rect.bottom())
-        eyes = chips.to_chip(
+        eyes = chips.to_face(
             chips.eye_centres(landmarks).reshape(2, 2), edges, details.angle
         ).ravel()
-        # dlib paints what lies outside the picture black; repeat the border instead, so
-        # that a face near an edge does not teach the networks a black bar.
+        # The same here: a face near an edge must not teach the networks a black bar.
         left, top, right, bottom = chips.reach(edges, details.angle)
         around = (int(left) - 2, int(top) - 2, int(right) + 2, int(bottom) + 2)
         if not chips.inside(around, image.shape):
             moved = self._shifted(shape, -around[0], -around[1])
-            details = self._dlib.get_face_chip_details(moved, CHIP_SIZE, PADDING)
+            details = self._dlib.get_face_chip_details(moved, FACE_SIZE, PADDING)
             image = chips.window(image, around)
         chip = self._dlib.extract_image_chip(np.ascontiguousarray(image), details)
         return AlignedFace(chip, landmarks, box, eyes, scale)
@@ -190,7 +189,7 @@ class FaceAligner:
 
 @functools.cache
 def _predictor(path: str) -> Any:
-    """The landmark model, read once a process (100 MB, a second); safe to share."""
+    """The landmark model, read once per process (100 MB, a second); safe to share."""
     import dlib
 
     return dlib.shape_predictor(path)
@@ -205,13 +204,13 @@ def _points(shape: Any) -> np.ndarray:
 
 
 def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
-    """The part of a reader's box within a picture of `shape`; `NoFaceFound` if too little."""
+    """The part of a reader's box within an image of `shape`; `NoFaceFound` if too little."""
     height, width = shape[:2]
     left, top = max(0, int(box[0])), max(0, int(box[1]))
     right, bottom = min(width - 1, int(box[2])), min(height - 1, int(box[3]))
     if right - left + 1 < _SMALLEST_BOX or bottom - top + 1 < _SMALLEST_BOX:
         raise NoFaceFound(
             f"the box given for its face, {tuple(box)}, shows less than {_SMALLEST_BOX} pixels "
-            f"of the picture ({width}×{height})"
+            f"of the image ({width}×{height})"
         )
     return left, top, right, bottom

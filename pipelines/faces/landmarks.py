@@ -1,6 +1,6 @@
-"""Chips of faces whose eyes and mouth are known beforehand: nothing is searched for.
+"""Alignment of faces whose eyes and mouth are known beforehand, without a detector.
 
-A least-squares similarity carries the eye centres and the mouth onto the template.
+A least-squares similarity maps the eye centres and the mouth onto the template.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ POINTS = 68
 def read_landmarks(text: str) -> np.ndarray:
     """CK+'s landmark file, 68 rows "x y" in the common order, as float64 (68,2).
 
-    Raises `NoFaceFound`, for the picture cannot be used, with what is wrong.
+    Raises `NoFaceFound` with the reason, since the image cannot be used.
     """
     rows = [line.replace(",", " ").split() for line in text.splitlines() if line.strip()]
     if len(rows) != POINTS:
@@ -28,17 +28,17 @@ def read_landmarks(text: str) -> np.ndarray:
     try:
         points = np.array(rows, dtype=np.float64)
     except ValueError:
-        raise NoFaceFound("its landmark file holds something that is not a number") from None
+        raise NoFaceFound("its landmark file holds text that is not a number") from None
     if not np.isfinite(points).all():
         raise NoFaceFound("its landmark file holds numbers that are not finite")
     return points
 
 
 def align_by_landmarks(image: np.ndarray, landmarks: np.ndarray) -> AlignedFace:
-    """The chip of a uint8 (H,W) or (H,W,3) picture by its 68 points, float (68,2) in its
-    pixels: eye centres (means of 36–41, 42–47) and the mean of the mouth's corners (48, 54).
+    """Aligns a uint8 (H,W) or (H,W,3) image by its 68 points, float (68,2) in its pixels: eye
+    centres (means of 36–41, 42–47) and the mean of the mouth's corners (48, 54).
 
-    Raises `NoFaceFound` where they lie outside the picture or cannot be a face's.
+    Raises `NoFaceFound` where they lie outside the image or cannot be a face's.
     """
     landmarks = np.asarray(landmarks, float)
     if landmarks.shape != (POINTS, 2):
@@ -50,8 +50,8 @@ def align_by_landmarks(image: np.ndarray, landmarks: np.ndarray) -> AlignedFace:
 
 
 def align_by_anchors(image: np.ndarray, anchors: Sequence[float]) -> AlignedFace:
-    """The same by three points, six floats: the centre of the eye on the picture's left, of
-    the other eye and of the mouth, x y each, in the picture's pixels."""
+    """The same by three points, six floats: the centre of the eye on the image's left, of the
+    other eye and of the mouth, x y each, in the image's pixels."""
     if len(anchors) != 6:
         raise NoFaceFound(f"{len(anchors)} numbers are given for eyes and mouth instead of 6")
     return _aligned(image, np.reshape(anchors, (3, 2)).astype(float), anchors, "anchors")

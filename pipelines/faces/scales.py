@@ -1,12 +1,12 @@
-"""At which sizes a picture is searched for faces, and how boxes come back from there.
+"""The sizes at which an image is searched for faces, and the mapping of boxes back to the image.
 
-dlib's detector searches a pyramid of sizes, each 5/6 of the one before; people let it start at
-twice the picture's size, and nearly all of the time goes into the largest levels. Here the
-picture is first searched from one of the small levels on. A box found there above its finest
+dlib's detector searches a pyramid of sizes, each 5/6 of the one before; it commonly starts at
+twice the image's size, and nearly all of the time goes into the largest levels. Here the
+image is first searched from one of the small levels on. A box found there above its finest
 level is the box that the whole pyramid gives; one at the finest is coarse, because a finer
-level might have fitted better, so the face is looked at once more, closely and alone, one level
-further down. All of it lies on the grid of places and sizes of the whole pyramid: landmarks
-depend on the box to the pixel, and so they are mostly the very same.
+level might have fitted better, so the face is searched once more, alone, one level further down.
+All of it lies on the grid of places and sizes of the whole pyramid: landmarks depend on the box
+to the pixel, and so they are mostly identical.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from pipelines.media.images import to_gray
 REDUCED_SIDES = (250, 360, 640, 1280)
 # A copy hardly smaller than the next one up would cost as much and find little more.
 _WORTH_REDUCING = 1.4
-# Nobody can be seen in less; and a strip of millions of pixels would take gigabytes.
+# No face fits in less; and a strip of millions of pixels would take gigabytes.
 _SMALLEST_SIDE = 16
-# 16 million pixels take a second. Of a larger picture the "full" copy is reduced to this, and
+# 16 million pixels take a second. Of a larger image the "full" copy is reduced to this, and
 # faces under about 1.5 % of its width are lost.
 _MAX_FULL = 2**24
 # Upsampling beyond this would cost seconds and hundreds of megabytes.
@@ -39,13 +39,13 @@ _PAD = 0.4
 # Of dlib's detector: a level's size to the next one's; the pixels of a cell; the cells of a
 # box, which starts 3 pixels before a cell.
 _STEP, _CELL, _CELLS, _BEFORE = 1.2, 8, 9, 3
-# Level 0 is twice the picture's size, level 4 is 0.96 of it.
+# Level 0 is twice the image's size, level 4 is 0.96 of it.
 _FULL_LEVEL = 4
 # The level above a crop's own stays on the grid if the crop starts at a multiple of this.
 _ALIGNED = 48
-# At the finest level a face is found up to two levels too large, and the score tells: of 205
-# rendered and photographed faces one level off, three quarters scored above 0.9; of 77 two levels
-# off, three quarters below 0.7. Too high a value costs a larger crop, too low a one the box.
+# At the finest level a face is found up to two levels too large, and the score shows how far: of
+# 205 rendered and photographed faces one level off, three quarters scored above 0.9; of 77 two
+# levels off, three quarters below 0.7. A value too high costs a larger crop, one too low the box.
 _FAINT = 1.0
 # Half of a close look's width in boxes: less cuts the detector's margin, more costs time.
 _REACH = 0.75
@@ -53,10 +53,10 @@ _REACH = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """One attempt. gray: uint8 (h,w), what is searched.
+    """One attempt. gray: uint8 (h,w), the image to search.
 
-    level, origin: it is that level of the pyramid, or of it the part that starts at `origin`
-    (x, y). Where level is None it is the picture scaled by `factor` with `pad` pixels of border
+    level, origin: `gray` is that level of the pyramid, or the part of it that starts at `origin`
+    (x, y). Where level is None it is the image scaled by `factor` with `pad` pixels of border
     added, which the detector doubles `upsample` times.
     """
 
@@ -69,7 +69,7 @@ class Rung:
     upsample: int = 0
 
     def source_box(self, box: Box) -> Box:
-        """A box (left, top, right, bottom; edges included) found on `gray`, in the picture."""
+        """A box (left, top, right, bottom; edges included) found on `gray`, in the image."""
         if self.level is None:
             left, top, right, bottom = (value - self.pad for value in box)
             return (
@@ -101,11 +101,11 @@ class Rung:
 
 
 def ladder(image: np.ndarray) -> Iterator[Rung]:
-    """The attempts for one uint8 (H,W) or (H,W,3) picture, cheapest first, made as asked for.
+    """The attempts for one uint8 (H,W) or (H,W,3) image, cheapest first, computed lazily.
 
-    small: longer side about 250, 360, 640, 1280, where the picture is clearly larger; full: 96 %
+    small: longer side about 250, 360, 640, 1280, where the image is clearly larger; full: 96 %
     of its size, up to 16 million pixels; upsampled: twice as large, up to 4 million; padded:
-    borders repeated by 40 % of the shorter side, for faces cut by them. None for a picture less
+    borders repeated by 40 % of the shorter side, for faces cut by them. None for an image less
     than 16 pixels high or wide.
     """
     height, width = image.shape[:2]
@@ -131,7 +131,7 @@ def ladder(image: np.ndarray) -> Iterator[Rung]:
 
 def closeup(image: np.ndarray, box: Box, level: int) -> Rung:
     """The part of the pyramid's `level` (and, on it, of the one above) that shows the face in
-    `box`, in the picture's pixels, with the margin that the detector wants."""
+    `box`, in the image's pixels, with the margin that the detector needs."""
     left, top, right, bottom = box
     reach = _REACH * (right - left)
     size = image.shape[1], image.shape[0]
@@ -139,7 +139,7 @@ def closeup(image: np.ndarray, box: Box, level: int) -> Rung:
     for near, far, side, scaled_side in zip(
         (left, top), (right, bottom), size, level_size(size, level), strict=True
     ):
-        # dlib's resizing carries corner pixels onto corner pixels.
+        # dlib's resizing maps corner pixels onto corner pixels.
         scale = max(1, scaled_side - 1) / max(1, side - 1)
         centre = (near + far) / 2
         start = math.floor((centre - reach) * scale / _ALIGNED) * _ALIGNED
@@ -159,7 +159,7 @@ def closeup(image: np.ndarray, box: Box, level: int) -> Rung:
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """Width and height of a level of dlib's pyramid over a picture of (width, height)."""
+    """Width and height of a level of dlib's pyramid over an image of (width, height)."""
     width, height = 2 * size[0], 2 * size[1]
     for _ in range(level):
         width, height = max(1, 5 * width // 6), max(1, 5 * height // 6)
@@ -168,7 +168,7 @@ def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
 
 def grid_edge(cell: int, level: int, axis: int) -> int:
     """Where, x (axis 0) or y (1), a box that starts at `cell` of a pyramid's level begins in
-    the picture, by the mappings and roundings of dlib's detector with upsampling 1."""
+    the image, by the mappings and roundings of dlib's detector with upsampling 1."""
     scale = _STEP**level
     upsampled = math.floor((_CELL * cell - _BEFORE) * scale + 1.5 * (scale - 1) + 0.5)
     return math.floor(upsampled / 2 - (1.25, 0.75)[axis] + 0.5)
@@ -176,7 +176,7 @@ def grid_edge(cell: int, level: int, axis: int) -> int:
 
 def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 (H,W[,3]) as gray (height, width) of `size` (width, height): whole-number averages,
-    then bilinear. A third of Lanczos' cost, and the detector finds as many."""
+    then bilinear. A third of Lanczos' cost, and the detector finds as many faces."""
     if image.shape[1::-1] == size:
         return to_gray(image)
     small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)

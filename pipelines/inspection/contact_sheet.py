@@ -13,13 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 from pipelines.common.records import Reject
 from pipelines.dataset.examples import Record
 from pipelines.faces.alignment import EYE_ROW
-from pipelines.faces.chips import CHIP_SIZE
+from pipelines.faces.chips import FACE_SIZE
 
 NAME = "contact_sheet.png"
 REJECTED_NAME = "rejected_sheet.png"
 _MOST_FACES = 96
 _COLUMNS = 12
-_FOOTER = f"The line is at row {EYE_ROW} of {CHIP_SIZE}, where the eyes should be."
+_FOOTER = f"The line is at row {EYE_ROW} of {FACE_SIZE}, where the eyes should be."
 _REJECTED_FOOTER = (
     "Rejected pictures under the reasons, with class and person. All are in index.html."
 )
@@ -106,8 +106,8 @@ def _sheet(
     widest = [large.getlength(title), small.getlength(footer)]
     if not beside:
         columns = max(columns, 4)
-    width = max(margin + columns * (CHIP_SIZE + _GAP) + _GAP, int(max(widest)) + 24)
-    pitch = CHIP_SIZE + captions * (_SMALL_TEXT + 3) + 2 * _GAP
+    width = max(margin + columns * (FACE_SIZE + _GAP) + _GAP, int(max(widest)) + 24)
+    pitch = FACE_SIZE + captions * (_SMALL_TEXT + 3) + 2 * _GAP
     heading = 0 if beside else _SMALL_TEXT + 2 * _GAP
     headings = sum(heading for name, _ in lines if name)
     top = _TEXT + 5 * _GAP
@@ -124,11 +124,11 @@ def _sheet(
             pen.text((8, y), _shortened(name, small, width - 16), fill=_INK, font=small)
             y += heading
         for column, cell in enumerate(cells):
-            x = margin + column * (CHIP_SIZE + _GAP)
+            x = margin + column * (FACE_SIZE + _GAP)
             sheet.paste(cell.picture, (x, y))
             for index, caption in enumerate(cell.captions):
-                place = (x, y + CHIP_SIZE + 2 + index * (_SMALL_TEXT + 3))
-                pen.text(place, _shortened(caption, small, CHIP_SIZE), fill=_INK, font=small)
+                place = (x, y + FACE_SIZE + 2 + index * (_SMALL_TEXT + 3))
+                pen.text(place, _shortened(caption, small, FACE_SIZE), fill=_INK, font=small)
         y += pitch
     pen.text((8, height - _SMALL_TEXT), footer, fill=_INK, font=small, anchor="lm")
     buffer = io.BytesIO()
@@ -138,8 +138,8 @@ def _sheet(
 
 def _marked(png: bytes) -> Image.Image:
     chip = Image.open(io.BytesIO(png)).convert("RGB")
-    band = (0, EYE_ROW, CHIP_SIZE, EYE_ROW + 1)
-    line = Image.new("RGB", (CHIP_SIZE, 1), _LINE)
+    band = (0, EYE_ROW, FACE_SIZE, EYE_ROW + 1)
+    line = Image.new("RGB", (FACE_SIZE, 1), _LINE)
     chip.paste(Image.blend(chip.crop(band), line, 0.55), band)
     return chip
 
@@ -147,9 +147,9 @@ def _marked(png: bytes) -> Image.Image:
 def _thumbnail(png: bytes) -> Image.Image:
     """At most 128 pixels a side, standing on the row's lower edge."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.thumbnail((CHIP_SIZE, CHIP_SIZE))
-    cell = Image.new("RGB", (CHIP_SIZE, CHIP_SIZE), _BACKGROUND)
-    cell.paste(picture, (0, CHIP_SIZE - picture.height))
+    picture.thumbnail((FACE_SIZE, FACE_SIZE))
+    cell = Image.new("RGB", (FACE_SIZE, FACE_SIZE), _BACKGROUND)
+    cell.paste(picture, (0, FACE_SIZE - picture.height))
     return cell
 
 

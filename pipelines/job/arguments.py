@@ -3,65 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from pipelines.common.errors import BadUse
 from pipelines.common.files import location
-from pipelines.databases import READERS, Choices
+from pipelines.databases import READERS, reader_options
 from pipelines.dataset.folds import RULES, VALID_SHARE
 from pipelines.demo_faces.source import DEMO_FRAMES, DEMO_SEED, DEMO_SUBJECTS
 from pipelines.job.tasks import RECORDS_A_SHARD
-
-# A field of Choices: the databases that know it, what it does, and how argparse reads it.
-_READERS_OPTIONS = (
-    (
-        "prealigned",
-        ("images",),
-        "the pictures are cropped faces, to be resized and not searched",
-        {"action": "store_true"},
-    ),
-    (
-        "landmarks",
-        ("ckplus", "images"),
-        "align by the landmark files that come with the pictures",
-        {"action": "store_true"},
-    ),
-    (
-        "peaks",
-        ("mmi",),
-        "CSV session,frame[,label,orientation]; without it the middle frame is the peak",
-        {"type": location, "metavar": "FILE"},
-    ),
-    (
-        "shot",
-        ("multi_pie",),
-        "number of the flash, 0 to 19 (7, the frontal one)",
-        {"type": int, "choices": range(20), "metavar": "N"},
-    ),
-    (
-        "session",
-        ("multi_pie",),
-        "which of several sessions of one expression counts (earliest)",
-        {"choices": ("earliest", "latest")},
-    ),
-    (
-        "yaw_sign",
-        ("multi_pie",),
-        "1, or -1 where the cameras' angles count the other way",
-        {"type": int, "choices": (1, -1)},
-    ),
-    (
-        "label_order",
-        ("tfd",),
-        "the classes of the labels 1 to 7, in order, with commas",
-        {"type": lambda text: tuple(text.split(",")), "metavar": "NAMES"},
-    ),
-    (
-        "warp",
-        ("tfd",),
-        "carry the eyes and the mouth onto the template instead of resizing the crop",
-        {"action": "store_true"},
-    ),
-)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,10 +62,9 @@ def parser() -> argparse.ArgumentParser:
         help="share of the pictures, 0 to 1, beyond which the job fails; default %(default)s",
     )
     reader = made.add_argument_group("what one reader knows")
-    for name, databases, text, settings in _READERS_OPTIONS:
-        reader.add_argument(
-            _flag(name), help=f"{', '.join(databases)}: {text}", default=None, **settings
-        )
+    for option, databases in reader_options().items():
+        text = f"{', '.join(databases)}: {option.help}"
+        reader.add_argument(option.flag, help=text, default=None, **option.argparse)
     demo = made.add_argument_group("the demo database, where it is rendered first")
     demo.add_argument("--demo-subjects", type=int, default=DEMO_SUBJECTS)
     demo.add_argument("--demo-seed", type=int, default=DEMO_SEED)
@@ -125,18 +72,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def choices(args: argparse.Namespace) -> Choices:
-    """The reader's choices; `BadUse` for one that the chosen database does not know."""
-    asked = {}
-    for name, databases, _, _ in _READERS_OPTIONS:
-        value = getattr(args, name)
-        if value is None:
-            continue
-        if args.db not in databases:
-            raise BadUse(f"{_flag(name)} is for {' and '.join(databases)}, not for --db {args.db}")
-        asked[name] = value
-    return Choices(**asked)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def options_of_reader(args: argparse.Namespace) -> dict[str, Any]:
+    """The options given for the database's reader, by name."""
+    values = {option.name: getattr(args, option.name) for option in reader_options()}
+    return {name: value for name, value in values.items() if value is not None}

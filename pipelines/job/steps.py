@@ -163,7 +163,7 @@ class Align(_Step):
         sample = task.sample
         if sample.aligned:
             self._count.inc()
-            yield task, alignment.resize_to_chip(image), (0.0,) * 4, "cropped"
+            yield task, alignment.resize_face(image), (0.0,) * 4, "cropped"
             return
         try:
             face = self._align(sample, image)

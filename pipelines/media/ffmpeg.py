@@ -1,14 +1,13 @@
 """Every frame of a film in turn, decoded by ffmpeg in a process of its own.
 
-A damaged film cannot take a worker with it, nor hold it up. Nothing that a film's header says
-about its frames is believed.
+A damaged film can neither crash nor block a worker. The header's statements about the frames are
+not trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -21,41 +20,42 @@ import numpy as np
 from upath import UPath
 
 from pipelines.common.errors import BadUse, FesrError
+from pipelines.common.files import local_copy, location
 from pipelines.media.images import MAX_PIXELS
 
 MAX_FRAMES = 10_000
 """Six minutes at 25 frames a second; the longest clips of the databases last half a minute."""
 
 TIME_LIMIT = 300.0
-"""Seconds that ffmpeg may keep its reader waiting over one film."""
+"""Seconds that ffmpeg may keep its reader waiting for one film."""
 
 MAX_BYTES = 2**32
-"""What a film may weigh: a remote one is copied to this machine's disk first."""
+"""Size limit of a film: a remote one is copied to this machine's disk first."""
 
-# Formats that carry films themselves. ffmpeg also knows lists that name other files and
-# addresses, which a stranger's folder must not be able to ask for.
+# Formats that contain films themselves. ffmpeg also reads lists that name other files and
+# addresses, which a stranger's folder must not be able to open.
 _FORMATS = "avi,mov,matroska,mpeg,mpegvideo,mpegts,asf"
 # Workers share the cores already, so each decodes with one thread.
 _QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-threads", "1")
-# A stream of pictures, each with its own size.
+# A stream of images, each with its own size.
 _STREAM = (
-    # The first true video stream; a cover picture is none.
+    # The first true video stream; a cover image is not one.
     *("-map", "0:V:0"),
-    # As many frames as there are: none doubled or dropped to keep time.
+    # Every frame once: none duplicated or dropped to keep time.
     *("-fps_mode", "passthrough"),
     *("-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"),
 )
 
 
 class UnreadableFilm(FesrError):
-    """A file that is no film, or one that is damaged, too large or too short; says which."""
+    """A file that is not a film, or one that is damaged, too large or too short; the message says
+    which."""
 
 
 def frames(
     path: str | Path | UPath, max_frames: int | None = None, time_limit: float | None = None
 ) -> Iterator[np.ndarray]:
-    """Every frame, uint8 (H,W,3) RGB and read-only, as a person would see it: turned where the
-    film says that it lies on its side.
+    """Every frame, uint8 (H,W,3) RGB and read-only, turned as the film's header requests.
 
     max_frames, time_limit: other limits than `MAX_FRAMES` and `TIME_LIMIT`. Raises
     `UnreadableFilm`, at the latest after the last frame, for a film that is damaged anywhere,
@@ -65,19 +65,19 @@ def frames(
     limit = MAX_FRAMES if max_frames is None else max_frames
     seconds = TIME_LIMIT if time_limit is None else time_limit
     with _local(path) as film:
-        # The first error ends it, where ffmpeg would go on and frames would be missing.
-        for count, frame in enumerate(_pictures(["-xerror", *_input(film)], seconds)):
+        # -xerror: ffmpeg would continue after an error, and frames would be missing.
+        for count, frame in enumerate(_decoded(["-xerror", *_input(film)], seconds)):
             if count >= limit:
                 raise UnreadableFilm(f"it has more frames than the limit of {limit:,}")
             yield frame
 
 
 def rate(path: str | Path | UPath) -> float | None:
-    """Frames a second as the film's header says, None where it says nothing sensible. Raises
-    `UnreadableFilm` as `frames` does for what is no film."""
+    """Frames a second by the film's header, None if it has no plausible value. Raises
+    `UnreadableFilm` as `frames` does for a file that is not a film."""
     with _local(path) as film:
         command = [_program(), "-nostdin", "-hide_banner", *_input(film)]
-        # Without an output ffmpeg says what it found and ends with an error.
+        # Without an output ffmpeg prints the streams and ends with an error.
         done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, check=False)
         found = re.search(rb"Video:.* (\d+(?:\.\d+)?) fps", done.stderr)
         value = float(found[1]) if found else 0.0
@@ -85,15 +85,15 @@ def rate(path: str | Path | UPath) -> float | None:
 
 
 def camera(device: str, seconds: float = 10.0) -> Iterator[np.ndarray]:
-    """The pictures of a Video4Linux device (`/dev/video0`) as they come, until the generator is
-    closed or the device ends. Raises `UnreadableFilm` where it gives none for `seconds`."""
+    """The images of a Video4Linux device (`/dev/video0`) as they arrive, until the generator is
+    closed or the device ends. Raises `UnreadableFilm` if none arrives within `seconds`."""
     source = ["-f", "v4l2", "-i", device]
-    return _pictures(source, seconds, a_frame=True)
+    return _decoded(source, seconds, a_frame=True)
 
 
-def _pictures(source: list[str], seconds: float, a_frame: bool = False) -> Iterator[np.ndarray]:
-    """The pictures that ffmpeg makes of `source`. It may keep its reader waiting for `seconds`
-    in all, or, with `a_frame`, for each picture; what the reader takes does not count."""
+def _decoded(source: list[str], seconds: float, a_frame: bool = False) -> Iterator[np.ndarray]:
+    """The images that ffmpeg decodes from `source`. It may keep its reader waiting for `seconds`
+    in all, or, with `a_frame`, for each image; the reader's own time does not count."""
     with tempfile.TemporaryFile() as log:
         command = [_program(), *_QUIET, *source, *_STREAM]
         process = subprocess.Popen(
@@ -143,21 +143,21 @@ def _program() -> str:
     try:
         return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise BadUse(f"films take ffmpeg: run `pip install imageio-ffmpeg` ({error})") from error
+        raise BadUse(f"films need ffmpeg: run `pip install imageio-ffmpeg` ({error})") from error
 
 
 def _input(film: Path) -> list[str]:
-    """What ffmpeg is told to read: this file, and nothing that the file names."""
+    """ffmpeg's input options: this file, and nothing that the file refers to."""
     return [
         *("-max_pixels", str(MAX_PIXELS)),
         *("-protocol_whitelist", "file", "-format_whitelist", _FORMATS),
-        # With its scheme, a name that begins with a dash or holds a colon is still a name.
+        # With its scheme, a name that begins with a dash or has a colon is still a name.
         *("-i", f"file:{film}"),
     ]
 
 
 def _portable_pixmap(stream: BinaryIO) -> np.ndarray | None:
-    """The next picture of a stream of them, or None where it ends or breaks off."""
+    """The next image of a stream of them, or None where it ends or breaks off."""
     head = [stream.readline(64) for _ in range(3)]
     size = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", b"".join(head))
     if not size:
@@ -170,25 +170,25 @@ def _portable_pixmap(stream: BinaryIO) -> np.ndarray | None:
 
 
 def _reason(log: str) -> str:
-    """What was wrong, in words of our own: ffmpeg's name addresses and depend on which of its
-    threads was first, and a reason has to be the same on every run."""
+    """The reason in fixed words: ffmpeg's own contain addresses and depend on the order of its
+    threads, and a reason has to be the same on every run."""
     large = re.search(r"Picture size (\d+)x(\d+) exceeds", log)
     if large:
         return f"more pixels ({large[1]}×{large[2]}) than the limit of {MAX_PIXELS:,}"
     if "matches no streams" in log:
-        return "it holds no moving picture"
+        return "it holds no video stream"
     if "Error opening input" in log:
         return "not a film in a known format"
     return (
         "damaged or cut short: it cannot be decoded to its end "
-        "(`ffmpeg -v error -i FILM -f null -` tells where)"
+        "(`ffmpeg -v error -i FILM -f null -` shows where)"
     )
 
 
 @contextlib.contextmanager
 def _local(path: str | Path | UPath) -> Iterator[Path]:
-    """The film as a file of this machine, after what can be told without decoding."""
-    found = path if isinstance(path, (Path, UPath)) else UPath(path)
+    """The film as a file of this machine, after the checks that need no decoding."""
+    found = location(path)
     try:
         if not found.is_file():
             raise UnreadableFilm("there is no such file")
@@ -201,24 +201,19 @@ def _local(path: str | Path | UPath) -> Iterator[Path]:
             _check_length(stream.read(12), size)
     except OSError as error:
         raise UnreadableFilm(f"cannot be read: {error.strerror or error}") from error
-    if isinstance(found, Path):
-        yield found
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "film"
+    with contextlib.ExitStack() as stack:
         try:
-            with found.open("rb") as source, copy.open("wb") as target:
-                shutil.copyfileobj(source, target)
+            local = stack.enter_context(local_copy(found))
         except OSError as error:
             raise UnreadableFilm(f"cannot be copied: {error.strerror or error}") from error
-        yield copy
+        yield local
 
 
 def _check_length(head: bytes, size: int) -> None:
-    """An AVI file tells its length first. One cut between two frames decodes without an error,
+    """An AVI file begins with its length. One cut between two frames decodes without an error,
     with a middle that is not the film's."""
-    told = int.from_bytes(head[4:8], "little") + 8
-    # Both ends of the range are what a recorder leaves that does not know.
-    known = head[:4] == b"RIFF" and head[8:12] == b"AVI " and 8 < told < 2**32
-    if known and size < told:
-        raise UnreadableFilm(f"cut short: {size:,} bytes of the {told:,} that it should have")
+    declared = int.from_bytes(head[4:8], "little") + 8
+    # A recorder that does not know the length leaves one of the ends of the range.
+    known = head[:4] == b"RIFF" and head[8:12] == b"AVI " and 8 < declared < 2**32
+    if known and size < declared:
+        raise UnreadableFilm(f"cut short: {size:,} bytes of the {declared:,} that it should have")

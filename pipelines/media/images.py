@@ -1,4 +1,4 @@
-"""Picture bytes in, the pixels a person would expect to see out.
+"""Decodes image files to pixels as they are meant to be seen, within limits.
 
 The size is read from the header before anything is decompressed: a PNG of 140 KB can
 hold 400 MB of pixels.
@@ -21,21 +21,21 @@ from pipelines.common.files import Location
 
 # 8192×8192: above any camera in the databases, below 200 MB of RGB.
 MAX_PIXELS = 2**26
-# As many gray floats. Nothing larger is read into memory to find out what it is.
+# As many gray floats. Nothing larger is read into memory.
 MAX_BYTES = 2**28
-# Their decoders hold up to sixteen bytes a pixel beside the picture, so they get fewer.
+# Their decoders hold up to sixteen bytes a pixel beside the image, so the limit is lower.
 _HUNGRY = {"JPEG2000": 4, "WEBP": 2}
-# Every scan of a progressive JPEG goes over the whole picture, however few bytes it has.
-# Encoders make about ten.
+# Every scan of a progressive JPEG passes over the whole image, however few bytes it has.
+# Encoders write about ten.
 _MAX_SCANS = 100
-# Those that a length follows, and the end of the picture.
+# Markers that a length follows, and the end of the image.
 _JPEG_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
 # Rows are converted in blocks of about this many pixels, so that no second copy of a large
-# picture is made.
+# image is made.
 _BLOCK = 2**20
 
-# Formats that hold photographs (JPEG includes phones' MPO). Pillow also opens PostScript and
-# the like by starting other programs, which a stranger's folder must not be able to ask for.
+# Formats of photographs (JPEG includes phones' MPO). Pillow also opens PostScript and the like
+# by starting other programs, which a stranger's folder must not be able to do.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp"}
@@ -44,18 +44,18 @@ SUFFIXES = frozenset(
 
 
 class UnreadableImage(FesrError):
-    """Bytes that are not a picture, or one that is damaged or too large; says which."""
+    """Bytes that are not an image, or one that is damaged or too large; the message says which."""
 
 
-def looks_like_picture(path: str | Path) -> bool:
-    """Whether the name has a picture's ending; the bytes decide later."""
+def looks_like_image(path: str | Path) -> bool:
+    """Whether the name has an image's suffix; the bytes decide later."""
     return Path(path).suffix.lower() in SUFFIXES
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The picture in `data` as uint8, (H,W,3) RGB or (H,W) where the source is gray.
+    """The image in `data` as uint8, (H,W,3) RGB or (H,W) where the source is gray.
 
-    EXIF orientation is applied; transparency is laid over white; 16-bit values are scaled
+    EXIF orientation is applied; transparency is composited over white; 16-bit values are scaled
     to 8; CMYK and palettes become RGB; of an animation the first frame is taken. Raises
     `UnreadableImage` with the reason; more than `max_pixels` (width × height, from the
     header; a quarter of that for JPEG 2000, half for WebP) is refused before any pixel is
@@ -65,12 +65,12 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         raise UnreadableImage("the file is empty")
     # Pillow's parsers fail on damaged bytes with whatever their arithmetic trips over
     # (OSError, SyntaxError, struct.error, ValueError, zlib.error, …), so every failure
-    # inside is the picture's.
+    # inside is the image's.
     try:
         with warnings.catch_warnings():
-            # The size is judged below, against this function's own limit.
+            # The size is checked below, against this function's own limit.
             warnings.simplefilter("ignore")
-            # Pillow knows only a format whose plugin has been loaded by name.
+            # Pillow recognises a format by name only once its plugin is loaded.
             Image.init()
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_cost(image, data, max_pixels)
@@ -79,12 +79,12 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     except UnreadableImage:
         raise
     except Image.DecompressionBombError as error:
-        # Pillow's own guard, which comes before ours on the very largest.
+        # Pillow's own guard, which acts first on the very largest.
         raise UnreadableImage(
             f"more pixels by its header than the limit of {max_pixels:,}"
         ) from error
     except Image.UnidentifiedImageError as error:
-        raise UnreadableImage("not a picture in a known format") from error
+        raise UnreadableImage("not an image in a known format") from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableImage(f"damaged or cut short: {reason[:200]}") from error
@@ -93,8 +93,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def read(path: str | Location, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`decode` of a file's bytes; a file that cannot be read is an `UnreadableImage` too.
 
-    So is one of more than `MAX_BYTES`, and what is no file at all: a pipe or a device may
-    never end.
+    So is one of more than `MAX_BYTES`, and a pipe or a device, which may never end.
     """
     path = Path(path) if isinstance(path, str) else path
     try:
@@ -144,7 +143,7 @@ def within(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Refuses, by what its header says, a picture that would take too much memory or time."""
+    """Refuses, by its header, an image that would take too much memory or time."""
     width, height = image.size
     limit = max_pixels // _HUNGRY.get(image.format or "", 1)
     if width * height > limit:
@@ -152,7 +151,7 @@ def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
             f"more pixels by its header ({width}×{height}) than the limit of {limit:,}"
         )
     if image.format == "TIFF":
-        # A tile is decoded whole, and may be far larger than the picture that it is part of.
+        # A tile is decoded whole, and may be far larger than its image.
         wide, high = (int(image.tag_v2.get(tag, 0)) for tag in (322, 323))
         if wide * high > limit:
             raise UnreadableImage(
@@ -163,7 +162,7 @@ def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
 
 
 def _scans(data: bytes) -> int:
-    """How many scans the first picture of a JPEG file has; not many more than the limit."""
+    """The number of scans of the first image of a JPEG file; counting stops above the limit."""
     count, place = 0, 2
     while count <= _MAX_SCANS and (found := _JPEG_MARKER.search(data, place)):
         marker, start = data[found.start() + 1], found.end()
@@ -175,7 +174,7 @@ def _scans(data: bytes) -> int:
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:
-    # A damaged EXIF block says nothing about the pixels: show them as they lie.
+    # A damaged EXIF block does not affect the pixels: keep their orientation.
     with contextlib.suppress(Exception):
         ImageOps.exif_transpose(image, in_place=True)
     wide = image.mode == "F" or image.mode.startswith("I")
@@ -190,7 +189,7 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
 
 
 def _blocks(image: Image.Image) -> Iterator[slice]:
-    """The rows of a picture, a few at a time."""
+    """The rows of an image, a few at a time."""
     width, height = image.size
     step = max(1, _BLOCK // width)
     for start in range(0, height, step):
@@ -206,14 +205,14 @@ def _flat(block: Image.Image, gray: bool) -> np.ndarray:
 
 
 def _white(image: Image.Image) -> float:
-    """The value that wide gray values are measured by: 65535; for floats that stay below, 1
+    """The value that becomes white in wide gray images: 65535; for floats within that range, 1
     or 255. `UnreadableImage` for values outside 0…65535."""
     width, kind = image.size[0], "f"
     low, high = np.inf, -np.inf
     for rows in _blocks(image):
         values = np.asarray(image.crop((0, rows.start, width, rows.stop)))
         kind = values.dtype.kind
-        # Written so that not-a-number, which is neither small nor large, stays.
+        # np.minimum and np.maximum keep NaN, which the check below then refuses.
         low, high = np.minimum(low, values.min()), np.maximum(high, values.max())
     if not (low >= 0 and high <= 65535):
         raise UnreadableImage("gray values outside 0…65535")

@@ -51,7 +51,7 @@ def build(
         sample, image = task.sample, images.read(Path(task.sample.path))
         record = examples.Record(
             key=sample.key,
-            image=images.encode_png(alignment.resize_to_chip(image)),
+            image=images.encode_png(alignment.resize_face(image)),
             label=sample.label,
             class_name=task.class_name,
             subject=sample.subject,

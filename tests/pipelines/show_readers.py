@@ -16,7 +16,7 @@ from pathlib import Path
 from miniatures import ckplus, mmi, multi_pie, oulu_casia, tfd
 
 from pipelines.common.errors import FesrError, command
-from pipelines.databases import Choices, Database, open_database
+from pipelines.databases import Database, open_database
 from pipelines.demo_faces import render_database
 from pipelines.inspection.console import findings_report
 
@@ -61,10 +61,10 @@ def main(argv: list[str] | None = None) -> int:
         for name, what, path in editions(Path(folder)):
             print(f"\n{name}: {what}")
             try:
-                choices = Choices(landmarks="landmarks" in what)
+                options = {"landmarks": True} if "landmarks" in what else {}
                 # Of a small edition with an oddity the counts of a few people say nothing.
                 counts = what in ("published counts", _479)
-                lines = list(said(open_database(name, path, choices), counts))
+                lines = list(said(open_database(name, path, **options), counts))
             except FesrError as error:
                 lines = [f"  error: {error}"]
             print("\n".join(lines), flush=True)

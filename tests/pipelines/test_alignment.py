@@ -1,4 +1,4 @@
-"""Alignment: dlib's own chip, eyes where they belong, nobody lost who can be found."""
+"""Alignment: dlib's own pixels, eyes at their places, every detectable face found."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_reported_eyes_are_where_the_chip_shows_them(aligner, face, turn):
         chips.eye_centres(found.landmarks).reshape(2, 2),
         strict=True,
     ):
-        # A mark painted on the picture at the eye, cut with dlib, is found in the chip.
+        # A mark painted on the image at the eye, cut with dlib, is found in the aligned face.
         marked = np.zeros(face.shape[:2], np.uint8)
         x, y = np.rint(point).astype(int)
         marked[y - 2 : y + 3, x - 2 : x + 3] = 255
@@ -91,7 +91,7 @@ def test_a_face_cut_by_the_border_is_found_and_has_no_black_bar(aligner, face):
     assert np.abs(found.eyes - EYES).max() < 8
 
 
-def test_gray_pictures_give_gray_chips(aligner, face):
+def test_gray_images_give_gray_faces(aligner, face):
     found = aligner.align(images.to_gray(face))
     assert found.chip.shape == (128, 128)
     np.testing.assert_allclose(found.landmarks, aligner.align(face).landmarks, atol=4)
@@ -112,10 +112,10 @@ def test_largest_face_wins_and_all_are_found(aligner, demo_people, face):
     "shape", [(1, 1), (2, 300), (5000, 2), (1, 1_000_000), (20, 9000, 3), (64, 64, 3), (500, 500)]
 )
 def test_an_image_without_a_face_is_refused(aligner, shape):
-    picture = np.full(shape, 90, np.uint8)
-    assert aligner.find_all(picture) == []
+    plain = np.full(shape, 90, np.uint8)
+    assert aligner.find_all(plain) == []
     with pytest.raises(NoFaceFound, match="face"):
-        aligner.align(picture)
+        aligner.align(plain)
 
 
 def test_boxes_are_mostly_those_of_the_detector_on_the_whole_picture_upsampled(
@@ -191,7 +191,7 @@ def test_five_points_put_the_eyes_where_sixty_eight_do(aligner, demo_people):
         few = five.align(image)
         assert few.landmarks.shape == (5, 2)
         many = aligner.align(image)
-        # Both sets of eyes, as the 68 points see them, in the chip cut by five.
+        # Both sets of eyes, as the 68 points see them, in the face aligned by five.
         a, b = chips.similarity(
             chips.eye_centres(few.landmarks).reshape(2, 2), few.eyes.reshape(2, 2)
         )

@@ -9,15 +9,15 @@ from pipelines.faces import chips
 from pipelines.faces.chips import NoFaceFound
 
 
-def test_to_chip_of_an_upright_rectangle():
+def test_to_face_of_an_upright_rectangle():
     # 255 pixels wide: two source pixels a chip pixel.
-    corners = chips.to_chip(np.array([[10.0, 20.0], [264.0, 274.0]]), (10, 20, 264, 274), 0.0)
+    corners = chips.to_face(np.array([[10.0, 20.0], [264.0, 274.0]]), (10, 20, 264, 274), 0.0)
     np.testing.assert_allclose(corners, [[0, 0], [127, 127]])
 
 
-def test_to_chip_of_a_quarter_turn():
+def test_to_face_of_a_quarter_turn():
     # Turned by a quarter about (50, 50), the chip's top left corner lies at the top right.
-    corner = chips.to_chip(np.array([[100.0, 0.0]]), (0, 0, 100, 100), np.pi / 2)
+    corner = chips.to_face(np.array([[100.0, 0.0]]), (0, 0, 100, 100), np.pi / 2)
     np.testing.assert_allclose(corner, [[0, 0]], atol=1e-9)
 
 
@@ -120,6 +120,6 @@ def test_points_of_no_face_are_refused_with_the_reason(points, reason):
 @pytest.mark.parametrize("side", [48, 96, 128, 200])
 def test_cropped_faces_are_resized_whole(side):
     ramp = np.linspace(0, 255, side).astype(np.uint8)
-    chip = chips.resize_to_chip(np.tile(ramp, (side, 1)))
+    chip = chips.resize_face(np.tile(ramp, (side, 1)))
     assert chip.shape == (128, 128)
     np.testing.assert_allclose(chip[64], np.linspace(0, 255, 128), atol=3)

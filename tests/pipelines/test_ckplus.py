@@ -12,7 +12,7 @@ from inspection import found_in, linked_copy, mentions
 from miniatures import ckplus, in_memory
 
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, Database, open_database
+from pipelines.databases import Database, open_database
 from pipelines.databases import ckplus as reader
 from pipelines.dataset import manifest
 from pipelines.dataset.folds import divide
@@ -85,8 +85,8 @@ def test_a_peak_has_the_class_of_its_emotion_file(small):
 def test_every_edition_reads_the_same_from_every_level(pristine, small, layout, below):
     expected = [(s.key, s.label) for s in open_database("ckplus", pristine).samples]
     ckplus.apply(small, [layout])
-    pictures = small.joinpath("extended-" + below, below) if layout == "extended" else small / below
-    for path in {pictures if below else small, small.parent}:
+    images = small.joinpath("extended-" + below, below) if layout == "extended" else small / below
+    for path in {images if below else small, small.parent}:
         found = open_database("ckplus", path)
         assert [(s.key, s.label) for s in found.samples] == expected
         assert found.source(found.samples[0]).endswith("S005/001/S005_001_00000003.png")
@@ -99,7 +99,7 @@ def test_it_may_be_the_working_folder_or_lie_in_an_object_store(pristine, monkey
     assert [(s.key, s.label) for s in open_database("ckplus", ".").samples] == expected
     remote = in_memory(pristine, "ckplus")
     for path in (remote, remote / "cohn-kanade-images"):
-        found = reader.read(path, Choices())
+        found = reader.read(path)
         assert sorted((s.key, s.label) for s in found.samples) == expected
         assert found.samples[0].path.startswith("memory://")
 
@@ -185,7 +185,7 @@ def test_links_that_lead_out_are_not_followed(small):
 def test_landmark_files_go_with_their_frames(small):
     ckplus.apply(small, ["landmarks", "missing_landmarks"])
     assert all(sample.landmarks is None for sample in open_database("ckplus", small).samples)
-    found = open_database("ckplus", small, Choices(landmarks=True))
+    found = open_database("ckplus", small, landmarks=True)
     assert [reject.key for reject in found.rejects] == ["S005_001_00000003"]
     assert "landmark" in found.rejects[0].reason
     assert len(found.samples) == 62
@@ -200,7 +200,7 @@ def test_what_is_not_ckplus_is_refused(small, demo_people):
     with pytest.raises(BadUse, match=r"cohn-kanade-images(?!/S005)"):
         open_database("ckplus", small / "Emotion")
     with pytest.raises(BadUse, match="Landmarks"):
-        open_database("ckplus", small, Choices(landmarks=True))
+        open_database("ckplus", small, landmarks=True)
     shutil.copytree(small / "Emotion", small / "b" / "Emotion")
     with pytest.raises(BadUse, match=r"Emotion, b/Emotion.*--input"):
         open_database("ckplus", small)

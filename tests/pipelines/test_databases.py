@@ -10,7 +10,7 @@ import pytest
 from inspection import mentions
 
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, open_database
+from pipelines.databases import open_database, reader_options
 
 HEADER = ["path", "label", "subject", "frame", "intensity", "yaw"]
 
@@ -85,6 +85,13 @@ def test_a_missing_folder_and_a_file_instead(tmp_path):
         open_database("images", tmp_path / "photo.png")
     with pytest.raises(BadUse, match=r"'ckp'.*\bckplus\b"):
         open_database("ckp", tmp_path)
+
+
+def test_an_option_of_another_database_is_refused(tmp_path):
+    with pytest.raises(BadUse, match="--peaks is for mmi"):
+        open_database("images", tmp_path, peaks=tmp_path / "peaks.csv")
+    shared = {option.name: names for option, names in reader_options().items()}
+    assert shared["landmarks"] == ["ckplus", "images"]
 
 
 def test_csv_roles_folds_and_refused_rows(tmp_path):
@@ -176,7 +183,7 @@ def test_landmarks_are_used_when_asked_for(tmp_path):
     rows += [["e.png", "glad", "q", "a.txt"]]
     path = table(tmp_path / "list.csv", rows, ["path", "label", "subject", "landmarks"])
     assert mentions(open_database("images", path).notes[0], "landmarks", "--landmarks")
-    found = open_database("images", path, Choices(landmarks=True))
+    found = open_database("images", path, landmarks=True)
     assert [sample.landmarks for sample in found.samples] == [str(tmp_path / "a.txt")] * 2
     absent, empty, outside = (reject.reason for reject in found.rejects)
     assert mentions(absent, "landmarks", "exist")
@@ -218,12 +225,12 @@ def test_cropped_faces_need_neither_box_nor_landmarks(tmp_path):
     rows = [["a.png", "calm", "p", 1, 2, 3, 4], ["b.png", "glad", "q", "", "", "", ""]]
     header = ["path", "label", "subject", "left", "top", "right", "bottom"]
     path = table(tmp_path / "list.csv", rows, header)
-    found = open_database("images", path, Choices(prealigned=True))
+    found = open_database("images", path, prealigned=True)
     assert mentions(found.notes[0], "boxes", "--prealigned")
     with pytest.raises(BadUse, match=r"--prealigned.*--landmarks"):
-        open_database("images", path, Choices(prealigned=True, landmarks=True))
+        open_database("images", path, prealigned=True, landmarks=True)
     with pytest.raises(BadUse, match="'landmarks'"):
-        open_database("images", path, Choices(landmarks=True))
+        open_database("images", path, landmarks=True)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):

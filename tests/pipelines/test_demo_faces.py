@@ -76,13 +76,13 @@ def test_a_person_depends_on_neither_the_number_of_people_nor_of_frames(database
 def test_the_table_tells_the_truth_about_the_files(database):
     with open(database / "faces.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    pictures = {name for name in contents(database) if name.endswith(".png")}
-    assert {row["path"] for row in rows} == pictures
-    assert [row["path"] for row in rows] == sorted(pictures)
+    paths = {name for name in contents(database) if name.endswith(".png")}
+    assert {row["path"] for row in rows} == paths
+    assert [row["path"] for row in rows] == sorted(paths)
     for row in rows:
         assert row["path"] == f"{row['label']}/{row['subject']}_{int(row['frame']):02d}.png"
-        with Image.open(database / row["path"]) as picture:
-            assert (picture.size, picture.mode) == ((64, 64), "RGB")
+        with Image.open(database / row["path"]) as image:
+            assert (image.size, image.mode) == ((64, 64), "RGB")
         assert abs(float(row["yaw"])) <= 30
         assert abs(float(row["pitch"])) <= 12
         assert abs(float(row["roll"])) <= 6
@@ -202,7 +202,7 @@ def test_a_bad_request_is_one_line_and_leaves_nothing(change, word, tmp_path, ca
     assert contents(tmp_path) == before
 
 
-def test_a_folder_of_somebodys_own_pictures_is_not_replaced(tmp_path, capsys):
+def test_a_folder_of_other_images_is_not_replaced(tmp_path, capsys):
     table = tmp_path / "faces.csv"
     table.write_text("path,label,subject\nfear/anna_1.jpg,fear,anna\n")
     assert main(["--output", str(tmp_path), "--subjects", "1"]) == 2

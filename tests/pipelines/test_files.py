@@ -13,6 +13,7 @@ import pytest
 from upath import UPath
 
 from pipelines.common.files import folder_whole, location, sha256_of, write_whole, writing
+from pipelines.common.text import listed
 
 
 def names(folder: Path) -> list[str]:
@@ -95,3 +96,17 @@ def test_a_store_is_emptied_first_and_after_a_failure():
     with pytest.raises(ZeroDivisionError), folder_whole(store):
         raise ZeroDivisionError
     assert not store.exists()
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        ([], ""),
+        (["a", "b"], "a, b"),
+        (["a", 2, "c\n"], "a, 2 and 1 more"),
+        (range(1002), "0, 1 and 1,000 more"),
+    ],
+)
+def test_a_list_names_the_first_and_counts_the_rest(items, text):
+    assert listed(items, shown=2) == text
+    assert listed(items, shown=2, noun="others") == text.replace("more", "others")

@@ -1,4 +1,4 @@
-"""Decoding: every kind of picture gives the pixels that a person would expect."""
+"""Decoding: every kind of image gives the pixels that a person would expect."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_sixteen_bits_are_scaled_not_clipped(kind):
 
 
 @pytest.mark.parametrize(("white", "expected"), [(1.0, 128), (255.0, 128), (65535.0, 128)])
-def test_float_pictures_are_scaled_by_their_range(white, expected):
+def test_float_images_are_scaled_by_their_range(white, expected):
     values = np.array([[0.0, white * 128 / 255, white]], np.float32)
     assert images.decode(stored(Image.fromarray(values), "TIFF")).tolist() == [[0, expected, 255]]
 
@@ -99,7 +99,7 @@ def test_first_frame_of_an_animation(kind):
     np.testing.assert_allclose(shown[1, 1], [255, 0, 0], atol=2)
 
 
-def test_two_tone_pictures_are_black_and_white():
+def test_two_tone_images_are_black_and_white():
     assert images.decode(stored(Image.new("1", (2, 2), 1))).tolist() == [[255, 255], [255, 255]]
 
 
@@ -107,7 +107,7 @@ def test_two_tone_pictures_are_black_and_white():
     ("data", "reason"),
     [
         (b"", "empty"),
-        (b"not a picture", "format"),
+        (b"not an image", "format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "format"),
         (stored(Image.new("RGB", (64, 64), "#123456"))[:-60], "damaged"),
         (stored(Image.effect_noise((64, 64), 40), "JPEG")[:500], "damaged"),

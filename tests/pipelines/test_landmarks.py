@@ -11,7 +11,7 @@ from pipelines.faces.chips import NoFaceFound
 from pipelines.faces.landmarks import align_by_anchors, align_by_landmarks, read_landmarks
 from pipelines.media import images
 
-# Where the template lies in a picture of 400×300 in which a chip pixel is two pixels.
+# Where the template lies in an image of 400×300 in which a pixel of the aligned face is two pixels.
 ANCHORS = (82 + 30, 80 + 20, 172 + 30, 80 + 20, 127 + 30, 176 + 20)
 
 
@@ -49,16 +49,16 @@ def test_landmarks_give_nearly_dlibs_chip(demo_people):
         given = align_by_landmarks(image, read_landmarks(written(found.landmarks)))
         assert given.scale == "landmarks"
         assert np.abs(given.eyes - found.eyes).max() < 2.5
-        # And the pixels: the two chips agree better as they are than moved by four.
+        # And the pixels: the two faces agree better unmoved than moved by four.
         apart = [given.chip - np.roll(found.chip, move, (0, 1)).astype(float) for move in moves]
         assert np.argmin([np.abs(each[8:-8, 8:-8]).mean() for each in apart]) == 4
 
 
 def test_landmarks_put_the_eyes_near_dlibs_on_average(demo_people):
     aligner = FaceAligner()
-    pictures = [images.read(path) for path in sorted(demo_people.glob("*/*_01.png"))]
-    faces = [aligner.align(picture) for picture in pictures]
-    given = [align_by_landmarks(p, f.landmarks).eyes for p, f in zip(pictures, faces, strict=True)]
+    photos = [images.read(path) for path in sorted(demo_people.glob("*/*_01.png"))]
+    faces = [aligner.align(photo) for photo in photos]
+    given = [align_by_landmarks(p, f.landmarks).eyes for p, f in zip(photos, faces, strict=True)]
     assert np.abs(np.mean([f.eyes for f in faces], 0) - np.mean(given, 0)).max() < 2
 
 
@@ -90,7 +90,7 @@ def test_a_48_pixel_face_fills_the_chip_with_its_borders_repeated():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (8192, 3), (300, 400, 3)])
-def test_pictures_too_small_for_their_landmarks_say_so(shape):
+def test_images_too_small_for_their_landmarks_say_so(shape):
     with pytest.raises(NoFaceFound):
         align_by_anchors(np.zeros(shape, np.uint8), (1e6, 1e6, 2e6, 1e6, 1.5e6, 2e6))
     with pytest.raises(NoFaceFound):

@@ -14,7 +14,7 @@ from upath import UPath
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, Film, open_database
+from pipelines.databases import Film, open_database
 from pipelines.databases.mmi import read
 from pipelines.dataset import examples, manifest
 from pipelines.faces.alignment import FaceAligner, NoFaceFound
@@ -22,10 +22,10 @@ from pipelines.media import films, images
 from pipelines.preprocess import main
 
 
-def peaks(folder: Path, *lines: str, header: str = "session,frame,label,orientation") -> Choices:
+def peaks(folder: Path, *lines: str, header: str = "session,frame,label,orientation") -> Path:
     path = folder / "peaks.csv"
     path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    return Choices(peaks=path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_database_elsewhere_is_read_like_one_here(odd):
             target = there / file.relative_to(odd).as_posix()
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
-    found, here = read(there, Choices()), read(odd, Choices())
+    found, here = read(there), read(odd)
     assert sorted(each.key for each in found.samples) == sorted(each.key for each in here.samples)
     assert {each.reason for each in found.rejects} == {each.reason for each in here.rejects}
     assert films.count_frames(found.samples[0].path) == 9
@@ -231,8 +231,8 @@ def test_folders_that_are_no_mmi(tmp_path):
 
 
 def test_a_csv_gives_peak_class_and_orientation(two, tmp_path):
-    choices = peaks(tmp_path, "12,30,Fear,270", "s002-001.avi,7,,")
-    found = open_database("mmi", two, choices)
+    table = peaks(tmp_path, "12,30,Fear,270", "s002-001.avi,7,,")
+    found = open_database("mmi", two, peaks=table)
     first, second = found.samples[1], found.samples[4]
     assert first.film == Film(peak=30, offset=0, turn=270)
     assert (first.label, second.label) == (2, 5)
@@ -244,14 +244,14 @@ def test_a_csv_gives_peak_class_and_orientation(two, tmp_path):
 
 def test_a_csv_can_use_a_session_that_gives_no_emotion(two, tmp_path):
     mmi.add_session(two, 7, "S003-001", emotion=None)
-    found = open_database("mmi", two, peaks(tmp_path, "7,3,4", header="session,frame,label"))
+    found = open_database("mmi", two, peaks=peaks(tmp_path, "7,3,4", header="session,frame,label"))
     assert {each.label for each in found.samples if each.subject == "S003"} == {3}
 
 
 def test_rows_and_sessions_without_each_other_are_named(two, tmp_path):
     mmi.add_session(two, 7, "S003-001", view=1)
-    choices = peaks(tmp_path, "12,3", "7,3", "9,1", "S009-001,2", header="session,frame")
-    notes = open_database("mmi", two, choices).notes
+    table = peaks(tmp_path, "12,3", "7,3", "9,1", "S009-001,2", header="session,frame")
+    notes = open_database("mmi", two, peaks=table).notes
     assert mentions(notes, "2 of the 4 rows", "peaks.csv", "(9, S009-001)")
     assert mentions(notes, "1 of the 4 rows", "peaks.csv", "(7)")
     assert mentions(notes, "1 of 2 peaks", "S002-001")
@@ -275,15 +275,15 @@ def test_rows_and_sessions_without_each_other_are_named(two, tmp_path):
 )
 def test_rows_that_cannot_be_used(two, tmp_path, lines, values):
     with pytest.raises(BadUse) as caught:
-        open_database("mmi", two, peaks(tmp_path, *lines))
+        open_database("mmi", two, peaks=peaks(tmp_path, *lines))
     assert mentions(str(caught.value).replace(str(tmp_path), ""), "/peaks.csv", *values)
 
 
 def test_a_csv_that_is_not_there_or_not_one(two, tmp_path):
     with pytest.raises(BadUse, match=r"none\.csv\b.*\bfile\b"):
-        open_database("mmi", two, Choices(peaks=tmp_path / "none.csv"))
+        open_database("mmi", two, peaks=tmp_path / "none.csv")
     with pytest.raises(BadUse, match="'frame'"):
-        open_database("mmi", two, peaks(tmp_path, "12,3", header="session,peak"))
+        open_database("mmi", two, peaks=peaks(tmp_path, "12,3", header="session,peak"))
 
 
 def test_a_session_of_two_films_needs_the_films_name(two, tmp_path):
@@ -291,8 +291,8 @@ def test_a_session_of_two_films_needs_the_films_name(two, tmp_path):
     (folder / "S001-002.avi").write_bytes(b"")
     (folder / "session.xml").write_text('<s><track view="0"/></s>')
     with pytest.raises(BadUse, match="S001-001 and S001-002"):
-        open_database("mmi", two, peaks(tmp_path, "12,3,,"))
-    found = open_database("mmi", two, peaks(tmp_path, "S001-002,3,,"))
+        open_database("mmi", two, peaks=peaks(tmp_path, "12,3,,"))
+    found = open_database("mmi", two, peaks=peaks(tmp_path, "S001-002,3,,"))
     assert [each.film.peak for each in found.samples if each.test] == [None, 3, None]
 
 
@@ -329,7 +329,7 @@ def test_the_whole_job_turns_and_cuts_films_as_they_lie(tmp_path, capsys):
     assert sorted(record.frame for record in stored) == [3, 3, 3, 4, 4, 4, 5, 5, 5]
     tested = {record.key for record in stored if roles.TEST in record.splits}
     assert tested == {"S001-001_1", "S001-002_1", "S002-001_1"}
-    # The chip of a person seen twice is the same face, upright, whichever film it came from.
+    # The aligned face of a person seen twice is the same, upright, whichever film it came from.
     for record in stored:
         assert abs(record.eyes[1] - 40) < 6 and abs(record.eyes[3] - 40) < 6
         assert record.eyes[0] < record.eyes[2]

@@ -11,7 +11,7 @@ from inspection import found_in, linked_copy, mentions
 from miniatures import in_memory, multi_pie
 
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, Database, open_database
+from pipelines.databases import Database, open_database
 from pipelines.databases import multi_pie as reader
 from pipelines.dataset import examples, manifest
 from pipelines.dataset.folds import divide
@@ -86,7 +86,7 @@ def test_the_camera_gives_the_yaw(small):
         "001_01_01_050_07": 15,
         "001_01_01_041_07": 30,
     }
-    turned = open_database("multi_pie", small, Choices(yaw_sign=-1))
+    turned = open_database("multi_pie", small, yaw_sign=-1)
     assert [s.yaw for s in turned.samples] == [-s.yaw for s in found.samples]
     assert mentions(turned.notes, "13_0", "+30°")
 
@@ -107,7 +107,7 @@ def test_session_and_recording_give_the_expression(small):
 def test_the_latest_session_where_asked_for(small):
     multi_pie.apply(small, ["double_session"])
     earliest, latest = (
-        keys(open_database("multi_pie", small, Choices(session=session)))
+        keys(open_database("multi_pie", small, session=session))
         for session in ("earliest", "latest")
     )
     assert len(earliest) == len(latest) == 90
@@ -118,14 +118,14 @@ def test_the_latest_session_where_asked_for(small):
 def test_another_shot(small):
     multi_pie.apply(small, ["other_shots"])
     assert keys(open_database("multi_pie", small)) == keys(
-        open_database("multi_pie", small, Choices(shot=7))
+        open_database("multi_pie", small, shot=7)
     )
     with pytest.raises(BadUse, match="'neutral'"):
-        open_database("multi_pie", small, Choices(shot=19))
+        open_database("multi_pie", small, shot=19)
     with pytest.raises(BadUse, match=r"\bshot 05\b"):
-        open_database("multi_pie", small, Choices(shot=5))
+        open_database("multi_pie", small, shot=5)
     with pytest.raises(BadUse, match=r"--shot 20\b"):
-        open_database("multi_pie", small, Choices(shot=20))
+        open_database("multi_pie", small, shot=20)
 
 
 def test_a_missing_shot_is_rejected_by_name(small):
@@ -180,7 +180,7 @@ def test_it_reads_the_same_from_every_level(pristine, small, layout):
 
 
 def test_it_may_lie_in_an_object_store(pristine):
-    found = reader.read(in_memory(pristine, "pie"), Choices())
+    found = reader.read(in_memory(pristine, "pie"))
     assert keys(found) == keys(open_database("multi_pie", pristine))
     assert found.samples[0].path.startswith("memory://")
 

@@ -10,7 +10,7 @@ from inspection import found_in, linked_copy, mentions
 from miniatures import in_memory, oulu_casia
 
 from pipelines.common.errors import BadUse
-from pipelines.databases import Choices, open_database
+from pipelines.databases import open_database
 from pipelines.databases import oulu_casia as reader
 from pipelines.dataset import manifest
 from pipelines.dataset.folds import divide
@@ -92,7 +92,7 @@ def test_it_may_be_the_working_folder_or_lie_in_an_object_store(pristine, monkey
     expected = [(s.key, s.label) for s in open_database("oulu_casia", pristine).samples]
     monkeypatch.chdir(pristine / oulu_casia.STRONG)
     assert [(s.key, s.label) for s in open_database("oulu_casia", ".").samples] == expected
-    found = reader.read(in_memory(pristine, "oulu"), Choices())
+    found = reader.read(in_memory(pristine, "oulu"))
     assert sorted((s.key, s.label) for s in found.samples) == expected
     assert found.samples[0].path.startswith("memory://")
 

@@ -63,7 +63,7 @@ def test_counts_are_those_of_the_records(demo_data):
     assert counts["by_subject"] == {"p000": 17, "p001": 17, "p002": 17}
     for fold, parts in enumerate(counts["by_fold"]):
         for part, number in parts.items():
-            role = getattr(examples, part.upper())
+            role = getattr(roles, part.upper())
             assert number == sum(record.splits[fold] == role for record in stored)
 
 

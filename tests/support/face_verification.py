@@ -21,7 +21,7 @@ from fesr_tf.networks.light_cnn import LightCNN
 from pipelines.common.errors import FailedWork
 from pipelines.databases import open_database
 from pipelines.faces.alignment import FaceAligner, NoFaceFound
-from pipelines.faces.chips import resize_to_chip
+from pipelines.faces.chips import resize_face
 from pipelines.media import images
 
 # isort: split
@@ -57,7 +57,7 @@ def read_photographs(folder: Path) -> Photographs:
             aligned.append(images.to_rgb(aligner.align(photo).chip))
         except (images.UnreadableImage, NoFaceFound) as error:
             raise FailedWork(f"{sample.path}: {error}; take it out") from None
-        unaligned.append(images.to_rgb(resize_to_chip(_central_square(photo))))
+        unaligned.append(images.to_rgb(resize_face(_central_square(photo))))
     return Photographs(
         aligned=np.stack(aligned),
         unaligned=np.stack(unaligned),

@@ -19,7 +19,7 @@ class Case:
     """One thing in a folder.
 
     name: its path there. verdict: KEEP (it must become a record), REJECT (it must be listed
-    with a reason), EITHER (one of both), STRAY (no picture by its name; a note counts it).
+    with a reason), EITHER (one of both), STRAY (not an image by its name; a note counts it).
     data: the file's bytes; else link: where a symbolic link leads; else fifo, folder; hole: a
     file of that many bytes that takes no room.
     """

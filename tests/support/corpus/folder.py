@@ -13,14 +13,14 @@ from . import EITHER, KEEP, REJECT, STRAY, Case
 from .pictures import SOUND, SPARE, bombs, cut, flipped, foreign, saved, stored
 
 CLASSES = ("fear", "neutral")
-# Side of the picture that is cut, small enough for a sensible number of cuts.
+# Side of the image that is cut, small enough for a sensible number of cuts.
 _CUT = {"png": 104, "jpg": 224, "progressive.jpg": 224, "webp": 320, "tif": 72, "gif": 144}
 _FLIPS = 40
 _HUGE = 8000
 
 
 def cases(faces: Sequence[np.ndarray], seed: int = 0, huge: bool = True) -> list[Case]:
-    """All of it. faces: uint8 (H,W,3), of which a detector finds every one. huge: with pictures
+    """All of it. faces: uint8 (H,W,3), of which a detector finds every one. huge: with images
     as large as they may be."""
     rng = np.random.default_rng(seed)
     made = [
@@ -60,7 +60,7 @@ def _sound(faces: Sequence[np.ndarray]) -> Iterator[Case]:
 
 
 def _named(faces: Sequence[np.ndarray]) -> Iterator[Case]:
-    """Sound pictures whose names are the trouble."""
+    """Sound images with troublesome names."""
     stems = [
         "مريم_١",
         "李明_一",
@@ -104,9 +104,9 @@ def _named(faces: Sequence[np.ndarray]) -> Iterator[Case]:
         yield Case("name not UTF-8", name, REJECT, stored(faces[number], "png"))
     yield Case("hidden", "fear/.p0_hidden.png", STRAY, stored(faces[0], "png"))
     yield Case("hidden", "fear/._p0_fork.png", STRAY, b"\0\5\x16\7")
-    yield Case("no picture", "fear/p0_note.txt", STRAY, b"a note")
-    yield Case("no picture", "fear/Thumbs.db", STRAY, b"\xd0\xcf\x11\xe0")
-    yield Case("no picture", "faces.csv", STRAY, b"path,label,subject\n")
+    yield Case("not an image", "fear/p0_note.txt", STRAY, b"a note")
+    yield Case("not an image", "fear/Thumbs.db", STRAY, b"\xd0\xcf\x11\xe0")
+    yield Case("not an image", "faces.csv", STRAY, b"path,label,subject\n")
 
 
 def _damaged(faces: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[Case]:
@@ -127,7 +127,7 @@ def _damaged(faces: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[
 
 
 def _foreign() -> Iterator[Case]:
-    for kind, found in (("bomb", bombs()), ("no picture inside", foreign())):
+    for kind, found in (("bomb", bombs()), ("not an image inside", foreign())):
         for name, data in found:
             # The stem has to be its own: it is the record's key.
             stem, ending = name.split(".")
@@ -151,7 +151,7 @@ def _links(faces: Sequence[np.ndarray]) -> Iterator[Case]:
     yield Case("hole of 1 MB", "fear/p1_small-hole.jpg", REJECT, hole=2**20)
     yield Case("class outside", "elsewhere", STRAY, link="../elsewhere")
     yield Case("class in a circle", "round", STRAY, link=".")
-    yield Case("class without a picture", "bare/readme.txt", STRAY, b"nothing here")
+    yield Case("class without an image", "bare/readme.txt", STRAY, b"nothing here")
 
 
 def _huge(faces: Sequence[np.ndarray]) -> Iterator[Case]:

@@ -58,19 +58,19 @@ def wrong(cases: Iterable[Case], found: Left, also: Mapping[Case, str]) -> list[
 
     also: names, beside its own, under which a case may be listed as rejected.
     """
-    said = []
+    problems = []
     for case in cases:
         kept, reason = case.key in found.kept, _reason(case, found, also)
         became = KEEP if kept else REJECT if reason else None
         if kept and reason:
-            said.append(f"{case.name!r} is both kept and rejected ({reason})")
+            problems.append(f"{case.name!r} is both kept and rejected ({reason})")
         elif case.verdict == STRAY and became:
-            said.append(f"{case.name!r} is no picture and was taken for one")
+            problems.append(f"{case.name!r} is not an image and was taken for one")
         elif case.verdict == EITHER and not became:
-            said.append(f"{case.name!r} was lost")
+            problems.append(f"{case.name!r} was lost")
         elif case.verdict in (KEEP, REJECT) and became != case.verdict:
-            said.append(f"{case.name!r} must be: {case.verdict}; became: {became} ({reason})")
-    return said
+            problems.append(f"{case.name!r} must be: {case.verdict}; became: {became} ({reason})")
+    return problems
 
 
 def table(cases: Iterable[Case], found: Left, also: Mapping[Case, str]) -> list[Row]:

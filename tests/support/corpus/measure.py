@@ -35,10 +35,10 @@ from pipelines.preprocess import main
 read = command(lambda argv: divide(open_database(*argv)) and 0)
 for line in sys.stdin:
     what, argv = json.loads(line)
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
         code = {"read": read, "job": main}[what](argv)
-    print(json.dumps([code, said.getvalue()]), flush=True)
+    print(json.dumps([code, err.getvalue()]), flush=True)
 """
 
 
@@ -111,7 +111,7 @@ def run_many(
     lines = [json.dumps([what, list(map(str, argv))]) for what, argv in requests]
     whole = run(["-c", _MANY], folder, seconds, "\n".join(lines) + "\n")
     answers = [json.loads(line) for line in whole.out.splitlines()]
-    return [Outcome(code, "", said, 0.0, 0) for code, said in answers], whole
+    return [Outcome(code, "", err, 0.0, 0) for code, err in answers], whole
 
 
 def _environment() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Bytes of pictures: sound ones in every format, damaged ones, bombs, and other things."""
+"""Bytes of images: sound ones in every format, damaged ones, bombs, and other things."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-# A picture that lacks no more than this may have lost its end mark and no pixel.
+# An image that lacks no more than this may have lost its end mark and no pixel.
 SPARE = 16
 STEP = 64
 SOUND = {
@@ -32,7 +32,7 @@ SOUND = {
     "ppm": ("PPM", "RGB", {}),
     "jp2": ("JPEG2000", "RGB", {}),
 }
-"""Endings, and how pictures with them are stored: format, mode, options."""
+"""Endings, and how images with them are stored: format, mode, options."""
 
 
 def stored(face: np.ndarray, ending: str, side: int | None = None) -> bytes:
@@ -151,7 +151,7 @@ def scans(side: int, count: int) -> bytes:
 
 
 def foreign() -> Iterator[tuple[str, bytes]]:
-    """What is no picture, under a picture's ending."""
+    """Files that are not an image, under an image's suffix."""
     inner = b"0" * 100_000
     for _ in range(6):
         buffer = io.BytesIO()
@@ -166,7 +166,7 @@ def foreign() -> Iterator[tuple[str, bytes]]:
     yield "empty.tif", b""
     yield "zero.png", b"\0"
     yield "blank.gif", b" \n" * 500
-    yield "text.jpg", b"not a picture\n"
+    yield "text.jpg", b"not an image\n"
     yield "page.png", b"<!DOCTYPE html><html><body><img src=x></body></html>"
     yield "zips.png", inner
     yield "film.jpg", b"RIFF" + struct.pack("<I", 4096) + b"AVI LIST" + bytes(4084)

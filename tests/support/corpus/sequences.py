@@ -14,15 +14,15 @@ from .pictures import cut, flipped, stored
 
 FILM_STEP = 4096
 BESIDE = "beside"
-"""The kind of what lies beside a picture or a film."""
+"""The kind of what lies beside a image or a film."""
 
 _SESSION = '<session><track trackNumber="1" filename="{stem}.avi" view="{view}"/></session>'
 _EMOTION = '<FPML><Metatag Name="Emotion" Value="{code}"/></FPML>'
 
 
 def ckplus(faces: Sequence[np.ndarray]) -> list[Case]:
-    """Sequences of one picture each. The verdict is that of the picture; where it must be
-    rejected, what is listed may be the picture or its label or landmark file."""
+    """Sequences of one image each. The verdict is that of the image; where it must be
+    rejected, what is listed may be the image or its label or landmark file."""
     good = "   5.0000000e+00\n"
     labels = [
         ("sound", KEEP, good.encode()),
@@ -47,14 +47,14 @@ def ckplus(faces: Sequence[np.ndarray]) -> list[Case]:
         ),
         ("label", EITHER, "٥".encode()),
     ]
-    picture = stored(faces[0], "png")
+    image = stored(faces[0], "png")
     made = []
     for number, (kind, verdict, data) in enumerate(labels):
-        made.append(Case(kind, _picture(number), verdict, picture))
+        made.append(Case(kind, _image_name(number), verdict, image))
         made.append(Case(BESIDE, _label(number), STRAY, data))
         made.append(Case(BESIDE, _landmarks(number), STRAY, _points().encode()))
     for number, (kind, points) in enumerate(_wrong_points(), len(labels)):
-        made.append(Case(kind, _picture(number), REJECT, picture))
+        made.append(Case(kind, _image_name(number), REJECT, image))
         made.append(Case(BESIDE, _label(number), STRAY, good.encode()))
         if points is not None:
             made.append(Case(BESIDE, _landmarks(number), STRAY, points))
@@ -67,7 +67,7 @@ def ckplus(faces: Sequence[np.ndarray]) -> list[Case]:
         ("label is a folder", STRAY, {}),
         ("label of 1 TB", REJECT, {"hole": 2**40}),
     ):
-        made.append(Case(kind, _picture(number), verdict, picture))
+        made.append(Case(kind, _image_name(number), verdict, image))
         made.append(Case(BESIDE, _label(number), STRAY, **special))
         number += 1
     for kind, special in (
@@ -75,7 +75,7 @@ def ckplus(faces: Sequence[np.ndarray]) -> list[Case]:
         ("landmarks are endless", {"link": "/dev/zero"}),
         ("landmarks of 1 TB", {"hole": 2**40}),
     ):
-        made.append(Case(kind, _picture(number), REJECT, picture))
+        made.append(Case(kind, _image_name(number), REJECT, image))
         made.append(Case(BESIDE, _label(number), STRAY, good.encode()))
         made.append(Case(BESIDE, _landmarks(number), STRAY, **special))
         number += 1
@@ -105,7 +105,7 @@ def mmi(faces: Sequence[np.ndarray], folder: Path, seed: int = 0) -> list[Case]:
             stored(faces[0], "png"),
         )
     ]
-    contents.append(("length not told", EITHER, endless))
+    contents.append(("length unknown", EITHER, endless))
     made = []
     for number, (kind, verdict, data) in enumerate(contents, 1):
         stem, label = f"S{number:03d}-001", 1 + number % 2
@@ -118,9 +118,9 @@ def mmi(faces: Sequence[np.ndarray], folder: Path, seed: int = 0) -> list[Case]:
     return made
 
 
-def label_of(picture: str) -> str:
-    """The name of the label file of a picture of CK+'s."""
-    return picture.replace("cohn-kanade-images", "Emotion").replace(".png", "_emotion.txt")
+def label_of(image: str) -> str:
+    """The name of the label file of a image of CK+'s."""
+    return image.replace("cohn-kanade-images", "Emotion").replace(".png", "_emotion.txt")
 
 
 def _wrong_points() -> list[tuple[str, bytes | None]]:
@@ -147,7 +147,7 @@ def _wrong_points() -> list[tuple[str, bytes | None]]:
 
 
 def _points() -> str:
-    """68 points of a face in a picture of 192 pixels: eyes, mouth, and the rest somewhere."""
+    """68 points of a face in a image of 192 pixels: eyes, mouth, and the rest somewhere."""
     points = np.full((68, 2), 96.0)
     points[36:42], points[42:48], points[48], points[54] = (
         (70, 80),
@@ -162,7 +162,7 @@ def _name(number: int) -> str:
     return f"S{number + 100:03d}"
 
 
-def _picture(number: int) -> str:
+def _image_name(number: int) -> str:
     name = _name(number)
     return f"cohn-kanade-images/{name}/001/{name}_001_00000010.png"
 

@@ -17,11 +17,11 @@ HEAD = ("path", "label", "subject", "role", "left", "top", "right", "bottom")
 
 
 def files(faces: Sequence[np.ndarray]) -> list[Case]:
-    """The pictures that the rows name, and what else lies beside the table."""
+    """The images that the rows name, and what else lies beside the table."""
     turn = itertools.cycle(faces)
     names = [f"pics/{n:03d}.png" for n in range(60)]
     names += ["pics/a,b.png", 'pics/"q".png', "pics/new\nline.png", "pics/خوف.png"]
-    found = [Case("picture", name, KEEP, stored(next(turn), "png")) for name in names]
+    found = [Case("image", name, KEEP, stored(next(turn), "png")) for name in names]
     return [
         *found,
         Case("link", "pics/out.png", REJECT, link="../../outside.png"),
@@ -37,7 +37,7 @@ def files(faces: Sequence[np.ndarray]) -> list[Case]:
 def rows(outside: str) -> tuple[bytes, dict[Case, int]]:
     """The table, and its rows with the last line of each, counted from 1.
 
-    outside: the full path of a sound picture outside its folder.
+    outside: the full path of a sound image outside its folder.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -54,11 +54,11 @@ def rows(outside: str) -> tuple[bytes, dict[Case, int]]:
 
 
 def _rows(outside: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Kind, verdict and cells of each row; no two take the same picture unless that is meant."""
-    pictures = (f"pics/{n:03d}.png" for n in range(60))
+    """Kind, verdict and cells of each row; no two take the same image unless that is meant."""
+    images = (f"pics/{n:03d}.png" for n in range(60))
 
     def row(label: str = "fear", subject: str = "p0", *rest: str, path: str = "") -> list[str]:
-        return [path or next(pictures), label, subject, *rest]
+        return [path or next(images), label, subject, *rest]
 
     for subject, label in itertools.product(("p0", "p1", "p2"), ("fear", "neutral")):
         yield "sound", KEEP, row(label, subject)
@@ -68,7 +68,7 @@ def _rows(outside: str) -> Iterator[tuple[str, str, list[str]]]:
         yield "role", KEEP, row("fear", "p1", role)
     for role in ("valid", "none", "1", "trainn", "test\n", "ЅТ", "t" * 10_000):
         yield "role", KEEP if role.strip() == "test" else REJECT, row("fear", "p1", role)
-    yield "blanks around", KEEP, row(" fear ", "\tp0 ", path=f" {next(pictures)} ")
+    yield "blanks around", KEEP, row(" fear ", "\tp0 ", path=f" {next(images)} ")
     yield "more cells", KEEP, row("fear", "p0", "", "", "", "", "", "more", "and more")
     yield "fewer cells", REJECT, ["pics/few.png"]
     for empty in ("", "   ", "\t", "\n"):
@@ -111,7 +111,7 @@ def _rows(outside: str) -> Iterator[tuple[str, str, list[str]]]:
         "$HOME/000.png",
         "*.png",
     ):
-        yield "no such picture", REJECT, row(path=path)
+        yield "no such image", REJECT, row(path=path)
     for box in (
         ("a", "b", "c", "d"),
         ("10", "10", "100", ""),
@@ -168,7 +168,7 @@ def broken() -> Iterator[tuple[str, bytes]]:
     yield "column twice", b"path,label,label,subject\na.png,fear,fear,p0\n"
     yield "semicolons", b"path;label;subject\na.png;fear;p0\n"
     yield "zeros", bytes(1000)
-    yield "a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
+    yield "an image", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
     yield "UTF-16", (head + "a.png,fear,p0,0\n").encode("utf-16")
     yield "Latin-1", (head + "a.png,wütend,p0,0\n").encode("latin-1")
     yield "half a character", head.encode() + b"a.png,\xed\xa0\x80,p0,0\n"
@@ -177,7 +177,7 @@ def broken() -> Iterator[tuple[str, bytes]]:
     yield "100,000 columns", b",".join(b"c%d" % n for n in range(100_000)) + b"\n1\n"
     yield "one class", (head + "a.png,fear,p0,0\nb.png,fear,p1,1\n").encode()
     yield "one subject", b"path,label,subject\na.png,fear,p0\nb.png,neutral,p0\n"
-    yield "no picture there", b"path,label,subject\na.png,fear,p0\nb.png,neutral,p1\n"
+    yield "no image there", b"path,label,subject\na.png,fear,p0\nb.png,neutral,p1\n"
     yield "all lead out", b"path,label,subject\n../a.png,fear,p0\n/b.png,neutral,p1\n"
     yield "fold of letters", folds("x", "y")
     yield "fold below 0", folds("-1", "0")

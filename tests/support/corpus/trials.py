@@ -57,11 +57,11 @@ def in_ckplus(faces: Sequence[np.ndarray], place: Path) -> Trial:
     """CK+ with nonsense in its label and landmark files."""
     cases = sequences.ckplus(faces)
     write(cases, place / "ckplus")
-    pictures = [case for case in cases if case.kind != sequences.BESIDE]
-    # The key of a picture of CK+'s is the file's name alone, and a label is listed by its own.
-    also = {case: sequences.label_of(case.name) for case in pictures}
-    keys = {case.key.rpartition("/")[2]: case.key for case in pictures}
-    return _job("CK+", "ckplus", place / "ckplus", place, pictures, also, keys, "--landmarks")
+    images = [case for case in cases if case.kind != sequences.BESIDE]
+    # The key of an image of CK+ is the file's name alone, and a label is listed by its own.
+    also = {case: sequences.label_of(case.name) for case in images}
+    keys = {case.key.rpartition("/")[2]: case.key for case in images}
+    return _job("CK+", "ckplus", place / "ckplus", place, images, also, keys, "--landmarks")
 
 
 def in_mmi(faces: Sequence[np.ndarray], place: Path) -> Trial:
@@ -150,7 +150,7 @@ def _job(
 
 
 def _unbearable(outcome: measure.Outcome) -> list[str]:
-    said = [complaint] if (complaint := outcome.complaint()) else []
+    problems = [complaint] if (complaint := outcome.complaint()) else []
     if outcome.peak > PEAK:
-        said.append(f"took {outcome.peak / 1e6:,.0f} MB, more than {PEAK / 1e6:,.0f}")
-    return said
+        problems.append(f"took {outcome.peak / 1e6:,.0f} MB, more than {PEAK / 1e6:,.0f}")
+    return problems
