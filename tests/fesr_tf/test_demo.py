@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -50,8 +49,8 @@ def test_the_stranger_is_of_another_seed(tmp_path):
 
 
 def test_an_output_of_other_people_is_refused(tmp_path, capfd):
-    plan(tmp_path).settle()
-    plan(tmp_path, overrides=[]).settle()
+    plan(tmp_path).claim()
+    plan(tmp_path, overrides=[]).claim()
     assert demo.main(["--output", str(tmp_path / "demo"), "--subjects", "11"]) == 2
     assert str(tmp_path / "demo") in capfd.readouterr().err
 
@@ -59,22 +58,6 @@ def test_an_output_of_other_people_is_refused(tmp_path, capfd):
 def test_too_few_people_are_refused(tmp_path, capfd):
     assert demo.main(["--output", str(tmp_path / "demo"), "--subjects", "4"]) == 2
     assert re.search(naming("--subjects", 10), capfd.readouterr().err)
-
-
-def test_a_model_is_exported_again_only_if_the_run_went_on(tmp_path, exported_model):
-    made = demo.Plan(tmp_path, exported_model.parent, 10, 4, 0)
-    assert not made.exported()
-    run = made.run(demo.JOINT)
-    checkpoint = run / "checkpoints" / "step-000004"
-    about = exported_model / "assets.extra/model.json"
-    checkpoint.mkdir(parents=True)
-    (run / "evaluation.json").write_text(about.read_text())
-    assert not made.exported()
-    os.utime(checkpoint, (0, 0))
-    assert made.exported()
-    later = json.loads(about.read_text()) | {"step": 10**6}
-    (run / "evaluation.json").write_text(json.dumps(later))
-    assert not made.exported()
 
 
 @pytest.mark.slow

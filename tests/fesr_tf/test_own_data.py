@@ -23,8 +23,10 @@ from fesr_tf.crossvalidation.plan import split_overrides
 from fesr_tf.own_data import __main__ as own_data
 from fesr_tf.own_data import plan as plans
 from fesr_tf.own_data import step_time
-from fesr_tf.own_data import summary as own_data_ending
+from fesr_tf.own_data import summary as own_data_summary
 from pipelines.common.errors import BadUse
+from pipelines.common.files import location
+from pipelines.databases import Database, Sample
 from pipelines.dataset import manifest as manifests
 from pipelines.preprocess import main as preprocess
 from tests.fesr_tf.naming import naming
@@ -165,14 +167,14 @@ def test_the_small_size_is_the_demos_in_colour():
 
 def test_a_batch_fits_the_smallest_training_part(mine):
     plan, _, _ = planned(mine)
-    settings, notes = own_data.fitting(plan, known(0, 1, 1))
+    settings, notes = own_data.fit_batch_size(plan, known(0, 1, 1))
     assert settings[-1] == "batch_size=2"
     (note,) = notes
     assert re.search(naming(2, "batch_size=2", 16), note)
     plan, _, _ = planned(mine, "batch_size=8")
-    assert own_data.fitting(plan, known(0, 1, 1)) == (list(plan.overrides), [])
+    assert own_data.fit_batch_size(plan, known(0, 1, 1)) == (list(plan.overrides), [])
     plan, _, _ = planned(mine, "batch_size=2")
-    assert own_data.fitting(plan, known(0, 1, 1))[1] == []
+    assert own_data.fit_batch_size(plan, known(0, 1, 1))[1] == []
 
 
 # --- an output is of one set of pictures
@@ -181,15 +183,15 @@ def test_a_batch_fits_the_smallest_training_part(mine):
 def test_an_output_of_other_pictures_or_settings_is_refused(mine, tmp_path):
     words = (mine, "--output", tmp_path / "mine")
     plan, database, _ = planned(*words)
-    plan.settle(database)
-    plan.settle(planned(*words)[1])
+    plan.claim(database)
+    plan.claim(planned(*words)[1])
     before = (tmp_path / "mine/own_data.json").read_bytes()
     other, _, _ = planned(*words, "width=0.5", "--folds", "2")
     with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
-        other.settle(database)
+        other.claim(database)
     faces(mine, {"a": ["p9_1"]})
     with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
-        plan.settle(planned(*words)[1])
+        plan.claim(planned(*words)[1])
     assert (tmp_path / "mine/own_data.json").read_bytes() == before
 
 
@@ -237,7 +239,7 @@ def test_everybody_trains_with_the_settings_of_the_cross_validation(prepared, va
     plan, _ = prepared
     plan, _, _ = planned(plan.source, "--output", plan.output, "--variants", "BASELINE", variant)
     census = known(0, 1, 2, folds=3)
-    settings, _ = own_data.fitting(plan, census)
+    settings, _ = own_data.fit_batch_size(plan, census)
     crossval, everybody, *_ = commands(plan, census, settings)
     options = train.parser().parse_args(everybody[2:])
     assert (options.fold, options.variant) == ("all", variant)
@@ -275,6 +277,30 @@ def test_what_was_drawn_before_the_last_checkpoint_is_drawn_again(tmp_path):
     assert not plans.after_training(made, tmp_path)
 
 
+def test_a_model_is_exported_again_only_if_the_run_went_on(run_copy, exported_model):
+    for checkpoint in (run_copy / "checkpoints").iterdir():
+        os.utime(checkpoint, (0, 0))
+    assert plans.exported(exported_model.parent, run_copy)
+    os.utime(run_copy / "checkpoints/step-000004")
+    assert not plans.exported(exported_model.parent, run_copy)
+    os.utime(run_copy / "checkpoints/step-000004", (0, 0))
+    info = json.loads((run_copy / "run.json").read_text())
+    (run_copy / "run.json").write_text(json.dumps(info | {"data_digest": "other"}))
+    assert not plans.exported(exported_model.parent, run_copy)
+
+
+def test_the_digest_of_the_images_is_that_of_earlier_versions(tmp_path):
+    """An output folder keeps it, so that a change would refuse to resume."""
+    samples = [
+        Sample("a/p_1", 0, "p", str(tmp_path / "a/p_1.png")),
+        Sample("b/q_1", 1, "q", str(tmp_path / "b/q_1.png"), fold=1, box=(1, 2, 3, 4)),
+    ]
+    database = Database("images", ("a", "b"), samples, 3, location(tmp_path))
+    assert (
+        plans.digest(database) == "a0db072342799b80b65cf2cc833fa12a172be9ac74b76b4bb4b450d79d731a0f"
+    )
+
+
 def test_time_is_steps_times_what_a_step_takes():
     settings = config.resolve("images", overrides=["pretrain_iterations=10", "max_iterations=30"])
     paces = {"FESR_JL": {"FESGAN": 2.0, "FESR": 3.0}}
@@ -293,7 +319,7 @@ def test_the_end_says_what_was_used_and_what_the_model_is(prepared):
     sums = [summary(name, 6, (0.4, 0.9)) for name in plan.variants]
     result = {"summaries": sums, "comparisons": [found]}
     manifest = manifests.load(plan.data)
-    said = own_data_ending.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
+    said = own_data_summary.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
     assert re.findall(r"\d+", said[0]) == ["6", "6", "3"]  # pictures used of pictures, people
     assert any(re.findall(r"\d+", line) == ["1", "3"] for line in said)  # folds without people
     assert "FESR_JL" in said[-1] and not re.search(r"\d", said[-1])

@@ -7,7 +7,7 @@ import re
 import pytest
 from found_people import known, summary
 
-from fesr_tf.own_data import summary as own_data_ending
+from fesr_tf.own_data import summary as own_data_summary
 from tests.fesr_tf.naming import naming
 
 
@@ -17,7 +17,7 @@ def wording(text: str) -> str:
 
 
 def of_accuracy(interval: tuple[float, float]) -> str:
-    return own_data_ending.of_accuracy(summary("V", 6, interval), known(0, 1))
+    return own_data_summary.accuracy(summary("V", 6, interval), known(0, 1))
 
 
 def test_an_accuracy_is_held_against_guessing():
@@ -41,7 +41,7 @@ def test_an_accuracy_is_held_against_guessing():
 def of_comparison(interval: list[float], p: float) -> str:
     found = {"variant": "V", "baseline": "B", "difference": 0.1, "interval": interval,
              "mcnemar": [{"only_first": 1, "only_second": 9}], "p_pictures_holm": p}  # fmt: skip
-    return own_data_ending.of_comparison(found)
+    return own_data_summary.comparison(found)
 
 
 @pytest.mark.parametrize(
