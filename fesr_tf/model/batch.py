@@ -33,8 +33,8 @@ def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
             fits &= each.shape[1:].is_compatible_with((side, side, channels))
     if not fits:
         raise BadUse(
-            f"the dataset yields {_described(batch)}, but a batch is (image, positive, label): two "
-            f"{floats} (B, {side}, {side}, {channels}) in [-1, 1] and integers (B,); see "
+            f"a batch is (image, positive, label), two {floats} (B, {side}, {side}, {channels}) in "
+            f"[-1, 1] and integers (B,), but the dataset yields {_described(batch)}; see "
             "docs/guide/notebook.md"
         )
     return image, positive, label, members[3] if len(members) == 4 else {}
