@@ -29,6 +29,7 @@ setup(
     packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
     package_data={
         "fesr_tf.networks": ["weights/*"],
+        "fesr_tf.report": ["templates/*"],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
     },
     data_files=[
@@ -73,15 +74,21 @@ setup(
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
         "pillow>=10.1",
+        # Charts.
+        "matplotlib>=3.8",
         # PSNR and SSIM as the field computes them.
         "scikit-image>=0.22",
-        # t-SNE of Fig. 9.
+        # t-SNE of Fig. 9, ROC curves.
         "scikit-learn>=1.4",
         # MMI's films: ffmpeg in a process of its own, so that a damaged film cannot crash a worker.
         "imageio-ffmpeg>=0.5",
         # pathlib over gs://, s3:// and hdfs://, so that one code serves a laptop and a cluster.
         "universal-pathlib>=0.3",
         "pyyaml",
+        # The types and ranges of the settings.
+        "pydantic>=2.7",
+        # The page of fesr_tf.report.
+        "jinja2>=3.1",
         # The client's REST half; Beam brings it, but nobody promised that.
         "requests>=2.32",
         "tqdm",

@@ -15,7 +15,7 @@ import numpy as np
 
 from fesr_tf.client import Client, Face, tables
 from fesr_tf.client import session as asking
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import BadUse, FesrError, command, plain
 from pipelines.media import images
 
@@ -50,7 +50,7 @@ def look(client: Client, path: str | None) -> tuple[np.ndarray | None, list[Face
     shown = images.within(photo.pixels, _SHOWN)
     count = len(photo.faces)
     said = f"{count} face{'s' * (count > 1)}: the first is chosen; click another to choose it."
-    return image_grids.annotate(shown, boxes, shares, client.classes), list(photo.faces), said
+    return annotations.annotate(shown, boxes, shares, client.classes), list(photo.faces), said
 
 
 def change(

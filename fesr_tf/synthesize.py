@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.synthesize RUN`: what the generator draws, as labelled pictures."""
+"""`python -m fesr_tf.synthesize RUN`: writes labelled sheets of a run's generated images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fesr_tf import runs
 from fesr_tf.data import ALL
 from fesr_tf.plots import image_grids
 from fesr_tf.runs.opening import load_data
+from fesr_tf.synthesis.generation import require_generator
 from fesr_tf.synthesis.sheets import sheets
 from pipelines.common.errors import BadUse, command
 from pipelines.common.files import write_whole
@@ -17,13 +18,13 @@ from pipelines.common.files import write_whole
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Draws one run's pictures; exit code 0, 2 (bad use) or 1 (failed work)."""
+    """Writes the sheets of one run; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.synthesize",
         description="Expression grid, intensity sweep and new identities of a run as PNG files.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
-    parser.add_argument("--output", type=Path, help="folder of the pictures [RUN/pictures]")
+    parser.add_argument("--output", type=Path, help="folder of the images [RUN/pictures]")
     parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
     parser.add_argument("--people", type=int, default=8, help="rows of the grids [8]")
     parser.add_argument("--seed", type=int, default=0, help="of people and z [0]")
@@ -31,11 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.people < 1 or options.seed < 0:
         raise BadUse("--people must be at least 1 and --seed at least 0")
     run = runs.open_run(options.run)
-    if not run.config.trains_fesgan:
-        raise BadUse(
-            f"{run.folder} is a run of {run.info.variant}, which trains no generator: "
-            "there is nothing to draw"
-        )
+    require_generator(run)
     fold = load_data(run, options.data)
     faces = fold.train if run.info.fold == ALL else fold.test
     output = options.output or run.folder / "pictures"

@@ -10,7 +10,7 @@ from pathlib import Path
 from fesr_tf.client import tables
 from fesr_tf.client.results import Photograph
 from fesr_tf.client.session import Client
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import BadUse, FailedWork, FesrError, plain
 from pipelines.common.files import write_whole
 from pipelines.faces.alignment import NoFaceFound
@@ -148,7 +148,7 @@ def _annotated(
     taken.add(copy.resolve())
     boxes = [face.box for face in photo.faces]
     shares = tables.shares(photo.faces, client.classes)
-    write(copy, image_grids.png(image_grids.annotate(photo.pixels, boxes, shares, client.classes)))
+    write(copy, image_grids.png(annotations.annotate(photo.pixels, boxes, shares, client.classes)))
     return copy
 
 

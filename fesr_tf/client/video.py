@@ -16,7 +16,7 @@ from PIL import Image
 
 from fesr_tf.client import tables
 from fesr_tf.client.session import Client
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations
 from pipelines.common.errors import FailedWork, FesrError
 from pipelines.common.files import writing
 from pipelines.media.ffmpeg import UnreadableFilm
@@ -107,7 +107,7 @@ def _shown(client: Client, frame: np.ndarray, faces) -> np.ndarray:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
     shares = tables.shares(faces, client.classes)
-    return image_grids.annotate(frame, boxes, shares, client.classes, columns=1)
+    return annotations.annotate(frame, boxes, shares, client.classes, columns=1)
 
 
 class _film:

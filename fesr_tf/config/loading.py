@@ -1,12 +1,11 @@
-"""The typed configuration of a run: base.yaml, then the database, the variant, `key=value`.
+"""Resolves the configuration of a run: base.yaml, then the database, the variant, `key=value`.
 
-Unknown keys and values of the wrong type or range are errors that name the file or the
-argument. The resolved configuration is saved with every run and reads back equal.
+Unknown keys and invalid values are errors that name the file or the argument. The resolved
+configuration is saved with every run and reads back equal.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import site
 import sys
@@ -16,14 +15,14 @@ from typing import Any
 
 import yaml
 
-from fesr_tf.config.schema import Config, build, checked
+from fesr_tf.config.schema import KEYS, Config, checked
 from pipelines.common.errors import BadUse
 
 
 def config_folder() -> Path:
-    """Where the YAML files are: beside the package, or where the wheel put them."""
+    """The folder of the YAML files: beside the package, or where the wheel installed them."""
     beside = Path(__file__).resolve().parents[2] / "configs"
-    # site-packages may hold somebody else's `configs`.
+    # site-packages may hold another project's `configs`.
     if (beside / "base.yaml").is_file():
         return beside
     roots = (sys.prefix, site.getuserbase())
@@ -62,49 +61,50 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
         raise BadUse(f"no database {database!r} in configs/; there are: {databases}")
     values: dict[str, Any] = {}
     for path in _layers(database, variant):
-        values.update(checked(_read(path), str(path)))
-    values.update(checked(_parse(overrides), "the command line"))
-    return build(values)
+        values |= _checked_file(path)
+    return Config(**values | checked(_parse(overrides), "the command line"))
 
 
 def size(name: str) -> list[str]:
-    """The settings of `configs/sizes/<name>.yaml` as overrides. Raises `BadUse` where there is no
-    such size."""
+    """The settings of `configs/sizes/<name>.yaml` as overrides. Raises `BadUse` for an unknown
+    name."""
     if name not in names("sizes"):
         raise BadUse(f"no size {name!r}; there are: {', '.join(names('sizes'))}")
-    path = config_folder() / "sizes" / f"{name}.yaml"
-    values = checked(_read(path), str(path)).items()
-    return [f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in values]
+    values = _checked_file(config_folder() / "sizes" / f"{name}.yaml")
+    return [f"{key}={as_yaml(value)}" for key, value in values.items()]
+
+
+def as_yaml(value: Any) -> str:
+    """A setting as a configuration file writes it: null, false, 0.001, mean."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def own_keys(variant: str) -> frozenset[str]:
-    """The keys that make a variant what it is: those that its file sets."""
-    path = config_folder() / "variants" / f"{variant}.yaml"
-    return frozenset(checked(_read(path), str(path)))
+    """The keys that define a variant: those that its file sets."""
+    return frozenset(_checked_file(config_folder() / "variants" / f"{variant}.yaml"))
 
 
 def withheld(variant: str, overrides: Iterable[str]) -> list[str]:
-    """The overrides that cannot hold for a variant: what they set makes it what it is."""
+    """The overrides that cannot apply to a variant, because they set a key that defines it."""
     own = own_keys(variant) if variant in names("variants") else ()
     return [text for text in overrides if text.partition("=")[0].strip() in own]
 
 
 def origins(config: Config, database: str, variant: str) -> dict[str, str]:
-    """For each key of `config` where its value comes from: the last file that sets it, as in
-    `base.yaml`, `demo.yaml`, `variants/FG.yaml`, or the command line where none has that value.
+    """The source of every value of `config`: the last file that sets the key, as in `base.yaml`,
+    `demo.yaml` or `variants/FG.yaml`; the command line where that file has another value.
     """
-    found = dict.fromkeys(dataclasses.asdict(config), "command line")
+    sources = dict.fromkeys(KEYS, "command line")
     for path in _layers(database, variant):
-        for key, value in checked(_read(path), str(path)).items():
-            same = value == getattr(config, key)
-            where = path.relative_to(config_folder()).as_posix()
-            found[key] = where if same else "command line"
-    return found
+        file = path.relative_to(config_folder()).as_posix()
+        for key, value in _checked_file(path).items():
+            sources[key] = file if value == getattr(config, key) else "command line"
+    return sources
 
 
 def _layers(database: str, variant: str) -> list[Path]:
-    """The files of a configuration, later ones winning. A run that was trained through the public
-    API may name a variant without a file."""
+    """The files of a configuration; later ones win. A run that was trained through the public API
+    may name a variant without a file."""
     folder = config_folder()
     own = folder / "variants" / f"{variant}.yaml"
     return [folder / "base.yaml", folder / f"{database}.yaml", *([own] if own.is_file() else [])]
@@ -112,18 +112,21 @@ def _layers(database: str, variant: str) -> list[Path]:
 
 def load(path: str | Path) -> Config:
     """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
-    path = Path(path)
-    values = checked(_read(path), str(path))
-    missing = [field.name for field in dataclasses.fields(Config) if field.name not in values]
-    if missing:
-        raise BadUse(f"{path} lacks {', '.join(missing)}: it is not a saved run configuration")
-    return build(values)
+    values = _checked_file(Path(path))
+    try:
+        return Config(**values)
+    except BadUse as error:
+        raise BadUse(f"{path} is not a saved run configuration: {error}") from None
 
 
 def differences(left: Config, right: Config) -> dict[str, tuple[Any, Any]]:
     """The keys in which two configurations differ, with both values."""
-    a, b = dataclasses.asdict(left), dataclasses.asdict(right)
-    return {key: (a[key], b[key]) for key in a if a[key] != b[key]}
+    pairs = {key: (getattr(left, key), getattr(right, key)) for key in KEYS}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _checked_file(path: Path) -> dict[str, Any]:
+    return checked(_read(path), str(path))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

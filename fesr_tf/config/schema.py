@@ -1,78 +1,143 @@
-"""The settings of a run, one by one: their types, their ranges, and which do not go together."""
+"""The settings of a run. Each key is declared here once: type, range, stage and description."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self
 
+import pydantic
 import yaml
 
 from pipelines.common.errors import BadUse
 from pipelines.common.files import write_whole
 
+Stage = Literal["data", "first", "second", "both", "monitoring", "execution"]
+"""What a key matters to: the images; the pre-training of FESGAN, the training of R with the joint
+step, or both; what is recorded and kept of a run, which moves no weight; how steps are executed,
+which changes no result."""
 
-@dataclass(frozen=True)
-class Config:
-    """Every setting of a run. `configs/base.yaml` holds the defaults and their sources."""
 
-    image_size: int
-    channels: int
-    horizontal_flip: bool
-    width: float
-    code_size: int
-    leaky_slope: float
-    instance_norm_epsilon: float
-    instance_norm_affine: bool
-    dropout: float
-    identity: str
-    identity_weights: str | None
-    lambda1: float
-    lambda2: float
-    lambda3: float
-    lambda4: float
-    lambda5: float
-    lambda6: float
-    penalty_weight: float
-    l1_reduction: str
-    intensity: str
-    distance_squared: bool
-    intra_features: str
-    learning_rate: float
-    beta1: float
-    beta2: float
-    batch_size: int
-    critic_steps: int
-    pretrain_iterations: int
-    max_iterations: int
-    seed: int
-    synthetic: str
-    recognizer_guides_generator: bool
-    rdbp: bool
-    image_critic: bool
-    auxiliary_classifier: bool
-    code_critic: bool
-    stop_after_pretraining: bool
-    frozen_cache: str
-    frozen_cache_limit_gib: float
-    frozen_dtype: str
-    passes: str
-    steps_per_execution: int
-    jit_compile: bool
-    mirrored: bool
-    log_every: int
-    picture_every: int
-    checkpoint_every: int
-    validate_every: int
-    histogram_every: int
-    projector_faces: int
-    keep_checkpoints: int
-    deterministic: bool
+def _number(value: Any) -> Any:
+    # YAML 1.1 reads 1e-4 (no dot) as a string.
+    with contextlib.suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
+
+
+def _require(holds: Callable[[int], bool], rule: str) -> pydantic.AfterValidator:
+    def validate(value: int) -> int:
+        if not holds(value):
+            raise ValueError(rule)
+        return value
+
+    return pydantic.AfterValidator(validate)
+
+
+Float = Annotated[float, pydantic.BeforeValidator(_number)]
+Side = Annotated[int, _require(lambda side: side & (side - 1) == 0, "must be a power of two")]
+# A Literal would take True for 1.
+Channels = Annotated[int, _require(lambda channels: channels in (1, 3), "must be 1 or 3")]
+
+
+def _key(
+    stage: Stage, description: str, *, compared: bool = False, silent: str = "", **limits: Any
+) -> Any:
+    """Declares a key.
+
+    compared: whether it is a column of TensorBoard's table of runs. silent: the source of the
+    default where the paper states none. limits: pydantic's own, as `ge`.
+    """
+    about = {"stage": stage, "compared": compared, "silent": silent}
+    return pydantic.Field(None, description=description, json_schema_extra=about, **limits)
+
+
+class Settings(pydantic.BaseModel):
+    """Any of a run's settings, each valid by itself: one file, or the command line."""
+
+    model_config = pydantic.ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False
+    )
+
+    image_size: Side = _key("data", "side of the images in pixels", compared=True, ge=32)
+    channels: Channels = _key("data", "c in Table I: gray or RGB")
+    horizontal_flip: bool = _key("data", "mirrors half of the training images", silent="off")
+
+    width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
+    code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
+    leaky_slope: Float = _key(
+        "both", "slope of LReLU", ge=0, silent="PyTorch's default, the paper's framework"
+    )
+    instance_norm_epsilon: Float = _key(
+        "both", "added to the variance", gt=0, silent="PyTorch's default"
+    )
+    instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
+    dropout: Float = _key("second", "rate of R's dropout", ge=0, lt=1)
+    identity: str = _key("both", "the face network F_id, and R's trunk", compared=True)
+    identity_weights: str | None = _key("both", "file of its weights; null: found by its name")
+
+    lambda1: Float = _key("both", "weight of L_advg^z in L_G, eq. 22", compared=True, ge=0)
+    lambda2: Float = _key("both", "weight of L_rec", compared=True, ge=0)
+    lambda3: Float = _key("both", "weight of L_id", compared=True, ge=0)
+    lambda4: Float = _key("both", "weight of L_cls,D^f and L_cls,R^f (eq. 25)", compared=True, ge=0)
+    lambda5: Float = _key("both", "weight of L_advd^img in L_D_img, eq. 23", compared=True, ge=0)
+    lambda6: Float = _key("second", "weight of L_intra in L_R, eq. 26", compared=True, ge=0)
+    penalty_weight: Float = _key(
+        "both", "weight of the gradient penalty", ge=0, silent="WGAN-GP's, as in StarGAN and AttGAN"
+    )
+    l1_reduction: Literal["mean", "sum"] = _key(
+        "both", "over the pixels of L_rec", silent="a sum would drown every other term"
+    )
+    intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
+    distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
+    intra_features: Literal["post_dropout", "pre_dropout"] = _key("second", "features of L_intra")
+
+    learning_rate: Float = _key("both", "of every Adam", compared=True, gt=0)
+    beta1: Float = _key("both", "of every Adam", ge=0, lt=1)
+    beta2: Float = _key("both", "of every Adam", ge=0, lt=1)
+    batch_size: int = _key("both", "images of a step", compared=True, ge=1)
+    critic_steps: int = _key("both", "updates of the critics an iteration", ge=1)
+    pretrain_iterations: int = _key(
+        "first", "P_pre, where stage 1 ends", compared=True, ge=0,
+        silent="80 epochs of 1 296 images at batch 16",
+    )  # fmt: skip
+    max_iterations: int = _key("second", "P_max, where stage 2 ends", compared=True, ge=0)
+    seed: int = _key("both", "of weights, batches and codes", compared=True, silent="0", ge=0,
+                     lt=2**32)  # fmt: skip
+
+    synthetic: Literal["prior", "encoder", "none"] = _key("second", "R's images", compared=True)
+    recognizer_guides_generator: bool = _key("second", "L_cls,R^f reaches G", compared=True)
+    rdbp: bool = _key("second", "stops gradients on the real side of L_dist^rf", compared=True)
+    image_critic: bool = _key("both", "trains with D_img", compared=True)
+    auxiliary_classifier: bool = _key("both", "trains with D_img's class head", compared=True)
+    code_critic: bool = _key("both", "trains with D_z", compared=True)
+    stop_after_pretraining: bool = _key("second", "trains FESGAN alone")
+
+    frozen_cache: Literal["memory", "none"] = _key("execution", "keeps frozen features of images")
+    frozen_cache_limit_gib: Float = _key("execution", "largest size of that cache in GiB", ge=0)
+    frozen_dtype: Literal["float32", "bfloat16"] = _key("both", "dtype of the face network")
+    passes: Literal["shared", "separate"] = _key("both", "whether batches share a forward pass")
+    steps_per_execution: int = _key("execution", "steps of one call", ge=1)
+    jit_compile: bool = _key("both", "compiles the step by XLA")
+    mirrored: bool = _key("both", "divides a batch among the machine's GPUs")
+
+    log_every: int = _key("monitoring", "steps between scalars", ge=1)
+    picture_every: int = _key("monitoring", "steps between sample grids", ge=1)
+    checkpoint_every: int = _key("monitoring", "steps between checkpoints", ge=1)
+    validate_every: int = _key("monitoring", "steps between validations of R", ge=1)
+    histogram_every: int = _key("monitoring", "steps between histograms; 0: none", ge=0)
+    projector_faces: int = _key("monitoring", "faces in TensorBoard's projector; 0: none", ge=0)
+    keep_checkpoints: int = _key("monitoring", "checkpoints kept beside the best", ge=1)
+    deterministic: bool = _key("both", "restricts TensorFlow to deterministic kernels")
+
+
+class Config(Settings):
+    """Every setting of a run. `configs/base.yaml` holds the defaults and their sources.
+
+    Raises `BadUse` where two settings do not fit together.
+    """
 
     @property
     def trains_fesgan(self) -> bool:
@@ -86,114 +151,79 @@ class Config:
 
     @property
     def last_iteration(self) -> int:
-        """The iteration that a finished run is at."""
+        """The iteration at which a run is finished."""
         return self.max_iterations if self.trains_recognizer else self.pretrain_iterations
 
     def save(self, path: Path) -> None:
-        """Writes the configuration as YAML, whole or not at all."""
-        write_whole(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False))
+        """Writes the configuration as YAML, atomically."""
+        write_whole(path, yaml.safe_dump(self.model_dump(), sort_keys=False))
+
+    @pydantic.model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if missing := [key for key in KEYS if key not in self.model_fields_set]:
+            raise BadUse(f"the configuration lacks {', '.join(missing)}")
+        first, last = self.pretrain_iterations, self.max_iterations
+        if last < first:
+            raise BadUse(
+                f"max_iterations ({last}) counts both stages and must be at least "
+                f"pretrain_iterations ({first})"
+            )
+        if not (self.trains_fesgan and first) and (self.stop_after_pretraining or last == first):
+            raise BadUse(
+                f"nothing to train: with pretrain_iterations={first} and max_iterations={last} "
+                "this variant has no iteration"
+            )
+        together = self.steps_per_execution
+        for key in (*(key for key in KEYS if key.endswith("_every")), "pretrain_iterations"):
+            if getattr(self, key) % together:
+                raise BadUse(
+                    f"{key} ({getattr(self, key)}) must be a multiple of steps_per_execution "
+                    f"({together}): callbacks see only the last of these steps"
+                )
+        if self.synthetic == "encoder" and self.lambda6 > 0:
+            raise BadUse(
+                "synthetic=encoder generates images of every class from one input, so the "
+                "intra-class loss has no pair of one class: set lambda6=0"
+            )
+        return self
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "channels": (1, 3),
-    "l1_reduction": ("mean", "sum"),
-    "intensity": ("uniform", "one"),
-    "intra_features": ("post_dropout", "pre_dropout"),
-    "synthetic": ("prior", "encoder", "none"),
-    "frozen_cache": ("memory", "none"),
-    "frozen_dtype": ("float32", "bfloat16"),
-    "passes": ("shared", "separate"),
-}
-# Lowest value that makes sense, and whether that value itself is allowed.
-LOWEST: dict[str, tuple[float, bool]] = {
-    **{f"lambda{index}": (0, True) for index in range(1, 7)},
-    **dict.fromkeys(("penalty_weight", "leaky_slope", "dropout", "beta1", "beta2"), (0, True)),
-    **dict.fromkeys(("pretrain_iterations", "max_iterations", "seed"), (0, True)),
-    **dict.fromkeys(("width", "learning_rate", "instance_norm_epsilon"), (0, False)),
-    **dict.fromkeys(("code_size", "batch_size", "critic_steps", "keep_checkpoints"), (1, True)),
-    "frozen_cache_limit_gib": (0, True),
-    "steps_per_execution": (1, True),
-    **{f"{key}_every": (1, True) for key in ("log", "picture", "checkpoint", "validate")},
-    **dict.fromkeys(("histogram_every", "projector_faces"), (0, True)),
-}
-BELOW_ONE = ("dropout", "beta1", "beta2")
+KEYS = tuple(Settings.model_fields)
+"""Every key, in the order of `base.yaml`."""
 
 
 def checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`values` with every key known and every value of its field's type.
+    """`values`, each of its key's type and range, numbers for strings like `1e-4`.
 
-    where: the file or argument that they are from. Raises `BadUse` naming it.
+    where: the file or argument that they are from. Raises `BadUse` with the key, value and `where`.
     """
-    hints = get_type_hints(Config)
-    found = {}
-    for key, value in values.items():
-        if key not in hints:
-            near = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(hints)}"
+    for key in values:
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key), KEYS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(KEYS)}"
             raise BadUse(f"no configuration key {key!r} (in {where}){hint}")
-        found[key] = _typed(key, value, hints[key], where)
-    return found
+    try:
+        return Settings.model_validate(values).model_dump(exclude_unset=True)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        rule = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        raise BadUse(f"{first['loc'][0]} {rule}, not {first['input']!r} (in {where})") from None
 
 
-def _typed(key: str, value: Any, kind: Any, where: str) -> Any:
-    kinds = get_args(kind) or (kind,)
-    if float in kinds and not isinstance(value, bool):
-        # YAML 1.1 reads 1e-4 (no dot) as a string.
-        with contextlib.suppress(TypeError, ValueError):
-            if math.isfinite(float(value)):
-                return float(value)
-    elif type(value) in kinds:
-        return value
-    told = {type(None): "null", bool: "bool (true or false)"}
-    wanted = " or ".join(told.get(k, k.__name__) for k in kinds)
-    raise BadUse(f"{key} must be of type {wanted}, not {value!r} (in {where})")
+def keys_of(*stages: Stage) -> frozenset[str]:
+    """The keys that matter to these stages."""
+    return frozenset(key for key in KEYS if _about(key)["stage"] in stages)
 
 
-def build(values: Mapping[str, Any]) -> Config:
-    """The configuration of complete, `checked` values. Raises `BadUse` where one is out of its
-    range, or two do not go together."""
-    for key, choices in CHOICES.items():
-        if values[key] not in choices:
-            raise BadUse(f"{key} must be one of {', '.join(map(str, choices))}, not {values[key]}")
-    for key, (lowest, allowed) in LOWEST.items():
-        value = values[key]
-        if not (value >= lowest if allowed else value > lowest):
-            raise BadUse(f"{key} must be {'at least' if allowed else 'above'} {lowest}: {value}")
-        if key in BELOW_ONE and not value < 1:
-            raise BadUse(f"{key} must be below 1: {value}")
-    if values["seed"] >= 2**32:
-        raise BadUse(f"seed must be below 2**32: {values['seed']}")
-    size = values["image_size"]
-    if size < 32 or size & (size - 1):
-        raise BadUse(f"image_size must be a power of two, at least 32: {size}")
-    if values["max_iterations"] < values["pretrain_iterations"]:
-        raise BadUse(
-            f"max_iterations ({values['max_iterations']}) counts both stages and must be at "
-            f"least pretrain_iterations ({values['pretrain_iterations']})"
-        )
-    first = values["synthetic"] != "none" and values["pretrain_iterations"] > 0
-    second = values["max_iterations"] > values["pretrain_iterations"]
-    if not first and (values["stop_after_pretraining"] or not second):
-        raise BadUse(
-            f"nothing to train: with pretrain_iterations={values['pretrain_iterations']} and "
-            f"max_iterations={values['max_iterations']} this variant has no iteration"
-        )
-    _watched(values)
-    if values["synthetic"] == "encoder" and values["lambda6"] > 0:
-        raise BadUse(
-            "synthetic=encoder draws faces of every class from an input, so the intra-class "
-            "loss has no pair of one class: set lambda6=0"
-        )
-    return Config(**values)
+def compared_keys() -> list[str]:
+    """The keys that tell runs apart in TensorBoard's table of runs."""
+    return [key for key in KEYS if _about(key)["compared"]]
 
 
-def _watched(values: Mapping[str, Any]) -> None:
-    """Refuses `steps_per_execution` where callbacks would miss the steps that they wait for."""
-    together = values["steps_per_execution"]
-    every = [key for key in LOWEST if key.endswith("_every")]
-    for key in (*every, "pretrain_iterations"):
-        if values[key] % together:
-            raise BadUse(
-                f"{key} ({values[key]}) must be a multiple of steps_per_execution ({together}): "
-                "only every so many steps is there anything to see"
-            )
+def silent_keys() -> dict[str, str]:
+    """The keys that the paper does not state, and where their defaults come from."""
+    return {key: _about(key)["silent"] for key in KEYS if _about(key)["silent"]}
+
+
+def _about(key: str) -> dict[str, Any]:
+    return Settings.model_fields[key].json_schema_extra

@@ -1,7 +1,7 @@
-"""`python -m fesr_tf.figures RUNS… --output DIR`: the paper's figures, of one's own runs.
+"""`python -m fesr_tf.figures RUNS… --output DIR`: the paper's figures for your own runs.
 
 Writes DIR/fig-4.png to fig-9.png, interpolation.png and two GIFs, and DIR/figures.json, a list of
-{file, figure, title, caption, runs, command}. docs/guide/figures.md says what each shows.
+{file, figure, title, caption, runs, command}. docs/guide/figures.md explains each figure.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fesr_tf.figures import accuracies, faces, features, interpolation, run_images
-from fesr_tf.figures.figure import Picture
-from fesr_tf.figures.run_images import Drawn
+from fesr_tf.figures.figure import FigureFile
 from fesr_tf.figures.sources import Source, Sources, read
 from pipelines.common.errors import BadUse, command
 from pipelines.common.files import folder_whole, write_whole
 
 FIGURES = ("4", "5", "6", "7", "8", "9", "interpolation")
 LIST = "figures.json"
-# Which runs a figure of faces is drawn from, or why it cannot be; and how.
+# For a figure of faces: the runs it shows or the reason why it is missing, and its files.
 FROM_RUNS = {
     "4": (faces.sources_4, faces.figure_4),
     "5": (faces.sources_fesgan, faces.figure_5),
@@ -34,133 +33,121 @@ FROM_RUNS = {
 }
 
 
-def draw_all(
+def make_figures(
     sources: Sources, wanted: Sequence[str], data: Path | None, people: int, seed: int
-) -> tuple[list[Picture], list[str]]:
-    """The pictures of the figures that can be drawn, and a sentence about each other one."""
+) -> tuple[list[FigureFile], list[str]]:
+    """The files of the figures that the sources allow, and a sentence about each missing one."""
     chosen: dict[str, list[Source]] = {}
-    why: dict[str, str] = {}
+    missing: dict[str, str] = {}
     for name in wanted:
         if name in FROM_RUNS:
             found = FROM_RUNS[name][0](sources)
-            (why if isinstance(found, str) else chosen)[name] = found
+            (missing if isinstance(found, str) else chosen)[name] = found
         elif reason := accuracies.missing_8(sources):
-            why[name] = reason
-    seen = _look(chosen, data, people, seed)
-    made: list[Picture] = []
-    for name in wanted:
-        if name == "8" and name not in why:
-            made += accuracies.figure_8(sources)
-        elif name in chosen:
-            shown = {each.info.variant: seen[each.info.variant] for each in chosen[name]}
-            if name == "interpolation" and not next(iter(shown.values())).between:
-                why[name] = "no expression is shown by two test people"
-            else:
-                more = (seed,) if name == "9" else ()
-                made += FROM_RUNS[name][1](shown, *more)
-    return made, [f"{_called(name)}: not drawn, {why[name]}" for name in wanted if name in why]
-
-
-def _look(
-    chosen: dict[str, list[Source]], data: Path | None, people: int, seed: int
-) -> dict[str, Drawn]:
-    """Every run that any figure shows, drawn once, one after another."""
-    needed = {each.info.variant: each for group in chosen.values() for each in group}
-    with_features = {each.info.variant for each in chosen.get("9", ())}
-    return {
-        name: run_images.draw(each, data, people, seed, name in with_features)
-        for name, each in needed.items()
+            missing[name] = reason
+    needed = {source.info.variant: source for group in chosen.values() for source in group}
+    with_features = {source.info.variant for source in chosen.get("9", ())}
+    # One run after another, each opened once for all figures that show it.
+    images = {
+        variant: run_images.generate(source, data, people, seed, variant in with_features)
+        for variant, source in needed.items()
     }
+    files: list[FigureFile] = []
+    for name in wanted:
+        if name in chosen:
+            shown = {source.info.variant: images[source.info.variant] for source in chosen[name]}
+            if name == "interpolation" and not next(iter(shown.values())).interpolations:
+                missing[name] = "no two test people show one expression"
+            else:
+                files += FROM_RUNS[name][1](shown, *((seed,) if name == "9" else ()))
+        elif name not in missing:
+            files += accuracies.figure_8(sources)
+    titles = {name: f"Fig. {name}" if name.isdecimal() else name.capitalize() for name in missing}
+    return files, [f"{titles[n]}: not generated, {missing[n]}" for n in wanted if n in missing]
 
 
-def _called(name: str) -> str:
-    return f"Fig. {name}" if name.isdecimal() else name.capitalize()
+def save(output: Path, files: Sequence[FigureFile], words: Sequence[str]) -> None:
+    """Writes the files and figures.json atomically, in place of an earlier call's.
 
-
-def save(output: Path, made: Sequence[Picture], words: Sequence[str]) -> None:
-    """Writes the pictures and figures.json, all of it or nothing, in place of what was there.
-
-    words: the command line without --figures. Raises `BadUse` where `output` holds anything else
-    than an earlier call's figures.
+    words: the command line without --figures. Raises `BadUse` where `output` holds anything but
+    an earlier call's figures.
     """
     require_own(output)
-    told = []
-    for each in made:
-        about = dataclasses.asdict(each)
-        del about["content"]
-        told.append(about | {"command": shlex.join([*words, "--figures", each.figure])})
+    entries = []
     with folder_whole(output) as folder:
-        for each in made:
-            write_whole(folder / each.file, each.content)
-        write_whole(folder / LIST, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        for file in files:
+            write_whole(folder / file.file, file.content)
+            entry = dataclasses.asdict(file)
+            del entry["content"]
+            entries.append(entry | {"command": shlex.join([*words, "--figures", file.figure])})
+        write_whole(folder / LIST, json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
 
 
 def require_own(output: Path) -> None:
-    """Raises `BadUse` where `output` is a file, or holds what this command did not write."""
+    """Raises `BadUse` where `output` is a file, or holds files that this command did not write."""
     if output.exists() and not output.is_dir():
-        raise BadUse(f"--output {output} is a file: give a folder")
+        raise BadUse(f"--output {output} is a file; give a folder")
     names = {path.name for path in output.iterdir()} if output.exists() else set()
     try:
-        listed = {each["file"] for each in json.loads((output / LIST).read_text("utf-8"))}
+        listed = {entry["file"] for entry in json.loads((output / LIST).read_text("utf-8"))}
     except (OSError, ValueError, TypeError, KeyError):
         listed = set()
     if foreign := sorted(names - listed - {LIST}):
         raise BadUse(
-            f"--output {output} holds {foreign[0]}, which is no figure: the whole folder is "
-            "written anew, so give one of its own"
+            f"--output {output} holds {foreign[0]}, which this command did not write and would "
+            "delete; give an empty folder"
         )
 
 
 def figures_of(text: str) -> list[str]:
-    """'9,4' -> ['4', '9']. Raises `BadUse` for a figure that there is not."""
-    asked = [part.strip() for part in text.split(",")]
-    if unknown := [part for part in asked if part not in FIGURES]:
-        raise BadUse(f"--figures: no figure {unknown[0]!r}; there are: {', '.join(FIGURES)}")
-    return [name for name in FIGURES if name in asked]
+    """'9,4' -> ['4', '9']. Raises `BadUse` for an unknown figure."""
+    names = [part.strip() for part in text.split(",")]
+    if unknown := [name for name in names if name not in FIGURES]:
+        raise BadUse(f"--figures: no figure {unknown[0]!r}; choose from {', '.join(FIGURES)}")
+    return [name for name in FIGURES if name in names]
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of this command."""
-    made = argparse.ArgumentParser(
+    result = argparse.ArgumentParser(
         prog="python -m fesr_tf.figures",
-        description="The paper's figures 4 to 9 and identity interpolation, of one's own runs.",
+        description="The paper's figures 4 to 9 and identity interpolation for your own runs.",
     )
-    add = made.add_argument
+    add = result.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN",
-        help="run folders, one a variant, and a folder with crossval.json")  # fmt: skip
-    add("--output", required=True, type=Path, help="a folder of their own")
+        help="run folders, one for each variant, and a folder with crossval.json")  # fmt: skip
+    add("--output", required=True, type=Path, help="folder for the figures alone")
     add("--data", type=Path, help="the runs' data, if the folder has moved")
-    add("--people", type=int, default=4, help="test people shown, and z [4]")
+    add("--people", type=int, default=4, help="number of test people, and of z [4]")
     add("--seed", type=int, default=0, help="of people, z and t-SNE [0]")
     add("--figures", default=",".join(FIGURES), help=f"as in 4,9 [{','.join(FIGURES)}]")
-    return made
+    return result
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Draws what there are runs of; exit code 0, 2 (bad use) or 1 (failed work)."""
+    """Writes the figures that the runs allow; exit code 0, 2 (bad use) or 1 (failed work)."""
     options = parser().parse_args(argv)
     if options.people < 1 or not 0 <= options.seed < 2**32:
         raise BadUse("--people must be at least 1 and --seed from 0 to 2**32 - 1")
     wanted = figures_of(options.figures)
     require_own(options.output)
     sources = read(options.runs)
-    made, missing = draw_all(sources, wanted, options.data, options.people, options.seed)
-    if not made:
+    files, missing = make_figures(sources, wanted, options.data, options.people, options.seed)
+    if not files:
         raise BadUse("; ".join(missing))
     words = ["python", "-m", "fesr_tf.figures", *map(str, options.runs)]
     words += ["--output", str(options.output), "--people", str(options.people)]
     words += ["--data", str(options.data)] if options.data else []
-    save(options.output, made, [*words, "--seed", str(options.seed)])
-    for each in missing:
-        print(each)
-    shown = {folder for each in made for folder in each.runs}
-    for each in sources.runs.values():
-        if str(each.folder) not in shown:
-            print(f"note: {each.folder}, a run of {each.info.variant}, is in none of them")
-    for each in made:
-        print(f"written: {options.output / each.file}")
-    print(f"written: {options.output / LIST}")
+    save(options.output, files, [*words, "--seed", str(options.seed)])
+    for sentence in missing:
+        print(sentence)
+    shown = {folder for file in files for folder in file.runs}
+    for source in sources.runs.values():
+        if str(source.folder) not in shown:
+            print(f"note: no figure shows {source.folder}, a run of {source.info.variant}")
+    for name in (*(file.file for file in files), LIST):
+        print(f"written: {options.output / name}")
     return 0
 
 

@@ -1,20 +1,20 @@
-"""Figures 4 to 7: what generators draw, side by side, of the same people and codes."""
+"""Figures 4 to 7: generated images of the same people and codes, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from fesr_tf.figures.figure import Picture, cell_of, enlarged, folders, sentences, where
-from fesr_tf.figures.run_images import Drawn
+from fesr_tf.figures.figure import FigureFile, of_runs, sentences
+from fesr_tf.figures.run_images import RunImages
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings, require_comparable
-from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots import image_grids
 from fesr_tf.synthesis.generation import LEVELS
 
 FIG_4 = ("FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz", "FG")
 FIG_7 = ("FG", "FG-Dz")
-# Whose generator stands for FESGAN: stage 1 alone, else one that went on with R.
+# The variant whose generator is shown as FESGAN's: stage 1 alone, else one trained with R.
 FESGAN = ("FG", "FESR_JL", "FESR_JL-RDBP", "FESR_JL-IL", "FESR_SL", "FESR_OneSt", "FESR_Real")
 
 
@@ -37,104 +37,97 @@ def sources_fesgan(sources: Sources) -> list[Source] | str:
     return there[:1] or f"it needs a run of FG (or of {' or '.join(FESGAN[1:])})"
 
 
-def figure_4(drawn: Mapping[str, Drawn]) -> list[Picture]:
-    """For each person a block: a row a variant, a column an expression."""
-    shown = list(drawn.values())
+def figure_4(images: Mapping[str, RunImages]) -> list[FigureFile]:
+    """A block for each person: a row for each variant, a column for each expression."""
+    shown = list(images.values())
     first = shown[0]
     classes, people = first.source.info.classes, first.people
     blocks = []
     for i, (subject, label) in enumerate(zip(people.subjects, people.labels, strict=True)):
         # The input stands once, beside the first row.
-        rows = [[each.rows[i][0] if each is first else None, *each.rows[i][2:]] for each in shown]
+        rows = [[run.rows[i][0] if run is first else None, *run.rows[i][2:]] for run in shown]
         title = f"{subject}, input: {classes[label]}"
-        names = list(drawn)
-        blocks.append(image_grids.grid(rows, ["input", *classes], names, title, cell_of(first)))
-    missing = [name for name in FIG_4 if name not in drawn]
+        names = list(images)
+        blocks.append(image_grids.grid(rows, ["input", *classes], names, title, first.cell))
+    missing = [name for name in FIG_4 if name not in images]
     caption = sentences(
-        f"Test people of {where(first)}: the input x, then "
+        f"Test people of {first.where}: the input x, then "
         "G_dec([g(x), u(y')]) with every expression at intensity 1, a row a variant: "
-        f"{', '.join(each.state for each in shown)}.",
+        f"{', '.join(run.state for run in shown)}.",
         f"Without {', '.join(missing)}: no run was given." if missing else "",
         "The paper's ExprGAN is another method and is not part of this project.",
-        other_settings([each.source for each in shown]),
-        enlarged(first),
+        other_settings([run.source for run in shown]),
+        first.enlarged,
     )
     title = "Expressions by variants of FESGAN"
-    sheet = charts.stacked(blocks, f"Fig. 4: {title}, {where(first)}")
-    return [_picture("fig-4", "4", title, caption, shown, sheet)]
+    sheet = image_grids.stacked(blocks, f"Fig. 4: {title}, {first.where}")
+    return [of_runs("fig-4.png", "4", title, caption, shown, sheet)]
 
 
-def figure_5(drawn: Mapping[str, Drawn]) -> list[Picture]:
-    """A row a person: input, reconstruction, every expression."""
-    (only,) = drawn.values()
+def figure_5(images: Mapping[str, RunImages]) -> list[FigureFile]:
+    """A row for each person: input, reconstruction, every expression."""
+    (only,) = images.values()
     classes, people = only.source.info.classes, only.people
     title = "Expressions of test people"
     names = [f"{s}, {classes[k]}" for s, k in zip(people.subjects, people.labels, strict=True)]
     columns = ["input", "reconstruction", *classes]
-    headed = f"Fig. 5: {title}, {only.variant}, {where(only)}"
-    sheet = image_grids.grid(only.rows, columns, names, headed, cell_of(only))
+    headed = f"Fig. 5: {title}, {only.variant}, {only.where}"
+    sheet = image_grids.grid(only.rows, columns, names, headed, only.cell)
     caption = sentences(
-        f"{_about(only)}, of test people: the input x, its reconstruction "
+        f"{_generated_by(only)}, of test people: the input x, its reconstruction "
         "(eq. 11), and the same face code with every expression at intensity 1 (eq. 3). Left of "
         "each row: person and expression of the input.",
         "The paper shows three databases; here is one.",
-        enlarged(only),
+        only.enlarged,
     )
-    return [_picture("fig-5", "5", title, caption, [only], sheet)]
+    return [of_runs("fig-5.png", "5", title, caption, [only], sheet)]
 
 
-def figure_6(drawn: Mapping[str, Drawn]) -> list[Picture]:
-    """One person: a row an expression, the input, then the intensities from -1 to 1."""
-    (only,) = drawn.values()
+def figure_6(images: Mapping[str, RunImages]) -> list[FigureFile]:
+    """One person: a row for each expression, with the input and the intensities from -1 to 1."""
+    (only,) = images.values()
     classes, image = only.source.info.classes, only.people.images[0]
     title = "Intensity of each expression"
     rows = [[image if k == 0 else None, *row] for k, row in enumerate(only.sweep)]
     columns = ["input", *(f"{level:+.2f}" for level in LEVELS)]
-    headed = f"Fig. 6: {title}, {only.people.subjects[0]}, {only.variant}, {where(only)}"
-    sheet = image_grids.grid(rows, columns, classes, headed, cell_of(only))
-    moved = [np.abs(row[-1].astype(np.float64) - row[0]).mean() for row in only.sweep]
+    headed = f"Fig. 6: {title}, {only.people.subjects[0]}, {only.variant}, {only.where}"
+    sheet = image_grids.grid(rows, columns, classes, headed, only.cell)
+    changes = [np.abs(row[-1].astype(np.float64) - row[0]).mean() for row in only.sweep]
     caption = sentences(
-        f"{_about(only)}: one test person. The entry of the row's class in the expression code "
-        "goes from -1 (weak) to 1 (strong), all others stay at -1; the paper shows five of these "
-        "nine levels. At -1 all rows are the same picture.",
+        f"{_generated_by(only)}: one test person. The entry of the row's class in the expression "
+        "code goes from -1 (weak) to 1 (strong), all others stay at -1; the paper shows five of "
+        "these nine levels. At -1 all rows are the same picture.",
         "Mean change of a pixel from the weakest to the strongest, of 255 levels of gray: "
-        + ", ".join(f"{name} {each:.1f}" for name, each in zip(classes, moved, strict=True))
+        + ", ".join(f"{name} {change:.1f}" for name, change in zip(classes, changes, strict=True))
         + ".",
-        enlarged(only),
+        only.enlarged,
     )
-    return [_picture("fig-6", "6", title, caption, [only], sheet)]
+    return [of_runs("fig-6.png", "6", title, caption, [only], sheet)]
 
 
-def figure_7(drawn: Mapping[str, Drawn]) -> list[Picture]:
-    """For each of a few test people and codes z three rows: real, FG, FG-Dz."""
-    shown = list(drawn.values())
+def figure_7(images: Mapping[str, RunImages]) -> list[FigureFile]:
+    """Three rows for each test person and z: real, FG, FG-Dz."""
+    shown = list(images.values())
     first = shown[0]
     rows, names = [], []
     for i, subject in enumerate(first.people.subjects):
-        rows += [first.real[i], *(each.new[i] for each in shown)]
-        names += [f"real, {subject}", *(f"{each.variant}, z {i + 1}" for each in shown)]
+        rows += [first.real[i], *(run.new[i] for run in shown)]
+        names += [f"real, {subject}", *(f"{run.variant}, z {i + 1}" for run in shown)]
     title = "Real faces, and faces drawn from the prior"
     caption = sentences(
-        f"Test people of {where(first)} as photographed, and below each a person who does not "
+        f"Test people of {first.where} as photographed, and below each a person who does not "
         "exist: G_dec([z, u(y)]) with z from U(-1, 1) (eq. 13), intensity 1, by "
-        f"{' and by '.join(each.state for each in shown)}, of the same z. A gap: no test picture "
+        f"{' and by '.join(run.state for run in shown)}, of the same z. A gap: no test picture "
         "of that person and expression. Real and drawn rows have nothing in common but the "
         "expression.",
-        other_settings([each.source for each in shown]),
-        enlarged(first),
+        other_settings([run.source for run in shown]),
+        first.enlarged,
     )
     sheet = image_grids.grid(
-        rows, first.source.info.classes, names, f"Fig. 7: {title}, {where(first)}", cell_of(first)
+        rows, first.source.info.classes, names, f"Fig. 7: {title}, {first.where}", first.cell
     )
-    return [_picture("fig-7", "7", title, caption, shown, sheet)]
+    return [of_runs("fig-7.png", "7", title, caption, shown, sheet)]
 
 
-def _about(drawn: Drawn) -> str:
-    return f"Drawn by {drawn.state}, {where(drawn)}"
-
-
-def _picture(
-    stem: str, figure: str, title: str, caption: str, shown: Sequence[Drawn], sheet: np.ndarray
-) -> Picture:
-    content = image_grids.png(sheet)
-    return Picture(f"{stem}.png", figure, title, caption, folders(shown), content)
+def _generated_by(images: RunImages) -> str:
+    return f"Drawn by {images.state}, {images.where}"

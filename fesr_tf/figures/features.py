@@ -1,4 +1,4 @@
-"""Fig. 9: R_ext's features of real and drawn faces, with and without the intra-class loss."""
+"""Fig. 9: R_ext's features of real and generated faces, with and without the intra-class loss."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.manifold import TSNE
 
-from fesr_tf.figures.figure import Picture, folders, sentences, where
-from fesr_tf.figures.run_images import Drawn
+from fesr_tf.figures.figure import FigureFile, of_runs, sentences
+from fesr_tf.figures.run_images import RunImages
 from fesr_tf.figures.sources import Source, Sources, all_of, other_settings
-from fesr_tf.plots import charts, image_grids
+from fesr_tf.plots import charts
+from fesr_tf.plots.charts import Cloud
+from fesr_tf.plots.palette import COLOURS
 from fesr_tf.synthesis.quality.estimates import cluster_interval
 from fesr_tf.training.monitoring.projector import DRAWN, Points
 
@@ -35,7 +37,7 @@ DEFINITION = (
 
 @dataclass(frozen=True)
 class Gap:
-    """How far drawn faces lie from real ones, in the features; None where it cannot be told."""
+    """Distance of generated faces from real ones, in the features; None where it is undefined."""
 
     distance: float  # L_dist_rf
     ratio: float | None
@@ -43,7 +45,7 @@ class Gap:
     own_kind: float  # share in [0, 1]
 
     def lines(self) -> list[str]:
-        """What stands below a panel."""
+        """The values below a panel."""
         ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
         if self.interval:
             ratio += " [{:.2f}, {:.2f}]".format(*self.interval)
@@ -67,11 +69,11 @@ def embedding(features: np.ndarray, seed: int) -> np.ndarray:
 
 
 def gap(points: Points, seed: int) -> Gap:
-    """Distances of real and drawn faces; drawn face i belongs to real face i (its class)."""
-    drawn = points.origins == DRAWN
-    real, made = points.features[~drawn], points.features[drawn]
-    labels, people = points.labels[~drawn], points.people[~drawn]
-    across, within = cdist(real, made), cdist(real, real)
+    """Distances of real and generated faces; generated face i has the class of real face i."""
+    generated = points.origins == DRAWN
+    real = points.features[~generated]
+    labels, people = points.labels[~generated], points.people[~generated]
+    across, within = cdist(real, points.features[generated]), cdist(real, real)
     same = labels[:, None] == labels[None]
     others = same & (people[:, None] != people[None])
 
@@ -83,13 +85,13 @@ def gap(points: Points, seed: int) -> Gap:
 
     everything = cdist(points.features, points.features)
     np.fill_diagonal(everything, np.inf)
-    found = ratio(np.arange(len(real)))
-    finite = bool(np.isfinite(found))
+    whole = float(ratio(np.arange(len(real))))
+    finite = bool(np.isfinite(whole))
     return Gap(
         distance=float(across[same].mean()),
-        ratio=float(found) if finite else None,
+        ratio=whole if finite else None,
         interval=cluster_interval(ratio, people, seed) if finite else None,
-        own_kind=float((drawn[everything.argmin(1)] == drawn).mean()),
+        own_kind=float((generated[everything.argmin(1)] == generated).mean()),
     )
 
 
@@ -100,49 +102,45 @@ def of_class(points: Points, label: int) -> Points:
 
 
 def one_class(points: Points, classes: Sequence[str]) -> int:
-    """The class of panels (c) and (d): the paper's where two test faces show it, else that of
-    most faces."""
+    """The class of panels (c) and (d): the paper's where two test faces show it, else the most
+    frequent one."""
     counts = np.bincount(points.labels[points.origins != DRAWN], minlength=len(classes))
     if THE_PAPERS in classes and counts[classes.index(THE_PAPERS)] > 1:
         return classes.index(THE_PAPERS)
     return int(counts.argmax())
 
 
-def figure_9(drawn: Mapping[str, Drawn], seed: int) -> list[Picture]:
+def figure_9(images: Mapping[str, RunImages], seed: int) -> list[FigureFile]:
     """Four panels: all classes above, one class below; without and with the intra-class loss."""
-    shown = [drawn[name] for name in FIG_9]
+    shown = [images[name] for name in FIG_9]
     classes = shown[0].source.info.classes
     label = one_class(shown[0].points, classes)
-    gaps = [gap(each.points, seed) for each in shown]
-    upper, lower = [], []
-    for i, (each, found) in enumerate(zip(shown, gaps, strict=True)):
-        title = f"({'ab'[i]}) {each.variant}, all classes"
-        upper.append(_panel(each.points, title, found, seed))
-        some = of_class(each.points, label)
+    gaps = [gap(run.points, seed) for run in shown]
+    rows = [[], []]
+    for i, (run, all_classes) in enumerate(zip(shown, gaps, strict=True)):
+        title = f"({'ab'[i]}) {run.variant}, all classes"
+        rows[0].append(_panel(run.points, title, all_classes, seed))
+        some = of_class(run.points, label)
         if len(some.labels) > 2:
-            title = f"({'cd'[i]}) {each.variant}, {classes[label]}"
-            lower.append(_panel(some, title, gap(some, seed), seed))
-    rows = [charts.beside(panels) for panels in (upper, lower) if panels]
-    width = rows[0].shape[1] / charts.SHRUNK
+            title = f"({'cd'[i]}) {run.variant}, {classes[label]}"
+            rows[1].append(_panel(some, title, gap(some, seed), seed))
     title = "Features of real and drawn faces"
-    sheet = charts.stacked(
-        [*rows, charts.legend(classes, ("real", "drawn"), 5, width)],
-        f"Fig. 9: {title}, {where(shown[0])}",
-        charts.TITLE * charts.SHRUNK,
+    chart = charts.scatter(
+        [row for row in rows if row], classes, f"Fig. 9: {title}, {shown[0].where}"
     )
     count = int((shown[0].points.origins != DRAWN).sum())
     caption = sentences(
-        f"{where(shown[0])}: {count} test faces, {' and '.join(each.state for each in shown)}.",
+        f"{shown[0].where}: {count} test faces, {' and '.join(run.state for run in shown)}.",
         "All classes: "
         + "; ".join(f"{e.variant} {', '.join(g.lines())}" for e, g in zip(shown, gaps, strict=True))
         + ".",
         DEFINITION,
-        "Colours repeat." if len(classes) > len(charts.PALETTE) else "",
-        other_settings([each.source for each in shown]),
+        "Colours repeat." if len(classes) > len(COLOURS) else "",
+        other_settings([run.source for run in shown]),
     )
-    return [Picture("fig-9.png", "9", title, caption, folders(shown), image_grids.png(sheet))]
+    return [of_runs("fig-9.png", "9", title, caption, shown, charts.png(chart))]
 
 
-def _panel(points: Points, title: str, found: Gap, seed: int) -> np.ndarray:
-    places = embedding(points.features, seed)
-    return charts.points(places, points.labels, points.origins == DRAWN, title, found.lines())
+def _panel(points: Points, title: str, gap: Gap, seed: int) -> Cloud:
+    positions = embedding(points.features, seed)
+    return Cloud(positions, points.labels, points.origins == DRAWN, title, "\n".join(gap.lines()))

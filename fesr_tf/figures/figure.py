@@ -1,16 +1,19 @@
-"""One finished figure: its file and what figures.json says of it."""
+"""One file of the output and its entry in figures.json."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fesr_tf.figures.run_images import Drawn
+import numpy as np
+
+from fesr_tf.figures.run_images import RunImages
+from fesr_tf.plots import image_grids
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A file of the output. `runs` are the folders that it was drawn from."""
+class FigureFile:
+    """A file of the output. `runs` are the folders whose images or results it shows."""
 
     file: str
     figure: str  # as in --figures
@@ -20,28 +23,17 @@ class Picture:
     content: bytes
 
 
+def of_runs(
+    file: str, figure: str, title: str, caption: str, shown: Iterable[RunImages],
+    content: bytes | np.ndarray,
+) -> FigureFile:  # fmt: skip
+    """A file that shows these runs; content: its bytes, or a sheet uint8 (H,W,3) for a PNG file."""
+    if isinstance(content, np.ndarray):
+        content = image_grids.png(content)
+    folders = tuple(str(images.source.folder) for images in shown)
+    return FigureFile(file, figure, title, caption, folders, content)
+
+
 def sentences(*parts: str) -> str:
-    """The parts that say anything, in one paragraph."""
+    """The parts that are not empty, in one paragraph."""
     return " ".join(part for part in parts if part)
-
-
-def folders(shown: Iterable[Drawn]) -> tuple[str, ...]:
-    return tuple(str(each.source.folder) for each in shown)
-
-
-def where(drawn: Drawn) -> str:
-    """'demo, fold 0'"""
-    return f"{drawn.source.info.database}, fold {drawn.source.info.fold}"
-
-
-def cell_of(drawn: Drawn) -> int:
-    """Pixels of a face on a sheet: those of the run, but at least 128."""
-    return max(128, drawn.source.config.image_size)
-
-
-def enlarged(drawn: Drawn) -> str:
-    """What is done to small faces, in a sentence; '' where nothing is."""
-    size, cell = drawn.source.config.image_size, cell_of(drawn)
-    if size == cell:
-        return ""
-    return f"The faces are {size} pixels wide and shown at {cell} (bicubic)."

@@ -1,4 +1,4 @@
-"""What one run shows in the figures: each run is opened once, looked at, and let go."""
+"""Generates the images of one run for all figures: each run is opened once and closed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from fesr_tf.training.monitoring import projector
 from fesr_tf.training.monitoring.projector import Points
 
 FRAMES = 17
-"""Pictures of one interpolation; a strip shows every other."""
+"""Images of one interpolation; a strip shows every other."""
 MOST_FEATURES = 200
-"""Real faces in Fig. 9: an exact t-SNE of these and as many drawn ones takes seconds."""
+"""Real faces in Fig. 9: an exact t-SNE of these and as many generated ones takes seconds."""
 
 Rows = list[list[np.ndarray | None]]
 
 
 @dataclass(frozen=True)
-class Between:
+class Interpolation:
     """From one person to another with one expression; images uint8 (S,S,c)."""
 
-    start: np.ndarray | None  # x_a and x_b; None where nobody was photographed
+    start: np.ndarray | None  # x_a and x_b; None between two z
     end: np.ndarray | None
     names: tuple[str, str]
     label: int
@@ -36,18 +36,18 @@ class Between:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The pictures of one run, all of the same test people and codes for a seed."""
+class RunImages:
+    """The images of one run: for one seed every run shows the same test people and codes."""
 
     source: Source
     step: int
-    people: Faces  # one test picture of each person
-    rows: Rows  # for each: the input, its reconstruction, every class
-    real: Rows  # for each: the person's own test picture of every class, None where there is none
-    sweep: Rows  # the first person: a row a class, a column a level
-    new: Rows  # as many z as people, a column a class
-    between: list[Between]  # two test people (none where no class is shown by two), and two z
-    points: Points | None  # features, where they were asked for
+    people: Faces  # one test image of each person
+    rows: Rows  # for each person: the input, its reconstruction, every class
+    real: Rows  # for each person: the test image of every class, None where there is none
+    sweep: Rows  # the first person: a row for each class, a column for each level
+    new: Rows  # as many z as people, a column for each class
+    interpolations: list[Interpolation]  # of two test people (none without a common class), two z
+    points: Points | None  # features, where they are requested
 
     @property
     def variant(self) -> str:
@@ -55,16 +55,36 @@ class Drawn:
 
     @property
     def state(self) -> str:
-        """'FG at iteration 4000', and whether there was more to do."""
+        """'FG at iteration 4000', and whether the run is unfinished."""
         last = self.source.config.last_iteration
         unfinished = f" (unfinished, of {last})" if self.step < last else ""
         return f"{self.variant} at iteration {self.step}{unfinished}"
 
+    @property
+    def where(self) -> str:
+        """'demo, fold 0'"""
+        return f"{self.source.info.database}, fold {self.source.info.fold}"
 
-def draw(source: Source, data: Path | None, people: int, seed: int, features: bool) -> Drawn:
-    """Opens the run, draws everything that a figure may show, and forgets its networks.
+    @property
+    def cell(self) -> int:
+        """Pixels of a face on a sheet: those of the run, but at least 128."""
+        return max(128, self.source.config.image_size)
 
-    people: test people at most. features: also R_ext's, for which R must be trained. Raises
+    @property
+    def enlarged(self) -> str:
+        """A sentence about enlarged faces; '' where they are not enlarged."""
+        size = self.source.config.image_size
+        if size == self.cell:
+            return ""
+        return f"The faces are {size} pixels wide and shown at {self.cell} (bicubic)."
+
+
+def generate(
+    source: Source, data: Path | None, people: int, seed: int, features: bool
+) -> RunImages:
+    """Opens the run, generates everything that a figure may show, and drops its networks.
+
+    people: test people at most. features: also R_ext's, which needs a trained R. Raises
     `BadUse` for a run without checkpoint, without its data, or with an untrained R.
     """
     run = runs.open_run(source.folder)
@@ -72,7 +92,7 @@ def draw(source: Source, data: Path | None, people: int, seed: int, features: bo
         require_recognizer(run)
     fesgan, faces = run.fesr.fesgan, load_data(run, data).test
     chosen = faces.of(sheets.choose_people(faces, people, seed))
-    return Drawn(
+    return RunImages(
         source=source,
         step=run.step,
         people=chosen,
@@ -80,13 +100,13 @@ def draw(source: Source, data: Path | None, people: int, seed: int, features: bo
         real=real_rows(faces, chosen.subjects, fesgan.num_classes),
         sweep=generation.intensity_rows(fesgan, chosen.floats()[0], generation.LEVELS),
         new=generation.new_identity_rows(fesgan, len(chosen), seed),
-        between=interpolations(fesgan, faces, seed),
+        interpolations=interpolations(fesgan, faces, seed),
         points=_points(run, faces, seed) if features else None,
     )
 
 
 def real_rows(faces: Faces, subjects: np.ndarray, classes: int) -> Rows:
-    """Each subject's first picture of every class, None where the subject shows none."""
+    """Each subject's first image of every class, None where there is none."""
 
     def first(subject: str, label: int) -> np.ndarray | None:
         own = np.flatnonzero((faces.subjects == subject) & (faces.labels == label))
@@ -96,9 +116,9 @@ def real_rows(faces: Faces, subjects: np.ndarray, classes: int) -> Rows:
 
 
 def choose_pair(faces: Faces, seed: int) -> np.ndarray | None:
-    """Rows of two people's pictures of one class, int64 (2,), chosen by the seed.
+    """Rows of two people's images of one class, int64 (2,), chosen by the seed.
 
-    None where no class is shown by two people.
+    None where no two people show one class.
     """
     random = np.random.default_rng(seed)
     for label in random.permutation(np.unique(faces.labels)):
@@ -106,12 +126,12 @@ def choose_pair(faces: Faces, seed: int) -> np.ndarray | None:
         subjects = np.unique(faces.subjects[own])
         if len(subjects) > 1:
             pair = random.permutation(subjects)[:2]
-            return np.array([random.choice(own[faces.subjects[own] == each]) for each in pair])
+            return np.array([random.choice(own[faces.subjects[own] == person]) for person in pair])
     return None
 
 
-def interpolations(fesgan: FESGAN, faces: Faces, seed: int) -> list[Between]:
-    """Between two test people with the expression that both show, and between two z with it.
+def interpolations(fesgan: FESGAN, faces: Faces, seed: int) -> list[Interpolation]:
+    """Between two test people with an expression that both show, and between two z with it.
 
     The first begins and ends with the two reconstructions (eq. 11 at intensity 1).
     """
@@ -120,20 +140,17 @@ def interpolations(fesgan: FESGAN, faces: Faces, seed: int) -> list[Between]:
         return []
     chosen = faces.of(pair)
     label = int(chosen.labels[0])
-    codes, drawn = fesgan.encode(chosen.floats()), generation.prior_codes(fesgan, 2, seed)
+    codes, z = fesgan.encode(chosen.floats()), generation.prior_codes(fesgan, 2, seed)
+    people, others = (generation.between(fesgan, *ends, label, FRAMES) for ends in (codes, z))
+    names = tuple(map(str, chosen.subjects))
     return [
-        Between(
-            *chosen.images,
-            tuple(map(str, chosen.subjects)),
-            label,
-            generation.between(fesgan, *codes, label, FRAMES),
-        ),
-        Between(
-            None, None, ("z 1", "z 2"), label, generation.between(fesgan, *drawn, label, FRAMES)
-        ),
+        Interpolation(*chosen.images, names, label, people),
+        Interpolation(None, None, ("z 1", "z 2"), label, others),
     ]
 
 
 def _points(run: runs.Run, faces: Faces, seed: int) -> Points:
-    nobody = faces.of(np.zeros(0, np.int64))
-    return projector.points(run.fesr, nobody, projector.some(faces, MOST_FEATURES), seed=seed)
+    no_training_faces = faces.of(np.zeros(0, np.int64))
+    return projector.points(
+        run.fesr, no_training_faces, projector.some(faces, MOST_FEATURES), seed=seed
+    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from scipy.stats import mannwhitneyu
+from sklearn.metrics import auc as area
+from sklearn.metrics import roc_curve
 
 from pipelines.common.errors import FailedWork
 
@@ -44,12 +45,46 @@ def verification(
         raise FailedWork(
             "verification needs two people at least, and one of them with two expressions"
         )
-    wins = mannwhitneyu(cosine[same], cosine[~same], method="asymptotic").statistic
     return Verification(
-        auc=float(wins / (same.sum() * (~same).sum())),
+        auc=auc(cosine, same),
         pairs_same=int(same.sum()),
         pairs_different=int((~same).sum()),
         rms=float(np.sqrt(np.mean(embeddings**2))),
         l1_same=float(distance[same].mean()),
         l1_different=float(distance[~same].mean()),
     )
+
+
+def auc(scores: np.ndarray, same: np.ndarray) -> float:
+    """Area under the ROC curve of scores float (P,) of pairs, bool (P,) of one person; equal
+    scores count half. nan without pairs of both kinds, or where a score is nan."""
+    if same.all() or not same.any() or np.isnan(scores).any():
+        return float("nan")
+    return float(area(*roc_curve(same, scores, drop_intermediate=False)[:2]))
+
+
+def eer(scores: np.ndarray, same: np.ndarray) -> float:
+    """Equal error rate: where false acceptance equals false rejection, on the straight lines
+    between the points of the ROC curve. nan without pairs of both kinds."""
+    if same.all() or not same.any():
+        return float("nan")
+    false, true, _ = roc_curve(same, scores, drop_intermediate=False)
+    # The first point at or past the diagonal; the difference only grows along the curve.
+    gap = false - (1 - true)
+    k = int(np.argmax(gap >= 0))
+    share = -gap[k - 1] / (gap[k] - gap[k - 1])
+    return float(false[k - 1] + share * (false[k] - false[k - 1]))
+
+
+def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
+    """The threshold of highest balanced accuracy: the mean of the shares of pairs of one person
+    accepted and of pairs of two people refused.
+
+    Halfway between the lowest score accepted and the highest refused; of equally good thresholds
+    the highest. Raises ValueError without pairs of both kinds.
+    """
+    if same.all() or not same.any():
+        raise ValueError("a threshold needs pairs of one person and pairs of two")
+    false, true, values = roc_curve(same, scores, drop_intermediate=False)
+    k = int(np.argmax((true - false)[1:])) + 1
+    return float(values[k : k + 2].mean())

@@ -1,1 +1,1 @@
-"""Tables I and II, one file a network, and the frozen face networks."""
+"""The networks of Tables I and II, one a file, and the frozen face networks."""

@@ -1,4 +1,4 @@
-"""The layers that Tables I and II are written in."""
+"""The layers of Tables I and II."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def initializer() -> keras.initializers.Initializer:
 class MatrixConv(keras.layers.Conv2D):
     """Conv(filters, 4, 2) of a small map with many channels, as one matrix product.
 
-    A convolution first brings its kernel into another order, which takes longer than the 16
-    pixels of a 4x4 map at 8.4 million weights. The same sums, in another order.
+    A convolution first reorders its kernel, which for 8.4 million weights takes longer than the
+    16 pixels of a 4x4 map. The same sums, in another order.
     """
 
     def __init__(self, filters: int):

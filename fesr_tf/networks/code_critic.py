@@ -1,4 +1,4 @@
-"""D_z of Table I: was a code drawn from the prior or encoded from a face?"""
+"""D_z of Table I: discriminates codes sampled from the prior from codes of faces."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fesr_tf.networks.blocks import dense
 
 
 class CodeCritic(keras.Model):
-    """D_z: (B, n) -> (B, 1) logit of `drawn from the prior`.
+    """D_z: (B, n) -> (B, 1), the logit of `sampled from the prior`.
 
-    FC 64, 32, 16 with LReLU and FC(1); Table I's sigmoid is inside the losses, from logits.
-    The width multiple leaves it alone, as it leaves the code that it reads.
+    FC 64, 32, 16 with LReLU and FC(1); the losses apply Table I's sigmoid. The width multiple
+    changes neither D_z nor the code that it reads.
     """
 
     def __init__(self, config: Config):

@@ -1,4 +1,4 @@
-"""G_dec of Table I: a latent face and an expression to an image."""
+"""G_dec of Table I: generates an image from a face's code and an expression code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fesr_tf.networks.normalization import instance_norm
 class Decoder(keras.Model):
     """G_dec([g(x), u(y)]), eq. 3: (B, n) and (B, K), both in [-1, 1] -> (B, S, S, c) in [-1, 1].
 
-    The input stands as 1x1 pixel. The first DeConv(512, 4, 2) is unpadded and gives 4x4;
-    log2(S) - 2 padded ones double it to S (Table I's six layers at 128 close only this way).
+    The input is a map of 1x1 pixel. The first DeConv(512, 4, 2) is unpadded and gives 4x4;
+    log2(S) - 2 padded ones double it to S (the only way in which Table I's six layers give 128).
     """
 
     def __init__(self, config: Config):

@@ -1,4 +1,4 @@
-"""G_enc of Table I: a face to its latent representation g(x)."""
+"""G_enc of Table I: encodes a face as its latent representation g(x)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The face-recognition networks that a configuration can name, behind one input convention.
+"""The face-recognition networks that the key `identity` can name, with one input convention.
 
-The key `identity` names a network here. Each has its own idea of a picture (size, gray or
-blue-green-red, range), which its spec declares; `FaceNetwork` takes the project's pictures in
-[-1, 1] and applies that idea, so that nothing else in FESR-TF has to know it.
+The spec of each declares its input (size, gray or blue-green-red, range); `FaceNetwork` converts
+the project's images in [-1, 1] to it.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from fesr_tf.networks.weight_cache import cached_weights
 from pipelines.common.errors import BadUse, FailedWork
 
 COMMITTED = Path(__file__).resolve().parent / "weights"
-"""Weights that come with the package, `<identity>.npz`, each with the `.json` of its making."""
+"""The package's own weights, `<identity>.npz`, each with the `.json` of its training."""
 
 FETCHED = "light_cnn_v4"
-"""The network whose weights `fesr_tf.weights.fetch` gets."""
+"""The network whose weights `python -m fesr_tf.weights fetch` downloads."""
 
 
 class FaceNetwork(keras.layers.Layer):
-    """A frozen face network F_id: its weights never train, gradients pass to the picture."""
+    """A frozen face network F_id: its weights are not trained, gradients reach the image."""
 
     def __init__(self, network: LightCNN) -> None:
         super().__init__(name=f"face_network_{network.spec.name}", trainable=False)
@@ -44,9 +43,9 @@ class FaceNetwork(keras.layers.Layer):
         """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the input that the spec declares.
 
         RGB becomes luma for a gray network and is reversed for a BGR one; gray stays gray, which
-        a BGR network takes for three equal channels; -1 and 1 become the ends of the spec's
-        range. The size changes only where it differs: by averaging whole cells where the ratio
-        is a whole number, else bilinearly. Differentiable throughout.
+        a BGR network reads as three equal channels; -1 and 1 become the ends of the spec's
+        range. Another size is resized by averaging whole cells where the ratio is a whole
+        number, else bilinearly. Differentiable throughout.
         """
         spec = self.network.spec
         black, white = spec.value_range
@@ -59,18 +58,17 @@ class FaceNetwork(keras.layers.Layer):
         if (height, width) == (spec.size, spec.size):
             return x
         if height and height == width and height % spec.size == 0:
-            # Bilinear resizing reads four pixels however far it shrinks, and would alias.
+            # Bilinear resizing reads four pixels at any ratio, and would alias.
             cell = height // spec.size
             return tf.nn.avg_pool2d(x, cell, cell, "VALID")
         resized = tf.image.resize(x, (spec.size, spec.size), method="bilinear")
-        return tf.cast(resized, x.dtype)  # it is float32, whatever came in
+        return tf.cast(resized, x.dtype)  # tf.image.resize returns float32
 
     def trunk(self, image: tf.Tensor, dtype: str | None = None) -> tf.Tensor:
         """The map of conv1-pool3 of images (B, S, S, 1|3) in [-1, 1], float32.
 
         (B, s/8, s/8, C) with s the network's own size: (B, 16, 16, 192) for 29 and v4,
-        (B, 8, 8, 48) for the demo's. `dtype` is what it is computed in, None for the images' own;
-        what comes out is float32 all the same.
+        (B, 8, 8, 48) for the demo's. `dtype` is the type of the computation, None the images'.
         """
         x = self.preprocess(image)
         return tf.cast(self.network.trunk(tf.cast(x, dtype or x.dtype)), image.dtype)
@@ -80,7 +78,7 @@ class FaceNetwork(keras.layers.Layer):
         return self.embed_trunk(self.trunk(image))
 
     def embed_trunk(self, feature_map: tf.Tensor, dtype: str | None = None) -> tf.Tensor:
-        """F_id from what `trunk` gave, so that nobody computes conv1-pool3 twice."""
+        """F_id of the map that `trunk` returns."""
         x = tf.cast(feature_map, dtype or feature_map.dtype)
         return tf.cast(self.network.embed_trunk(x), feature_map.dtype)
 
@@ -93,17 +91,16 @@ def load_face_network(
 ) -> FaceNetwork:
     """The network that `identity` names, with its weights.
 
-    `weights` is an `.npz` of `pack_weights` or a Keras `.weights.h5`; None takes the weights
-    that come with the package, which only `light_cnn_demo` has, or those that were fetched or
-    converted into the cache. `random_seed` draws the weights instead (tests and benchmarks of
-    speed).
+    `weights` is an `.npz` of `pack_weights` or a Keras `.weights.h5`; None selects the weights
+    in the package (`light_cnn_demo` only) or those fetched or converted into the cache.
+    `random_seed` initialises the weights at random instead (tests and benchmarks of speed).
 
     Raises `BadUse` for an unknown name, a missing file and a network without weights;
     `FailedWork` for a file that is damaged or belongs to another network.
     """
     if identity not in SPECS:
         raise BadUse(f"no face network {identity!r}; identity is one of: {', '.join(SPECS)}")
-    # Looked for first: building a network takes seconds.
+    # Checked first: building a network takes seconds.
     path = _weight_file(identity, weights) if random_seed is None else None
     network = LightCNN(SPECS[identity], seed=random_seed)
     if path:
@@ -120,23 +117,19 @@ def _weight_file(identity: str, weights: str | Path | None) -> Path:
     for path in (COMMITTED / f"{identity}.npz", cached_weights(identity)):
         if path.is_file():
             return path
+    variant = identity.removeprefix("light_cnn_")
+    task = f"convert CHECKPOINT --variant {variant} on the authors' checkpoint"
     if identity == FETCHED:
-        command = "python -m fesr_tf.weights.fetch, which downloads them once"
-    else:
-        variant = identity.removeprefix("light_cnn_")
-        command = (
-            f"python -m fesr_tf.weights.convert CHECKPOINT --variant {variant} on the authors' "
-            "checkpoint"
-        )
+        task = "fetch, which downloads them once"
     raise BadUse(
-        f"the weights of {identity} do not come with this package: run {command}, or set "
-        "identity_weights=FILE, or use identity=light_cnn_demo"
+        f"the weights of {identity} do not come with this package: run python -m fesr_tf.weights "
+        f"{task}, or set identity_weights=FILE, or use identity=light_cnn_demo"
     )
 
 
 def pack_weights(network: LightCNN, dtype: str = "float16") -> bytes:
     """An `.npz` file's bytes: `<layer>.kernel`, `<layer>.bias`; equal weights, equal bytes."""
-    arrays = {name: each.numpy().astype(dtype) for name, each in _variables(network).items()}
+    arrays = {name: value.numpy().astype(dtype) for name, value in _variables(network).items()}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
@@ -165,7 +158,7 @@ def fill(network: LightCNN, arrays: Mapping[str, np.ndarray], path: Path) -> Non
     """
     wanted = _variables(network)
     if odd := sorted(wanted.keys() ^ arrays.keys()):
-        raise _mismatch(network, path, f"{odd[0]} is in only one of them")
+        raise _mismatch(network, path, f"{odd[0]} is missing or unexpected")
     for name, variable in wanted.items():
         if arrays[name].shape != tuple(variable.shape):
             shapes = f"{arrays[name].shape} against {tuple(variable.shape)}"
@@ -177,10 +170,11 @@ def fill(network: LightCNN, arrays: Mapping[str, np.ndarray], path: Path) -> Non
 
 
 def _variables(network: LightCNN) -> dict[str, tf.Variable]:
-    variables = {}
-    for name, layer in network.layers_by_name.items():
-        variables |= {f"{name}.kernel": layer.kernel, f"{name}.bias": layer.bias}
-    return variables
+    return {
+        f"{name}.{part}": getattr(layer, part)
+        for name, layer in network.layers_by_name.items()
+        for part in ("kernel", "bias")
+    }
 
 
 def _mismatch(network: LightCNN, path: Path, reason: str) -> FailedWork:

@@ -31,7 +31,7 @@ class ImageCritic(keras.Model):
         return self.adversarial(shared), self.classify(shared)
 
     def shared(self, image: tf.Tensor) -> tf.Tensor:
-        """The features that both heads read, (B, 8, 8, channels)."""
+        """The shared input of both heads, (B, 8, 8, channels)."""
         hidden = image
         for convolution in self.trunk:
             hidden = tf.nn.leaky_relu(convolution(hidden), self.slope)
@@ -46,7 +46,7 @@ class ImageCritic(keras.Model):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """D^adv of real and of fake images, and D^cls logits of the real ones.
 
-        `together`: all in one batch, the same within rounding, as no image sees another.
+        `together`: all in one batch, equal within rounding, since images do not interact.
         """
         if not together:
             realness, logits = self(real)

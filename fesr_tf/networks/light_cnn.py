@@ -1,8 +1,8 @@
 """Light CNN (Wu, He, Sun, Tan: "A Light CNN for Deep Face Representation with Noisy Labels").
 
-One table-driven class builds every variant: the published 29-layer networks, v4, and the
-small one that the demo uses. FESR-TF never trains a published variant; it feeds them faces
-and lets the gradient pass through to the picture (equation 12).
+One class builds every variant from a table: the published 29-layer networks, v4, and the small
+one of the demo. FESR-TF never trains a published variant; gradients pass through it to the image
+(equation 12).
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Stage:
 
     `kind` is `mfm` (a `kernel` x `kernel` mfm convolution to `filters` channels), `group`
     (a 1x1 mfm, then a 3x3 mfm to `filters`), `blocks` (`count` residual blocks, channels
-    unchanged) or `pool` (halves the map). `name` is the stage's name in the author's
-    checkpoints.
+    unchanged) or `pool` (halves the map). `name` is the stage's name in the authors' checkpoints.
     """
 
     kind: str
@@ -37,11 +36,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class LightCNNSpec:
-    """A Light CNN as a table, with the input convention that its weights were made for.
+    """A Light CNN as a table, with the input convention of its weights.
 
     `pool` is `max` (rounding up on odd sizes) or `max+average` (their sum, rounding down);
-    `fc` is `mfm` or `linear`. The input is (B, size, size, 1|3) float32; `order` (`gray`, `bgr`
-    or `rgb`) and `value_range` (what black and white are) say which.
+    `fc` is `mfm` or `linear`. The input is (B, size, size, 1|3) float32, with channels in `order`
+    (`gray`, `bgr` or `rgb`); `value_range` has the values of black and white.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Linear:
     """One convolution or fully connected layer of a spec, as `layers_of` lists them.
 
     `map_size` is the side of its output map; the convolutions of an mfm have twice as many
-    filters as the mfm has channels. `in_trunk` tells the layers of conv1-pool3.
+    filters as the mfm has channels. `in_trunk` is true for the layers of conv1-pool3.
     """
 
     name: str
@@ -82,14 +81,6 @@ class Linear:
         return self.map_size**2 * self.kernel**2 * self.inputs * self.filters
 
 
-def _mfm(name: str, filters: int, kernel: int = 3) -> Stage:
-    return Stage("mfm", name, filters=filters, kernel=kernel)
-
-
-def _group(name: str, filters: int) -> Stage:
-    return Stage("group", name, filters=filters)
-
-
 def _blocks(name: str, count: int) -> Stage:
     return Stage("blocks", name, count=count)
 
@@ -97,27 +88,27 @@ def _blocks(name: str, count: int) -> Stage:
 _POOL = Stage("pool", "pool")
 
 _LAYERS_29 = (
-    _mfm("conv1", 48, 5), _POOL,
-    _blocks("block1", 1), _group("group1", 96), _POOL,
-    _blocks("block2", 2), _group("group2", 192), _POOL,
-    _blocks("block3", 3), _group("group3", 128),
-    _blocks("block4", 4), _group("group4", 128), _POOL,
+    Stage("mfm", "conv1", 48, kernel=5), _POOL,
+    _blocks("block1", 1), Stage("group", "group1", 96), _POOL,
+    _blocks("block2", 2), Stage("group", "group2", 192), _POOL,
+    _blocks("block3", 3), Stage("group", "group3", 128),
+    _blocks("block4", 4), Stage("group", "group4", 128), _POOL,
 )  # fmt: skip
 
 _LAYERS_V4 = (
-    _mfm("conv1", 48), _POOL,
-    _blocks("block1", 1), _mfm("conv2", 96), _POOL,
-    _blocks("block2", 2), _mfm("conv3", 192), _POOL,
-    _blocks("block3", 3), _mfm("conv4", 128),
-    _blocks("block4", 4), _mfm("conv5", 128), _POOL,
+    Stage("mfm", "conv1", 48), _POOL,
+    _blocks("block1", 1), Stage("mfm", "conv2", 96), _POOL,
+    _blocks("block2", 2), Stage("mfm", "conv3", 192), _POOL,
+    _blocks("block3", 3), Stage("mfm", "conv4", 128),
+    _blocks("block4", 4), Stage("mfm", "conv5", 128), _POOL,
 )  # fmt: skip
 
-# No block1 and a 3x3 conv1: at 64x64 these two were half of the time of a backward pass.
+# Without block1 and with a 3x3 conv1: at 64x64 these two were half of a backward pass.
 _LAYERS_DEMO = (
-    _mfm("conv1", 8), _POOL,
-    _group("group1", 24), _POOL,
-    _blocks("block2", 1), _group("group2", 48), _POOL,
-    _blocks("block3", 1), _group("group3", 48), _POOL,
+    Stage("mfm", "conv1", 8), _POOL,
+    Stage("group", "group1", 24), _POOL,
+    _blocks("block2", 1), Stage("group", "group2", 48), _POOL,
+    _blocks("block3", 1), Stage("group", "group3", 48), _POOL,
 )  # fmt: skip
 
 SPECS = {
@@ -139,16 +130,14 @@ def layers_of(spec: LightCNNSpec) -> Iterator[Linear]:
             side = -(-side // 2) if spec.pool == "max" else side // 2
             pools += 1
             continue
+        name = stage.name
         if stage.kind == "mfm":
-            convolutions = [(stage.name, stage.filters, stage.kernel)]
+            convolutions = [(name, stage.filters, stage.kernel)]
         elif stage.kind == "group":
-            convolutions = [
-                (f"{stage.name}.conv_a", channels, 1),
-                (f"{stage.name}.conv", stage.filters, 3),
-            ]
+            convolutions = [(f"{name}.conv_a", channels, 1), (f"{name}.conv", stage.filters, 3)]
         else:
             convolutions = [
-                (f"{stage.name}.{index}.{conv}", channels, 3)
+                (f"{name}.{index}.{conv}", channels, 3)
                 for index in range(stage.count)
                 for conv in ("conv1", "conv2")
             ]
@@ -160,10 +149,10 @@ def layers_of(spec: LightCNNSpec) -> Iterator[Linear]:
 
 
 def _initializer(seed: int | None) -> keras.initializers.Initializer:
-    """Variance 1 / fan_in: the larger of two such values keeps the mean square at 1.
+    """Variance 1 / fan_in: the maximum of two such values keeps the mean square at 1.
 
-    He's factor of 2 is for layers that throw half of their output away; here it would double
-    the energy at every layer. A new instance a layer: one instance repeats its values.
+    He's factor of 2 is for layers that discard half of their output; here it would double the
+    energy at every layer. A new instance per layer: one instance repeats its values.
     """
     return keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal", seed=seed)
 
@@ -172,14 +161,13 @@ class LightCNN(keras.Model):
     """A Light CNN, channels last; every convolution has a bias and there is no batch norm.
 
     `call` takes (B, size, size, 1|3) float32 in the spec's own range and channel order (gray
-    stands for three equal channels), and gives the embedding (B, spec.embedding) float32, not
-    normalised. `layers_by_name` maps
-    the checkpoints' names (`conv1`, `block1.0.conv1`, `group1.conv_a`, `fc`, ...) to layers.
-    It computes in the type of its input: bfloat16 in, bfloat16 throughout, from the same weights.
-    The checkpoints flatten channels-first, this class rows, columns, channels: whoever
-    ports `fc` permutes its inputs.
+    equals three equal channels), and returns the embedding (B, spec.embedding) float32, not
+    normalised. `layers_by_name` maps the checkpoints' names (`conv1`, `block1.0.conv1`,
+    `group1.conv_a`, `fc`, ...) to layers. It computes in the type of its input, as bfloat16, from
+    the same weights. The checkpoints flatten channels first, this class rows, columns, channels,
+    so the inputs of a ported `fc` have to be permuted.
 
-    `seed` draws the initial weights (variance 1 / fan_in); the same seed gives the same weights.
+    `seed`: of the initial weights (variance 1 / fan_in).
     """
 
     def __init__(self, spec: LightCNNSpec, seed: int | None = None) -> None:
@@ -188,16 +176,12 @@ class LightCNN(keras.Model):
         self.layers_by_name = {}
         for index, linear in enumerate(layers_of(spec)):
             start = _initializer(None if seed is None else seed * 1000 + index)
-            if linear.name == "fc":
-                layer = keras.layers.Dense(
-                    linear.filters, kernel_initializer=start, name=linear.name
-                )
-            else:
-                layer = keras.layers.Conv2D(
-                    linear.filters, linear.kernel, padding="same",
-                    kernel_initializer=start, name=linear.name,
-                )  # fmt: skip
-            self.layers_by_name[linear.name] = layer
+            options = {"kernel_initializer": start, "name": linear.name}
+            self.layers_by_name[linear.name] = (
+                keras.layers.Dense(linear.filters, **options)
+                if linear.name == "fc"
+                else keras.layers.Conv2D(linear.filters, linear.kernel, padding="same", **options)
+            )
         self(tf.zeros((1, spec.size, spec.size, spec.channels)))
 
     def call(self, image01: tf.Tensor) -> tf.Tensor:
@@ -209,7 +193,7 @@ class LightCNN(keras.Model):
         return self._run(image01, self.spec.stages[: self._trunk_length])
 
     def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
-        """The rest of the network: what `trunk` gives -> the embedding."""
+        """The embedding (B, spec.embedding) of the map that `trunk` returns."""
         x = self._run(feature_map, self.spec.stages[self._trunk_length :])
         x = tf.reshape(x, (-1, x.shape[1] * x.shape[2] * x.shape[3]))
         kernel, bias = self._weights("fc", x)
@@ -222,15 +206,14 @@ class LightCNN(keras.Model):
         return pools[POOLS_IN_TRUNK - 1] + 1
 
     def _weights(self, name: str, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A layer's kernel and bias in x's type. Called as a Keras layer, it would turn x into
-        its own."""
+        """A layer's kernel and bias in x's type; a call of the Keras layer would cast x instead."""
         layer = self.layers_by_name[name]
         if not layer.built:
             with tf.name_scope(name):
                 layer.build(x.shape)
         kernel = layer.kernel
         if x.shape[-1] == 1 < kernel.shape[-2]:
-            # Gray: what three equal channels give.
+            # Gray: equals three equal channels.
             kernel = tf.reduce_sum(kernel, axis=-2, keepdims=True)
         return tf.cast(kernel, x.dtype), tf.cast(layer.bias, x.dtype)
 

@@ -1,4 +1,4 @@
-"""Max-feature-map, and a convolution that ends in one: what a Light CNN is made of."""
+"""Max-feature-map and a convolution that ends in one, the layers of a Light CNN."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ def mfm(x: tf.Tensor) -> tf.Tensor:
 def mfm_convolution(
     x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]]:
-    """`mfm` of a convolution of stride 1, its map as large as its input.
+    """`mfm` of a convolution of stride 1 with padding `SAME`.
 
     x (B, H, W, C), kernel (k, k, C, 2n), bias (2n,) -> (B, H, W, n); any floating type.
 
-    Two convolutions of n filters and their maximum: the halves are never cut out of a map of 2n
-    channels nor, on the way back, put together again. A tie is the first half's, as
-    `tf.maximum` has it. Where the input is a picture, its gradient is a matrix product and a sum
-    of shifted maps: the library's own computes 16 channels to give 1 or 3 of them, and takes two
-    to four times as long.
+    Two convolutions of n filters and their maximum: neither pass splits or joins a map of 2n
+    channels. The first half wins a tie, as in `tf.maximum`. The gradient with respect to an image
+    is a matrix product and a sum of shifted maps: the library's own computes 16 channels to give
+    1 or 3 of them, and takes two to four times as long.
     """
     kernels, biases = tf.split(kernel, 2, axis=-1), tf.split(bias, 2)
     first, second = map(_convolution, (x, x), kernels, biases)
     firsts = first >= second
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        # The way back needs a byte a value. Without the wait it would be cast, and four or eight
-        # be kept, as soon as it is known.
+        # The backward pass needs a byte a value. Without this dependency the mask would be cast at
+        # once, and four or eight bytes a value be kept.
         with tf.control_dependencies([upstream]):
             to_first = upstream * tf.cast(firsts, x.dtype)
         halves = to_first, upstream - to_first
@@ -48,7 +47,7 @@ _LAYOUT = {"strides": [1, 1, 1, 1], "padding": "SAME"}
 
 
 def _convolution(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    # The bias beside the convolution: TensorFlow then fuses the two.
+    # Directly after the convolution, so that TensorFlow fuses the two.
     return tf.nn.bias_add(tf.nn.conv2d(x, kernel, **_LAYOUT), bias)
 
 
@@ -67,8 +66,8 @@ def _to_input(x: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor
 
 
 def _fold(upstream: tf.Tensor, kernel: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """What each tap of the kernel sends back, (k, k, channels, B, H, W), summed where it came
-    from. The sum is in float32."""
+    """The gradient of each tap of the kernel, (k, k, channels, B, H, W), added at the pixel that it
+    read. The sum is in float32."""
     size, filters = kernel.shape[0], kernel.shape[-1]
     taps = tf.matmul(
         tf.reshape(kernel, (-1, filters)), tf.reshape(upstream, (-1, filters)), transpose_b=True

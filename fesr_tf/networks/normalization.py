@@ -1,7 +1,7 @@
-"""The one seam between the two supported TensorFlow sets: instance normalisation.
+"""Instance normalisation, the one difference between the two supported TensorFlow sets.
 
-tensorflow-addons has the layer by name; where no wheel of it exists, Keras' group
-normalisation with one group a channel is the same function.
+tensorflow-addons has the layer; where no wheel of it exists, Keras' group normalisation with
+one group per channel is the same function.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tf_keras as keras
 
 try:
     with warnings.catch_warnings():
-        # It tells on every import that it has seen its last release; setup.py knows.
+        # Every import warns that its development has ended; setup.py pins it.
         warnings.simplefilter("ignore", UserWarning)
         from tensorflow_addons.layers import InstanceNormalization
 except ImportError:
@@ -22,8 +22,8 @@ except ImportError:
 def instance_norm(epsilon: float, affine: bool) -> keras.layers.Layer:
     """Normalises each channel of each image to mean 0 and variance 1 over its pixels.
 
-    `epsilon` is added to the variance (both libraries would take 1e-3, PyTorch takes 1e-5);
-    `affine` adds a learned scale and offset a channel. Float tensors (B, H, W, C).
+    `epsilon` is added to the variance (the default is 1e-3 in both libraries, 1e-5 in PyTorch);
+    `affine` adds a learned scale and offset per channel. Float tensors (B, H, W, C).
     """
     options = {"epsilon": epsilon, "center": affine, "scale": affine}
     if InstanceNormalization is not None:

@@ -34,7 +34,7 @@ class Recognizer(keras.Model):
     def call(self, image: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Logits in inference mode. Training goes through `extract`, `drop` and `classify`."""
         if training:
-            raise ValueError("dropout takes its seed from the step: call drop() and classify()")
+            raise ValueError("dropout needs the step's seed: call drop() and classify()")
         return self.classify(self.features(image))
 
     def features(self, image: tf.Tensor) -> tf.Tensor:
@@ -52,9 +52,9 @@ class Recognizer(keras.Model):
         return hidden
 
     def extract_all(self, trunks: Sequence[tf.Tensor], together: bool) -> Sequence[tf.Tensor]:
-        """`extract` of several batches; `together`: in one pass, the same within rounding."""
+        """`extract` of several batches; `together`: in one pass, equal within rounding."""
         if not together:
-            return [self.extract(each) for each in trunks]
+            return [self.extract(trunk) for trunk in trunks]
         return tf.split(self.extract(tf.concat(trunks, 0)), len(trunks))
 
     def drop(self, features: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -75,6 +75,6 @@ class Recognizer(keras.Model):
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
-        """What R's optimizer moves: everything but the frozen trunk."""
+        """The variables of R's optimizer: all but the frozen trunk's."""
         layers = [*self.convolutions, *self.dense, self.logits]
         return [variable for layer in layers for variable in layer.trainable_variables]

@@ -1,6 +1,6 @@
-"""One step on several devices: what each of them draws, and what they say together.
+"""Random values and means of one step on several devices.
 
-Outside of a `tf.distribute` strategy, and with one device, these change nothing.
+Outside of a `tf.distribute` strategy, and with one device, these functions change nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """How many devices share this step."""
+    """The number of devices that share this step."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def own_rows(make: Callable[[tf.Tensor], tf.Tensor], batch: tf.Tensor) -> tf.Tensor:
-    """This device's rows of `make(n)`, n being the rows of all devices and `batch` of this one.
+    """This device's rows of `make(n)`: n counts the rows of all devices, `batch` those of this one.
 
-    Draws are made for the whole batch, so that a step is the same on any number of devices.
+    Random values are generated for the whole batch, so that a step is the same on any number of
+    devices.
     """
     if count() == 1:
         return make(batch)
@@ -27,7 +28,7 @@ def own_rows(make: Callable[[tf.Tensor], tf.Tensor], batch: tf.Tensor) -> tf.Ten
 
 
 def mean(values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The means over all devices, of batch means that have equally many rows on each."""
+    """The means over all devices of batch means; every device has equally many rows."""
     if count() == 1:
         return values
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)

@@ -1,4 +1,4 @@
-"""Where files that were fetched or converted once are kept, outside any checkout."""
+"""The cache of fetched and converted weights, outside any checkout."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def cache_folder() -> Path:
 
 
 def cached_weights(identity: str) -> Path:
-    """The file in which the weights of a face network are looked for; may not exist."""
+    """The cache's file for the weights of a face network; may not exist."""
     return cache_folder() / f"{identity}.npz"

@@ -111,7 +111,7 @@ def exported(model: Path, folder: Path) -> bool:
             about[key] == getattr(info, key)
             for key in ("database", "variant", "fold", "data_digest")
         )
-        settings = dataclasses.asdict(configs.load(folder / files.CONFIG))
+        settings = configs.load(folder / files.CONFIG).model_dump()
         return same and after_training(path, folder) and about["config"] == settings
     except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
         return False

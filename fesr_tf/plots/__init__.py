@@ -1,1 +1,1 @@
-"""Charts and grids of images."""
+"""Charts, grids of images, annotated photographs, and their palette."""

@@ -1,203 +1,239 @@
-"""Charts for people: bars with intervals, points of two kinds, sheets joined into one.
+"""Charts by matplotlib: bars with intervals, confusion matrices, scatter plots.
 
-Pure functions to uint8 (H,W,3) arrays, drawn with Pillow like `fesr_tf.plots.image_grids`,
-at four times their size and halved, so that edges are smooth and letters large enough to print.
+Each function returns a `Figure` of its own, which `png`, `svg` or `pixels` renders; pyplot's global
+state is never used.
 """
 
 from __future__ import annotations
 
+import io
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
+import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from PIL import Image
 
-from fesr_tf.plots.image_grids import FAINT, INK, PAPER
+from fesr_tf.plots.palette import ACCENT, BAR, COLOURS, FAINT, INK, PAPER
 
-# Okabe and Ito (2008): told apart with the common kinds of colour blindness, and printed.
-PALETTE = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (204, 121, 167),
-    (0, 114, 178),
-    (213, 94, 0),
-    (0, 0, 0),
-    (240, 228, 66),
-)
-BAR = (143, 178, 222)  # light enough for the line of its interval
-SCALE, SHRUNK = 4, 2
-TEXT, SMALL, TITLE = 14, 12, 18
+DPI = 150
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "font.size": 9,
+    "grid.color": FAINT,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fesr_tf",
+    "text.color": INK,
+    # Names of classes and runs are text, with or without a dollar sign.
+    "text.parse_math": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+styled = matplotlib.rc_context(STYLE)
+"""Decorator (and context) that gives whatever is plotted within it the project's style."""
+
+
+@styled
+def png(figure: Figure) -> bytes:
+    """The bytes of a PNG file at `DPI`: the same for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """The pixels of `png`, uint8 (H,W,3)."""
+    return np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+
+
+@styled
+def svg(figure: Figure, label: str = "") -> str:
+    """An <svg> element for an HTML page, read aloud as `label`: equal text for equal figures.
+
+    The background is transparent. Letters stay text in the page's font, and whatever is plotted in
+    `INK` takes the page's colour (currentColor), so that it is readable on dark pages too. Of the
+    ids only those given by `set_gid` and those that the element refers to remain.
+    """
+    buffer = io.StringIO()
+    figure.savefig(
+        buffer,
+        format="svg",
+        transparent=True,
+        metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
+    )
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # Matplotlib's rule for all elements would hold for the whole page.
+    text = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="[A-Za-z0-9.]+_\d+"| transform="rotate\(-0 [^"]*"', "", text)
+    text = re.sub(r" font-family: [^;]*;", "", text).replace(INK, "currentColor")
+    return text.replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round" ', 1
+    )
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar. Shares in [0, 1]; `value` is None where there is nothing to show."""
+    """One bar of shares in [0, 1]; `value` is None for a variant that was not run."""
 
     name: str
     value: float | None
     interval: tuple[float, float] | None
-    dots: Sequence[float]
+    points: Sequence[float]  # the parts of the whole, as folds
     note: str  # below the name
 
 
-class _Sheet:
-    """A white sheet of width × height units to draw on, (0, 0) at its top left."""
-
-    def __init__(self, width: float, height: float):
-        size = (round(width) * SCALE, round(height) * SCALE)
-        self.canvas = Image.new("RGB", size, PAPER)
-        self.draw = ImageDraw.Draw(self.canvas)
-
-    def text(self, x: float, y: float, text: str, size: float = TEXT, anchor: str = "mm") -> None:
-        self.draw.text((x * SCALE, y * SCALE), text, INK, _font(size), anchor=anchor)
-
-    def line(self, *ends: float, colour=INK, width: float = 1) -> None:
-        self.draw.line([end * SCALE for end in ends], colour, round(width * SCALE))
-
-    def box(self, *corners: float, fill=None, outline=None) -> None:
-        self.draw.rectangle([each * SCALE for each in corners], fill, outline, SCALE)
-
-    def circle(self, x: float, y: float, radius: float, fill=None, outline=None) -> None:
-        corners = [(each + by) * SCALE for by in (-radius, radius) for each in (x, y)]
-        self.draw.ellipse(corners, fill, outline, SCALE)
-
-    def triangle(self, x: float, y: float, radius: float, colour) -> None:
-        """A hollow one: white inside a colour inside a thin dark edge."""
-        for size, fill in ((radius, INK), (radius - 1, colour), (radius - 3.6, PAPER)):
-            corners = [
-                (x, y - size),
-                (x - 0.87 * size, y + size / 2),
-                (x + 0.87 * size, y + size / 2),
-            ]
-            self.draw.polygon([(a * SCALE, b * SCALE) for a, b in corners], fill)
-
-    def picture(self) -> np.ndarray:
-        return np.asarray(self.canvas.reduce(SCALE // SHRUNK))
-
-
+@styled
 def bars(
-    shown: Sequence[Bar], title: str, level: float | None = None, named: str = ""
-) -> np.ndarray:
-    """Shares as bars from 0 to 100 %, with their intervals and a dot for each part of them.
+    shown: Sequence[Bar], title: str, level: float | None = None, level_name: str = ""
+) -> Figure:
+    """Shares as bars from 0 to 100 %, each with its interval and its points.
 
-    `level`, a dashed line over all bars, is called `named`.
+    `level`, named `level_name`, is a dashed line across all bars.
     """
-    slot, high, left, top, margin = 108, 300, 56, 64, 14
-    width = left + slot * len(shown) + margin + (_width(named, SMALL) + 6 if named else 0)
-    sheet = _Sheet(max(width, _width(title, TITLE) + 2 * margin), top + high + 62)
-    right, bottom = left + slot * len(shown), top + high
-
-    def y(share: float) -> float:
-        return bottom - high * share
-
-    sheet.text(margin, margin, title, TITLE, "la")
-    for per_cent in range(0, 101, 20):
-        sheet.line(left, y(per_cent / 100), right, y(per_cent / 100), colour=FAINT)
-        sheet.text(left - 6, y(per_cent / 100), f"{per_cent} %", SMALL, "rm")
-    for i, bar in enumerate(shown):
-        x = left + slot * (i + 0.5)
-        sheet.text(x, bottom + 16, bar.name)
-        sheet.text(x, bottom + 36, bar.note, SMALL)
+    figure = Figure(figsize=(max(5.0, 1.1 * len(shown) + 1.2), 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, pad=12)
+    for x, bar in enumerate(shown):
         if bar.value is None:
-            sheet.text(x, bottom - 14, "not run")
+            axes.text(x, 3, "not run", ha="center")
             continue
-        sheet.box(x - 30, y(bar.value), x + 30, bottom, fill=BAR)
-        for j, dot in enumerate(bar.dots):
-            across = x + 40 * ((j + 0.5) / len(bar.dots) - 0.5)
-            sheet.circle(across, y(dot), 3.5, PAPER, INK)
-        ends = bar.interval or (bar.value, bar.value)
-        if bar.interval:
-            sheet.line(x, y(ends[0]), x, y(ends[1]), width=2)
-            for end in ends:
-                sheet.line(x - 8, y(end), x + 8, y(end), width=2)
-        highest = max(bar.value, ends[1], *bar.dots) if bar.dots else max(bar.value, ends[1])
-        sheet.text(x, y(highest) - 14, f"{100 * bar.value:.1f}")
+        axes.bar(x, 100 * bar.value, 0.56, color=BAR)
+        ends = 100 * np.array(bar.interval or ())
+        axes.plot(np.full(len(ends), x), ends, color=INK, marker="_", markersize=10)
+        points = 100 * np.array(bar.points)
+        across = x + 0.36 * ((np.arange(len(points)) + 0.5) / max(len(points), 1) - 0.5)
+        axes.plot(across, points, "o", color=INK, mfc=PAPER, ms=5, clip_on=False, zorder=3)
+        top = max((100 * bar.value, *ends, *points))
+        axes.annotate(
+            f"{100 * bar.value:.1f}", (x, top), (0, 6), textcoords="offset points", ha="center"
+        )
     if level is not None:
-        for x in np.arange(left, right, 10):
-            sheet.line(x, y(level), min(x + 5, right), y(level))
-        sheet.text(right + 6, y(level), named, SMALL, "lm")
-    sheet.line(left, bottom, right, bottom)
-    return sheet.picture()
+        axes.axhline(100 * level, color=INK, linestyle="--", linewidth=1)
+        axes.text(len(shown) - 0.35, 100 * level, level_name, va="center")
+    axes.set_xticks(range(len(shown)), [f"{bar.name}\n{bar.note}" for bar in shown])
+    axes.set(xlim=(-0.6, len(shown) - 0.4), ylim=(0, 106), ylabel="accuracy, %")
+    axes.set_yticks(range(0, 101, 20))
+    axes.tick_params(length=0)
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    return figure
 
 
-def points(
-    places: np.ndarray, labels: np.ndarray, drawn: np.ndarray, title: str, notes: Sequence[str] = ()
-) -> np.ndarray:
-    """A square of points without axes: places (N,2), coloured by labels int (N,).
+@styled
+def confusion(
+    counts: np.ndarray, classes: Sequence[str], title: str = "", note: str = ""
+) -> Figure:
+    """Confusion matrix int (K,K), rows true: counts, each row's shares, recall at the right."""
+    counts = np.asarray(counts, np.int64)
+    totals, places = counts.sum(1), range(len(classes))
+    shares = counts / np.maximum(totals, 1)[:, np.newaxis]
+    side = max(4.0, 0.68 * len(classes) + 1.8)
+    figure = Figure(figsize=(side + 0.4, side), layout="constrained")
+    figure.suptitle(textwrap.fill(title, int(10 * side)), fontsize=11)
+    figure.supxlabel(textwrap.fill(note, int(13 * side)), fontsize=8)
+    axes = figure.add_subplot()
+    axes.imshow(shares, LinearSegmentedColormap.from_list("", [PAPER, ACCENT]), vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            share = shares[row, column]
+            ink = PAPER if share > 0.55 else INK
+            axes.text(column, row, f"{count}\n{share:.0%}", color=ink, ha="center", va="center")
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    long = max(map(len, classes)) > 10
+    axes.set_xticks(places, classes, rotation=35 * long, ha="left" if long else "center")
+    axes.set_yticks(places, classes)
+    axes.set_xlabel("predicted", labelpad=8)
+    axes.set_ylabel("true")
+    recalls = axes.secondary_yaxis("right")
+    recall = [f"{counts[k, k] / totals[k]:.0%}" if totals[k] else "-" for k in places]
+    recalls.set_yticks(places, recall)
+    recalls.set_ylabel("recall")
+    axes.hlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
+    axes.vlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
+    for part in (axes, recalls):
+        part.tick_params(length=0)
+        part.spines[:].set_visible(False)
+    return figure
 
-    bool (N,) `drawn` makes a hollow triangle of a point, the others are discs. The colours repeat
-    after as many labels as `PALETTE` has. Below stand `notes`, a line each.
-    """
-    side, margin, top = 380, 12, 40
-    sheet = _Sheet(side + 2 * margin, top + side + 20 * len(notes) + margin)
-    sheet.text(margin, margin, title, TEXT, "la")
-    sheet.box(margin, top, margin + side, top + side, outline=FAINT)
-    places = np.asarray(places, np.float64)
-    low, high = places.min(0), places.max(0)
-    unit = (side - 28) / max(float((high - low).max()), 1e-9)
-    middle = np.array([margin + side / 2, top + side / 2])
-    spots = middle + (places - (low + high) / 2) * unit
+
+@dataclass(frozen=True)
+class Cloud:
+    """One panel of `scatter`: positions float (N,2), classes int (N,), and bool (N,) of the
+    generated ones."""
+
+    positions: np.ndarray
+    labels: np.ndarray
+    generated: np.ndarray
+    title: str
+    notes: str  # below the panel
+
+
+@styled
+def scatter(rows: Sequence[Sequence[Cloud]], classes: Sequence[str], title: str) -> Figure:
+    """Panels of points without axes, a colour for each class: discs are real, hollow triangles
+    generated. The colours repeat after as many classes as `COLOURS` has."""
+    across = max(map(len, rows))
+    figure = Figure(figsize=(4 * across, 4.5 * len(rows) + 1), layout="constrained")
+    figure.suptitle(title, fontsize=12)
+    panels = figure.subplots(len(rows), across, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, cloud in ((panels[i, j], c) for i, row in enumerate(rows) for j, c in enumerate(row)):
+        axes.set_axis_on()
+        _points(axes, cloud)
+    marks = [
+        Line2D([], [], marker="s", linestyle="", color=_colour(k), label=name)
+        for k, name in enumerate(classes)
+    ]
+    marks += [
+        Line2D([], [], marker="o", linestyle="", color=INK, label="real"),
+        Line2D([], [], marker="^", linestyle="", color=INK, label="generated", fillstyle="none"),
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def _points(axes: Axes, cloud: Cloud) -> None:
     # Neither kind always lies on top of the other.
-    for i in np.random.default_rng(0).permutation(len(spots)):
-        _mark(sheet, *spots[i], bool(drawn[i]), PALETTE[labels[i] % len(PALETTE)])
-    for i, note in enumerate(notes):
-        sheet.text(margin, top + side + 16 + 20 * i, note, SMALL, "lm")
-    return sheet.picture()
+    order = np.random.default_rng(0).permutation(len(cloud.labels))
+    generated = cloud.generated[order]
+    colours = [_colour(label) for label in cloud.labels[order]]
+    points = axes.scatter(
+        *cloud.positions[order].T,
+        s=np.where(generated, 60, 32),
+        linewidths=np.where(generated, 1.5, 0.6),
+        facecolors=[PAPER if g else c for g, c in zip(generated, colours, strict=True)],
+        edgecolors=[c if g else INK for g, c in zip(generated, colours, strict=True)],
+    )
+    disc, triangle = (MarkerStyle(m).get_path().transformed(MarkerStyle(m).get_transform())
+                      for m in "o^")  # fmt: skip
+    points.set_paths([triangle if g else disc for g in generated])
+    low, high = cloud.positions.min(0), cloud.positions.max(0)
+    half = 0.54 * max(float((high - low).max()), 1e-9)
+    for which, middle in zip("xy", (low + high) / 2, strict=True):
+        axes.set(**{f"{which}lim": (middle - half, middle + half), f"{which}ticks": []})
+    axes.set_box_aspect(1)
+    axes.set_title(cloud.title)
+    axes.set_xlabel(cloud.notes)
+    axes.spines[:].set(visible=True, color=FAINT)
 
 
-def legend(
-    classes: Sequence[str], kinds: tuple[str, str], columns: int, width: float
-) -> np.ndarray:
-    """What the marks of `points` mean: a colour a class, then disc and triangle, in `columns`."""
-    entries = len(classes) + len(kinds)
-    sheet = _Sheet(width, 22 * -(-entries // columns) + 8)
-    for i, name in enumerate([*classes, *kinds]):
-        x, y = 18 + (i % columns) * (width - 18) / columns, 15 + 22 * (i // columns)
-        if i < len(classes):
-            sheet.box(x - 6, y - 6, x + 6, y + 6, fill=PALETTE[i % len(PALETTE)])
-        else:
-            _mark(sheet, x, y, i > len(classes), INK)
-        sheet.text(x + 14, y, name, TEXT, "lm")
-    return sheet.picture()
-
-
-def stacked(sheets: Sequence[np.ndarray], title: str = "", size: int = TITLE) -> np.ndarray:
-    """uint8 (H,W,3) pictures below each other, at the left, under a title of `size` pixels."""
-    head = 2 * size + 4 if title else 0
-    width = max([*(sheet.shape[1] for sheet in sheets), _width(title, size) + 20 if title else 0])
-    canvas = Image.new("RGB", (width, head + sum(len(sheet) for sheet in sheets)), PAPER)
-    if title:
-        font = ImageFont.load_default(size)
-        ImageDraw.Draw(canvas).text((10, head // 2), title, INK, font, anchor="lm")
-    y = head
-    for sheet in sheets:
-        canvas.paste(Image.fromarray(sheet), (0, y))
-        y += len(sheet)
-    return np.asarray(canvas)
-
-
-def beside(sheets: Sequence[np.ndarray]) -> np.ndarray:
-    """uint8 (H,W,3) pictures beside each other, at the top."""
-    height, width = max(map(len, sheets)), sum(sheet.shape[1] for sheet in sheets)
-    canvas = Image.new("RGB", (width, height), PAPER)
-    x = 0
-    for sheet in sheets:
-        canvas.paste(Image.fromarray(sheet), (x, 0))
-        x += sheet.shape[1]
-    return np.asarray(canvas)
-
-
-def _mark(sheet: _Sheet, x: float, y: float, drawn: bool, colour) -> None:
-    if drawn:
-        sheet.triangle(x, y, 7.5, colour)
-    else:
-        sheet.circle(x, y, 4, colour, INK)
-
-
-def _font(size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size * SCALE)
-
-
-def _width(text: str, size: float) -> int:
-    return round(ImageFont.load_default(size).getlength(text))
+def _colour(label: int) -> str:
+    return COLOURS[label % len(COLOURS)]

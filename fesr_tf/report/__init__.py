@@ -1,1 +1,1 @@
-"""The results report: `sources` reads, `sections` write, `book` keeps every figure shown."""
+"""The results report: `results` reads, `sections` give the data, `templates` give the page."""

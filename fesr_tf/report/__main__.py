@@ -1,5 +1,5 @@
-"""`python -m fesr_tf.report RUNS… --output DIR`: what came of runs and cross-validations, as one
-page that needs no other file, with every figure as CSV and JSON beside it."""
+"""`python -m fesr_tf.report RUNS… --output DIR`: results of runs and cross-validations as one page
+that needs no other file, with every value as CSV and JSON beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fesr_tf.report.document import JSON, PAGE, write
+from fesr_tf.report.document import CSV, JSON, PAGE, write
 from fesr_tf.results.groups import read_people
 from fesr_tf.results.sources import read
 from fesr_tf.runs.machine import commit
@@ -16,50 +16,45 @@ from pipelines.common.files import folder_whole
 
 
 def require_own(output: Path) -> None:
-    """Raises `BadUse` where `output` is something else than an earlier report, which is taken
-    away for the new one."""
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+    """Raises `BadUse` unless `output` is new, empty, or an earlier report, which is replaced."""
+    if not output.exists():
         return
-    ours = {PAGE, JSON, "figures.csv"}
-    if not output.is_dir() or {each.name for each in output.iterdir()} - ours:
-        raise BadUse(f"--output {output} holds other things than a report: name another folder")
+    if not output.is_dir() or {path.name for path in output.iterdir()} - {PAGE, CSV, JSON}:
+        raise BadUse(f"--output {output} holds other things than a report; give another folder")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of this command."""
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog="python -m fesr_tf.report",
-        description="One self-contained HTML page of runs and cross-validations of the same data, "
-        "and figures.csv and figures.json with every figure on it.",
+        description="One self-contained HTML page about runs and cross-validations of the same "
+        "data, and figures.csv and figures.json with every value on it.",
     )
-    about = "runs/<db>/<variant>/fold-NN, or runs/<db> that holds crossval.json"
-    made.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=about)
-    made.add_argument(
-        "--output", required=True, type=Path, metavar="DIR", help="folder of the page"
-    )
-    made.add_argument("--data", type=Path, help="the runs' data, if the folder has moved")
-    made.add_argument("--people", type=Path, metavar="CSV",
-                      help="who the people are: subject, then a column an attribute "
-                      "[people.csv in the data folder]")  # fmt: skip
-    return made
+    add = options.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN",
+        help="runs/<db>/<variant>/fold-NN, or runs/<db> that holds crossval.json")  # fmt: skip
+    add("--output", required=True, type=Path, metavar="DIR", help="folder of the page")
+    add("--data", type=Path, help="the runs' data, if the folder has moved")
+    add("--people", type=Path, metavar="CSV",
+        help="table of people: subject, then a column for each attribute "
+        "[people.csv in the data folder]")  # fmt: skip
+    return options
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Writes DIR, whole or not at all; exit code 0, 2 (bad use) or 1 (failed work)."""
+    """Writes DIR atomically; exit code 0, 2 (bad use) or 1 (failed work)."""
     options = parser().parse_args(argv)
     require_own(options.output)
     sources = read(options.runs, options.data)
-    people = read_people(
-        sources.data if sources.manifest else None, sources.database, options.people
-    )
-    report = write(sources, people, commit())
+    data = sources.data if sources.manifest else None
+    report = write(sources, read_people(data, sources.database, options.people), commit())
     with folder_whole(options.output) as folder:
         for name, content in report.files.items():
             (folder / name).write_text(content, encoding="utf-8")
     size = len(report.files[PAGE].encode()) / 1e6
     print(
-        f"{report.figures:,} figures, {report.pictures} pictures, a page of {size:.1f} MB\n"
+        f"{report.figures:,} values, {report.images} images, a page of {size:.1f} MB\n"
         f"written: {', '.join(str(options.output / name) for name in report.files)}"
     )
     return 0

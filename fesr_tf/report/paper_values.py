@@ -1,10 +1,9 @@
-"""What the paper reports, as it prints it: to stand beside, never to tune to.
+"""The paper's results as printed: for comparison, never a target of tuning.
 
-Fig. 8 has no table. Its numbers stand over its bars; which bar is which follows from the legend's
-order and from the text (FESR_Real is 1.75 and 1.3 points below FESR_JL-IL on Oulu-CASIA and MMI).
-It gives FESR_JL-IL 97.48 on CK+, Table V 97.18: both are kept. Of Table V's other methods those
-are here that the paper's text ranks first; of Tables III, IV, VI and VII all that this project
-could repeat, and the best of the others.
+Fig. 8 has no table. Its numbers stand above its bars, and were assigned to them by the order of the
+legend and by the text (FESR_Real is 1.75 and 1.3 points below FESR_JL-IL on Oulu-CASIA and MMI). It
+gives FESR_JL-IL 97.48 on CK+ where Table V gives 97.18; both are kept. Of other methods Table V is
+represented by those that the paper's text ranks first, Tables III, IV, VI and VII by the best.
 """
 
 from __future__ import annotations
@@ -23,9 +22,10 @@ THREE = ("ckplus", "oulu_casia", "mmi")
 
 
 class Printed(NamedTuple):
-    """One number of the paper. place: its table or figure; database: a key of `DATABASES`;
-    method: a variant's name here, or another method's; quantity: what it is of; yaw: of
-    Multi-PIE's poses, None for the average and for other databases."""
+    """One number of the paper. place: its table or figure. database: a key of `DATABASES`.
+    method: a variant's name here, or another method's. quantity: PSNR (dB), SSIM, accuracy or
+    verification rate (%). yaw: degrees of Multi-PIE's poses, None for the average and for other
+    databases."""
 
     place: str
     database: str
@@ -40,7 +40,7 @@ class Printed(NamedTuple):
 
 
 def _over(place: str, quantity: str, rows: dict[str, tuple[float | None, ...]]) -> list[Printed]:
-    """Rows of values on CK+, Oulu-CASIA and MMI; None where the paper has a dash."""
+    """Rows of values on CK+, Oulu-CASIA and MMI; None for a dash in the paper."""
     return [
         Printed(place, database, method, quantity, value)
         for method, values in rows.items()
@@ -97,4 +97,4 @@ PRINTED: tuple[Printed, ...] = (
 
 def of(place: str) -> list[Printed]:
     """The numbers of one table or figure, in its order."""
-    return [each for each in PRINTED if each.place == place]
+    return [printed for printed in PRINTED if printed.place == place]

@@ -1,4 +1,4 @@
-"""Every figure that the page shows, once: on the page, in figures.csv and in figures.json."""
+"""What the report shows: every value once, on the page, in figures.csv and in figures.json."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
-from fesr_tf.report.html import Raw
-from fesr_tf.results.documents import Document
+from fesr_tf.results.sources import Document
 
 FORMAT = 1
 NOT_RUN = "not run"
@@ -21,9 +20,9 @@ Value = float | int | str | None
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. value, low and high are as the source has them, in no other unit and not
-    rounded; value is None where nothing was run. low and high: its 95 % interval. n: how many it
-    was counted on. source: `FILE#/a/JSON/pointer` (RFC 6901), or in words what it follows from."""
+    """A line of figures.csv. value, low and high are in the unit of their source and not rounded;
+    value is None if nothing was run. low, high: the 95 % interval. n: the sample size. source:
+    `FILE#/a/JSON/pointer` (RFC 6901), or how the value was computed, in words."""
 
     section: str
     item: str
@@ -35,9 +34,52 @@ class Figure:
     source: str
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the page shows it: a `data` element with the figure's number and, unless '', its
+    interval; if value is None, only `text`, which says why."""
+
+    kind: ClassVar[str] = "figure"
+    number: int
+    value: Value
+    text: str
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text in a cell. kind: label (faint), none (not run), code, em, or br (a line break)."""
+
+    text: str
+    kind: str
+
+
+Cell = str | Shown | Text | Sequence["str | Shown | Text"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of a row is its heading. name: for screen readers, if there is no
+    caption. head: None for a table of facts, which has no column headings."""
+
+    head: Sequence[str] | None
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    name: str = ""
+
+    @property
+    def numeric(self) -> frozenset[int]:
+        """Columns with a figure, which are set to the right."""
+        return frozenset(
+            column
+            for row in self.rows if self.head
+            for column, cell in enumerate(row)
+            if any(isinstance(part, Shown) for part in (cell if isinstance(cell, list) else [cell]))
+        )  # fmt: skip
+
+
 class Book:
-    """Collects figures. What it returns is the HTML that shows one: a `data` element whose
-    `data-figure` is the figure's number."""
+    """Collects the figures of the page, in its order."""
 
     def __init__(self) -> None:
         self.figures: list[Figure] = []
@@ -50,41 +92,53 @@ class Book:
         style: str,
         source: str,
         *,
-        interval: tuple[float, float] | list[float] | None = None,
+        interval: Sequence[float] | None = None,
         n: int | None = None,
         unit: str = "",
         missing: str = NOT_RUN,
-    ) -> Raw:
-        """Notes a figure and shows it in a style: percent, points, count, seconds, or a format
-        specification such as `.3f`. `missing` stands for a value that is None."""
+    ) -> Shown:
+        """Adds a figure. style: percent, points, count, seconds, or a format specification such as
+        `.3f`. missing: the text for a value that is None."""
         low, high = interval or (None, None)
         self.figures.append(Figure(section, item, value, low, high, n, unit, source))
+        number, ends = len(self.figures) - 1, ""
         if value is None:
-            return Raw(f'<span class="none">{escape(missing)}</span>')
-        shown = written(value, style)
+            return Shown(number, None, missing)
         if low is not None:
-            ends = f"{written(low, style, ends=True)} to {written(high, style, ends=True)}"
-            shown += f' <small class="i">{ends}</small>'
-        number = len(self.figures) - 1
-        return Raw(f'<data value="{escape(str(value))}" data-figure="{number}">{shown}</data>')
-
-    def of(
-        self, section: str, item: str, document: Document, path: tuple, style: str, **more: Any
-    ) -> Raw:
-        """The figure that a document holds under `path`; `show`'s keywords, and `around`: the
-        path of its interval."""
-        if around := more.pop("around", None):
-            more["interval"] = document.at(*around)
-        value = document.at(*path)
-        return self.show(section, item, value, style, document.pointer(*path), **more)
+            ends = f"{written(low, style, end=True)} to {written(high, style, end=True)}"
+        return Shown(number, value, written(value, style), ends)
 
 
-def written(value: Value, style: str, ends: bool = False) -> str:
-    """A value as the page has it; `ends`: of an interval, without its unit."""
+@dataclass(frozen=True)
+class Part:
+    """A part of a document, whose figures share a section and the beginnings of their items and
+    paths."""
+
+    book: Book
+    section: str
+    document: Document
+    item: str
+    path: tuple = ()
+
+    def __call__(
+        self, item: str, style: str, *path: str | int, interval: bool = False, **more: Any
+    ) -> Shown:
+        """Adds the figure under `path`. interval: with the 95 % interval that stands beside it,
+        under the key "interval". more: `Book.show`'s keywords."""
+        whole = (*self.path, *path)
+        value, source = self.document.at(*whole), self.document.pointer(*whole)
+        item = ", ".join(filter(None, (self.item, item)))
+        if interval and value is not None:
+            more["interval"] = self.document.at(*whole[:-1], "interval")
+        return self.book.show(self.section, item, value, style, source, **more)
+
+
+def written(value: Value, style: str, end: bool = False) -> str:
+    """A value as text; `end`: of an interval, without its unit."""
     if isinstance(value, str):
-        return escape(value)
+        return value
     if style == PERCENT:
-        return f"{100 * value:.1f}" + ("" if ends else " %")
+        return f"{100 * value:.1f}" + ("" if end else " %")
     if style == POINTS:
         return f"{100 * value:+.1f}"
     if style == COUNT:
@@ -94,17 +148,16 @@ def written(value: Value, style: str, ends: bool = False) -> str:
     return format(value, style)
 
 
-def as_csv(figures: list[Figure]) -> str:
-    """One line a figure; an empty value is one that was not run."""
+def as_csv(figures: Sequence[Figure]) -> str:
+    """A line for each figure; an empty value was not run."""
     text = io.StringIO()
-    names = [field.name for field in dataclasses.fields(Figure)]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([getattr(each, name) for name in names] for each in figures)
+    writer.writerow(field.name for field in dataclasses.fields(Figure))
+    writer.writerows(dataclasses.astuple(figure) for figure in figures)
     return text.getvalue()
 
 
-def as_json(figures: list[Figure], about: dict) -> str:
+def as_json(figures: Sequence[Figure], about: dict) -> str:
     """`about`, then the figures in the order of the page: entry i is `data-figure="i"`."""
-    whole = {"format": FORMAT, **about, "figures": [dataclasses.asdict(each) for each in figures]}
+    whole = {"format": FORMAT, **about, "figures": [dataclasses.asdict(f) for f in figures]}
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

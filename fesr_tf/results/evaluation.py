@@ -12,17 +12,18 @@ from fesr_tf import runs
 from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.predict import predict_logits
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts
 from fesr_tf.runs import files
+from pipelines.common import text
 from pipelines.common.files import write_whole
 
 
 def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
-    """R's answers on `faces`, in inference mode, ready for JSON.
+    """R's predictions on `faces`, in inference mode, ready for JSON.
 
-    Everything of `metrics.summary`, what was evaluated (run, split, iteration, classes,
-    `people`), and under `predictions` each picture's key, subject, yaw (degrees; None where it is
-    not known), label, prediction (class indices) and probabilities.
+    Everything of `classification.summary`, what was evaluated (run, split, iteration, classes,
+    `people`: how many), and under `predictions` each image's key, subject, yaw (degrees, None if
+    unknown), label, prediction (class indices) and probabilities.
     """
     logits = predict_logits(run.fesr, faces)
     probabilities = tf.nn.softmax(logits).numpy()
@@ -54,42 +55,36 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
 
 
 def sentence(result: dict) -> str:
-    """The accuracy with everything that it needs to be read by."""
+    """The accuracy with its counts and its 95 % interval."""
     low, high = result["interval"]
     return (
         f"{result['accuracy']:.1%} ({result['correct']} of {result['total']} {result['split']} "
-        f"pictures of {result['people']} people; 95 % interval {low:.1%} to {high:.1%})"
+        f"images of {result['people']} people; 95 % interval {low:.1%} to {high:.1%})"
     )
 
 
 def table(result: dict) -> str:
-    """Confusion matrix and per-class figures as text."""
-    names = result["classes"]
-    longest = max(map(len, names))
-    widths = [max(4, len(name)) for name in names]
-    head = "  ".join(name.rjust(width) for name, width in zip(names, widths, strict=True))
-    lines = [f"{'true, predicted:'.ljust(longest)}  {head}  recall  precision"]
-    pad = max(longest, len("true, predicted:"))
-    for row, counts in zip(result["per_class"], result["confusion"], strict=True):
-        cells = "  ".join(
-            str(count).rjust(width) for count, width in zip(counts, widths, strict=True)
-        )
-        shares = "-" if row["recall"] is None else f"{row['recall']:.0%}"
-        precision = "-" if row["precision"] is None else f"{row['precision']:.0%}"
-        lines.append(f"{row['class'].ljust(pad)}  {cells}  {shares:>6}  {precision:>9}")
-    return "\n".join(lines)
+    """Confusion matrix (rows are true classes), recall and precision of each class as text."""
+    rows = [
+        [row["class"], *counts, _share(row["recall"]), _share(row["precision"])]
+        for row, counts in zip(result["per_class"], result["confusion"], strict=True)
+    ]
+    return text.table(["true, predicted:", *result["classes"], "recall", "precision"], rows)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def save(result: dict, folder: Path) -> list[Path]:
-    """Writes evaluation.json and pictures/confusion.png of a run; other splits than test and
-    other checkpoints than the last carry their name. Returns the paths."""
+    """Writes evaluation.json and pictures/confusion.png into a run's folder and returns their
+    paths; splits other than test and checkpoints other than the last are part of the name."""
     part, checkpoint = result["split"], result["checkpoint"]
     data = folder / files.evaluation(part, checkpoint)
     figure = folder / files.IMAGES / f"confusion{files.suffix(part, checkpoint)}.png"
     title = f"{result['variant']} on {result['database']}, fold {result['fold']}"
-    drawn = image_grids.confusion_figure(
-        np.array(result["confusion"]), result["classes"], title, sentence(result)
-    )
-    write_whole(figure, image_grids.png(drawn))
+    confusion = np.array(result["confusion"])
+    chart = charts.confusion(confusion, result["classes"], title, sentence(result))
+    write_whole(figure, charts.png(chart))
     write_whole(data, json.dumps(result, indent=1) + "\n")
     return [data, figure]

@@ -1,8 +1,8 @@
-"""Error rates by group of people: who they are comes from the table of people beside the data."""
+"""Error rates by group of people, as the table of people beside the data defines the groups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +15,23 @@ from pipelines.databases.tables import read_table
 from pipelines.dataset.people import NAME
 
 FEWEST = 10
-"""People below whom a group's rate is not to be read as one."""
+"""With fewer people a rate says nothing of a group."""
 
-# The renderer draws age in [0, 1], about 20 to 70 years, and skin in [0, 5], light to dark.
-_AGES = ((1 / 3, "about 20 to 36"), (2 / 3, "about 37 to 53"), (1.01, "about 54 to 70"))
-_SKINS = ((5 / 3, "lighter third of the scale"), (10 / 3, "middle third"), (5.01, "darker third"))
+# The renderer's ranges: age in [0, 1], about 20 to 70 years; skin in [0, 5], light to dark.
+_THIRDS = {
+    "age": ((1 / 3, "about 20 to 36"), (2 / 3, "about 37 to 53"), (1.01, "about 54 to 70")),
+    "skin": (
+        (5 / 3, "lighter third of the scale"),
+        (10 / 3, "middle third"),
+        (5.01, "darker third"),
+    ),
+}
 _SEXES = {"F": "female", "M": "male"}
 
 
 class Rate(NamedTuple):
-    """One variant's errors on one group: shares of pictures, Wilson's interval."""
+    """One variant's errors on one group. wrong: images predicted wrongly (over several seeds, the
+    sum of shares); rate: wrong / pictures, in [0, 1]; interval: Wilson's, 95 %."""
 
     wrong: float
     pictures: int
@@ -36,9 +43,11 @@ class Rate(NamedTuple):
 def read_people(
     data: Path | None, database: str, given: Path | None = None
 ) -> dict[str, dict[str, str]]:
-    """{person: {attribute: group}} of `people.csv` in the data folder, or of the table that was
-    given; empty where there is none (data None: they are not there). Raises `BadUse` for a table
-    that says two things of one person."""
+    """{person: {attribute: group}} from the table `given`, or else people.csv in the data folder.
+
+    Empty if there is no table, or no data folder (None). Raises `BadUse` if `given` is absent, and
+    for a table with two different lines of one person.
+    """
     if given and not given.is_file():
         raise BadUse(f"--people {given} is not a file")
     path = given or (data / NAME if data else None)
@@ -50,42 +59,41 @@ def read_people(
         groups = _rendered(row) if database == "demo" else rest
         if people.setdefault(row["subject"], groups) != groups:
             raise BadUse(
-                f"{path}, line {row.line}: {row['subject']} was said to be otherwise before"
+                f"{path}, line {row.line}: {row['subject']} has other values than on an earlier "
+                "line; give one line a person"
             )
     return people
 
 
 def _rendered(row) -> dict[str, str]:
-    """The groups of a rendered person: a third of the renderer's range each, not of the people."""
-    groups = {}
-    if row["sex"]:
-        groups["sex"] = _SEXES.get(row["sex"], row["sex"])
-    for name, steps in (("age", _AGES), ("skin", _SKINS)):
+    """The groups of a rendered person; each third is of the renderer's range, not of the people."""
+    groups = {"sex": _SEXES.get(row["sex"], row["sex"])} if row["sex"] else {}
+    for name, thirds in _THIRDS.items():
         if row[name]:
             value = row.number(name)
-            groups[name] = next((text for end, text in steps if value < end), steps[-1][1])
+            groups[name] = next((text for end, text in thirds if value < end), thirds[-1][1])
     return groups
 
 
 def rates(
     evaluations: Mapping[Unit, dict], people: Mapping[str, Mapping[str, str]]
 ) -> dict[tuple[str, str], Rate]:
-    """{(attribute, group): rate} of one variant's evaluations, all folds pooled; a picture counts
-    as the share of seeds that got it wrong. People of whom nothing is known are in no group."""
+    """{(attribute, group): rate} of one variant's evaluations, all folds pooled. Over several
+    seeds an image counts as the share of seeds that got it wrong. People who are not in the table
+    are in no group."""
     if not evaluations:
         return {}
-    seen = comparison.pictures(answers(evaluations))
+    pooled = comparison.pictures(answers(evaluations))
     found = {}
-    attributes = dict.fromkeys(name for groups in people.values() for name in groups)
-    for attribute in attributes:
-        of = np.array([people.get(s, {}).get(attribute, "") for s in seen.subjects.tolist()])
-        for group in _in_order(attribute, set(of.tolist()) - {""}):
-            inside = of == group
-            wrong = comparison.proportion(1 - seen.right[inside])
+    for attribute in dict.fromkeys(name for groups in people.values() for name in groups):
+        groups = [people.get(s, {}).get(attribute, "") for s in pooled.subjects.tolist()]
+        for group in _in_order(attribute, set(groups) - {""}):
+            inside = np.array(groups) == group
+            wrong = comparison.proportion(1 - pooled.right[inside])
             found[attribute, group] = Rate(
                 wrong["right"],
                 wrong["pictures"],
-                len(set(seen.subjects[inside].tolist())),
+                len(set(pooled.subjects[inside].tolist())),
                 wrong["accuracy"],
                 tuple(wrong["interval"]),
             )
@@ -93,46 +101,41 @@ def rates(
 
 
 def _in_order(attribute: str, groups: set[str]) -> list[str]:
-    known = [text for _, text in {"age": _AGES, "skin": _SKINS}.get(attribute, ())]
-    return sorted(groups, key=lambda each: (known.index(each) if each in known else -1, each))
+    known = [text for _, text in _THIRDS.get(attribute, ())]
+    return sorted(groups, key=lambda name: (known.index(name) if name in known else -1, name))
 
 
 def sentences(found: Mapping[tuple[str, str], Rate]) -> list[str]:
-    """What may be said of a variant's rates by group, attribute after attribute: which groups are
-    too small, and whether the others' intervals are apart."""
-    said = []
+    """Conclusions from a variant's rates, for each attribute: the groups that are too small, and
+    whether the intervals of the best and the worst of the others overlap."""
+    conclusions = []
     for attribute in dict.fromkeys(name for name, _ in found):
         here = {group: rate for (name, group), rate in found.items() if name == attribute}
         small = [f"“{g}” ({_people(r.people)})" for g, r in here.items() if r.people < FEWEST]
         large = {group: rate for group, rate in here.items() if rate.people >= FEWEST}
         if small:
-            said.append(
-                f"{attribute}: too few people to say anything about {_and(small)}; fewer than "
-                f"{FEWEST} in a group can differ by who they are alone."
+            conclusions.append(
+                f"{attribute}: too few people to conclude anything about {', '.join(small)}; with "
+                f"fewer than {FEWEST} people, individuals alone can explain a difference."
             )
         if len(large) > 1:
-            said.append(f"{attribute}: {_apart(large)}")
-    return said
-
-
-def _apart(rates: Mapping[str, Rate]) -> str:
-    """Whether the best and the worst group's intervals are apart."""
-    best = min(rates, key=lambda group: rates[group].rate)
-    worst = max(rates, key=lambda group: rates[group].rate)
-    if rates[best].interval[1] < rates[worst].interval[0]:
-        return (
-            f"errors on “{worst}” are more frequent than on “{best}”, and their intervals are "
-            "apart: treat it as a difference."
-        )
-    return (
-        "the intervals of the groups that are large enough overlap: no difference is shown, which "
-        "is not to say that there is none."
-    )
+            conclusions.append(f"{attribute}: {_compared(large)}")
+    return conclusions
 
 
 def _people(count: int) -> str:
     return f"{count} person" if count == 1 else f"{count} people"
 
 
-def _and(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+def _compared(rates: Mapping[str, Rate]) -> str:
+    best = min(rates, key=lambda group: rates[group].rate)
+    worst = max(rates, key=lambda group: rates[group].rate)
+    if rates[best].interval[1] < rates[worst].interval[0]:
+        return (
+            f"errors on “{worst}” are more frequent than on “{best}”, and their intervals do not "
+            "overlap: treat it as a difference."
+        )
+    return (
+        "the intervals of the best and the worst of the large groups overlap: no difference is "
+        "shown, which does not mean that there is none."
+    )

@@ -1,69 +1,96 @@
-"""What a report is made of: runs, cross-validations and the data that they share, as files say."""
+"""The one reader of finished runs and cross-validations; the report and the figures use it."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fesr_tf import config as configs
 from fesr_tf import runs
 from fesr_tf.config import Config
+from fesr_tf.config.variants import FIG_8
 from fesr_tf.crossvalidation.outcomes import FORMAT
-from fesr_tf.results.documents import Document
-from fesr_tf.runs.files import CHECKPOINT_INFO as ABOUT
-from fesr_tf.runs.files import MACHINE
+from fesr_tf.runs import files
+from fesr_tf.runs.files import CROSSVAL
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.manifest import Manifest
 
-CROSSVAL = "crossval.json"
-# What the page takes from each file.
+# The keys that the report and the figures use of each file.
 EVALUATION = {"accuracy", "interval", "correct", "total", "split", "people", "step", "classes",
               "max_iterations", "confusion", "per_class", "predictions"}  # fmt: skip
 CROSS_VALIDATION = {"format", "database", "data", "data_digest", "classes", "folds", "variants",
                     "baseline", "asked", "checkpoint", "overrides", "runs", "first_stages",
                     "summaries", "comparisons"}  # fmt: skip
+SUMMARY = {"variant", "runs", "of_runs", "people", "fold_accuracies", "pooled"}
 SYNTHESIS = {"fidelity", "networks", "expression", "notes", "protocols", "step", "max_iterations"}
 
 
 @dataclass(frozen=True)
-class RunSource:
-    """A run as its folder tells it; None for what was not done or not noted.
+class Document:
+    """The contents of a JSON file, and the name that the report gives it."""
 
-    evaluation, synthesis: of `fesr_tf.evaluate` and `measure`. checkpoint: checkpoint.json of its
-    newest one. machine: what `fesr_tf.train` noted of the machine, a start after another.
+    name: str
+    data: Any
+
+    def at(self, *path: str | int) -> Any:
+        """The value under `path`; raises KeyError, IndexError or TypeError if it is absent."""
+        value = self.data
+        for key in path:
+            value = value[key]
+        return value
+
+    def has(self, *path: str | int) -> bool:
+        """True if `path` leads to a value, which may be None."""
+        try:
+            self.at(*path)
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
+
+    def pointer(self, *path: str | int) -> str:
+        """`NAME#/a/0/b`: the file and a JSON pointer (RFC 6901)."""
+        keys = (str(key).replace("~", "~0").replace("/", "~1") for key in path)
+        return f"{self.name}#" + "".join(f"/{key}" for key in keys)
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """A run's folder; None stands for files that are absent or were not read.
+
+    evaluation, synthesis: results of `fesr_tf.evaluate` and `fesr_tf.measure`. checkpoint:
+    checkpoint.json of the newest checkpoint. machine: machine.json, an entry for each start.
     """
 
     folder: Path
     info: runs.RunInfo
     config: Config
-    evaluation: Document | None
-    synthesis: Document | None
-    checkpoint: Document | None
-    machine: Document | None
+    evaluation: Document | None = None
+    synthesis: Document | None = None
+    checkpoint: Document | None = None
+    machine: Document | None = None
 
     @property
     def place(self) -> tuple[int, float]:
-        """Its seed and fold, to be ordered by; what has no number comes last."""
+        """Sort key: seed, then fold; `fold-all` comes last."""
         fold = self.info.fold
         return self.config.seed, fold if isinstance(fold, int) else math.inf
 
     @property
     def name(self) -> str:
-        """'FESR_JL, fold 0', and its seed where it is not 0."""
+        """'FESR_JL, fold 0', followed by the seed unless it is 0."""
         seed = f", seed {self.config.seed}" if self.config.seed else ""
         return f"{self.info.variant}, fold {self.info.fold}{seed}"
 
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """A crossval.json; runs: those of its runs whose folders are there, by (variant, fold,
-    seed)."""
+    """A crossval.json, and those of its runs whose folders exist, by (variant, fold, seed)."""
 
     path: Path
     document: Document
@@ -72,8 +99,8 @@ class CrossValidation:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that one report is of. manifest is None where the data folder is not there, or
-    holds other data by now. asked: the paths as they were given."""
+    """The inputs of one report. asked: the paths as given. runs: those given one by one and in no
+    cross-validation. manifest: None if the data folder is absent or holds other data."""
 
     asked: tuple[str, ...]
     runs: tuple[RunSource, ...]
@@ -95,11 +122,11 @@ class Sources:
 
     @property
     def every_run(self) -> tuple[RunSource, ...]:
-        """Those given one by one and those of the cross-validations, each once."""
-        found = {run.folder.resolve(): run for run in self.runs}
-        for each in self.crossvals:
-            found |= {run.folder.resolve(): run for run in each.runs.values()}
-        return tuple(sorted(found.values(), key=_order))
+        """Single runs and runs of cross-validations, each once, in the order of Fig. 8."""
+        by_folder = {run.folder.resolve(): run for run in self.runs}
+        for crossval in self.crossvals:
+            by_folder |= {run.folder.resolve(): run for run in crossval.runs.values()}
+        return tuple(sorted(by_folder.values(), key=_order))
 
     def _first(self, name: str):
         if self.crossvals:
@@ -108,145 +135,152 @@ class Sources:
 
 
 def _order(run: RunSource) -> tuple:
-    variants = ["BASELINE", "FESR_SL", "FESR_OneSt", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP",
-                "FESR_JL"]  # fmt: skip
     name = run.info.variant
-    place = variants.index(name) if name in variants else len(variants)
-    return place, name, run.place
+    return (FIG_8.index(name) if name in FIG_8 else len(FIG_8)), name, run.place
 
 
 def read(paths: Sequence[Path], data: Path | None = None) -> Sources:
-    """Reads runs, crossval.json files and folders that hold one. data: where the data are, if
-    they have moved.
-
-    Raises `BadUse` for what is neither and for data or classes that differ, naming both;
-    `FailedWork` for files that are damaged or contradict each other.
-    """
-    alone, crossvals = [], []
-    for path in dict.fromkeys(paths):
-        file = path / CROSSVAL if path.is_dir() else path
-        if (path / "run.json").exists():
-            alone.append(read_run(path))
-        elif file.name == CROSSVAL and file.is_file():
-            crossvals.append(read_crossval(file))
-        else:
-            raise BadUse(
-                f"{path} is neither a run (it has no run.json) nor a cross-validation (it has no "
-                f"{CROSSVAL}): give runs/<db>/<variant>/fold-NN or runs/<db>"
-            )
-    require_same_data(alone, crossvals)
-    first = crossvals[0].document.data if crossvals else vars(alone[0].info)
+    """Reads runs and cross-validations with all their results. data: the data folder, if it has
+    moved. Raises like `read_each`, and `BadUse` if `data` holds other data."""
+    single, crossvals = read_each(paths)
+    first = crossvals[0].document.data if crossvals else vars(single[0].info)
     folder = Path(data or first["data"])
     manifest = read_manifest(folder, first["data_digest"], given=data is not None)
     within = {r.folder.resolve() for each in crossvals for r in each.runs.values()}
-    alone = [run for run in alone if run.folder.resolve() not in within]
-    return Sources(tuple(map(str, paths)), tuple(alone), tuple(crossvals), folder, manifest)
+    single = [run for run in single if run.folder.resolve() not in within]
+    return Sources(tuple(map(str, paths)), tuple(single), tuple(crossvals), folder, manifest)
+
+
+def read_each(
+    paths: Sequence[Path], results: bool = True
+) -> tuple[list[RunSource], list[CrossValidation]]:
+    """Reads run folders, crossval.json files and folders that hold one, each path once.
+
+    results: False reads only run.json and config.yaml of runs, and only crossval.json of
+    cross-validations. Raises `BadUse` for paths that are neither, and for data or classes that
+    differ, naming both; `FailedWork` for files that are damaged or contradict each other.
+    """
+    single, crossvals = [], []
+    for path in dict.fromkeys(paths):
+        file = path / CROSSVAL if path.is_dir() else path
+        if files.is_run(path):
+            single.append(read_run(path) if results else read_settings(path))
+        elif file.name == CROSSVAL and file.is_file():
+            crossvals.append(read_crossval(file, results))
+        else:
+            raise BadUse(
+                f"{path} is neither a run (no {files.INFO}) nor a cross-validation (no "
+                f"{CROSSVAL}); give runs/<db>/<variant>/fold-NN or runs/<db>"
+            )
+    require_same_data(single, crossvals)
+    return single, crossvals
+
+
+def read_settings(folder: Path) -> RunSource:
+    """run.json and config.yaml alone; raises `BadUse` or `FailedWork` if one cannot be read."""
+    return RunSource(folder, runs.read_info(folder), configs.load(folder / files.CONFIG))
 
 
 def read_run(folder: Path, evaluation: str | None = "evaluation.json") -> RunSource:
-    """evaluation: the name of its file, None for none. Raises `BadUse` for a folder that is not a
-    run, `FailedWork` for a damaged one and for an evaluation or a measurement of other data than
-    the run's."""
-    info, config = runs.read_info(folder), configs.load(folder / "config.yaml")
-    found = None
-    if evaluation:
-        found = _json(folder / evaluation, EVALUATION, "evaluate the run again")
-    drawn = _json(folder / "synthesis.json", SYNTHESIS, "measure the run again")
-    for each, word in ((found, "evaluate"), (drawn, "measure")):
-        if each and each.data.get("data_digest") != info.data_digest:
-            raise FailedWork(f"{each.name} is of other data than the run: {word} the run again")
-    steps = sorted((folder / "checkpoints").glob("step-*"))
-    again = "train the run again"
-    about = _json(steps[-1] / ABOUT, {"step"}, again) if steps else None
-    machine = _json(folder / MACHINE, {"starts"}, f"remove it, or {again}")
-    return RunSource(folder, info, config, found, drawn, about, machine)
+    """A run with its results. evaluation: the name of its file, None for none.
+
+    Raises `BadUse` if `folder` is not a run; `FailedWork` if it is damaged, or if an evaluation or
+    a measurement is of other data than the run's.
+    """
+    run, again = read_settings(folder), "train the run again"
+    results: list[Document | None] = []
+    for name, keys, verb in ((evaluation, EVALUATION, "evaluate"),
+                             (files.SYNTHESIS, SYNTHESIS, "measure")):  # fmt: skip
+        result = _json(folder / name, keys, f"{verb} the run again") if name else None
+        if result and result.data.get("data_digest") != run.info.data_digest:
+            raise FailedWork(f"{result.name} is of other data than the run; {verb} the run again")
+        results.append(result)
+    about = None
+    if steps := files.steps(folder / files.CHECKPOINTS):
+        newest = files.step_folder(folder / files.CHECKPOINTS, steps[-1])
+        about = _json(newest / files.CHECKPOINT_INFO, {"step"}, again)
+    machine = _json(folder / files.MACHINE, {"starts"}, f"remove it, or {again}")
+    return RunSource(folder, run.info, run.config, *results, about, machine)
 
 
-def read_crossval(path: Path) -> CrossValidation:
-    """Reads crossval.json and its runs. Raises `FailedWork` where it is damaged, or says
-    something else than a run's evaluation does."""
-    again = "run the same fesr_tf.crossval again"
-    document = _json(path, CROSS_VALIDATION, again)
-    if document.data["format"] != FORMAT:
-        raise FailedWork(f"{path} is of another version of this project: {again}")
+def read_crossval(path: Path, results: bool = True) -> CrossValidation:
+    """crossval.json, and with `results` its runs. Raises `FailedWork` if it is damaged, of another
+    format, or contradicts the evaluation of a run."""
+    again = "run the same fesr_tf.crossval command again, which keeps finished runs"
+    document, entries = _json(path, CROSS_VALIDATION, again), []
     found = {}
     try:
-        for entry in [*document.data["runs"], *document.data["first_stages"]]:
-            # Of a run that is not there the entry is all that is known.
+        if (version := document.data["format"]) != FORMAT:
+            raise FailedWork(f"{path} has format {version}, but {FORMAT} is needed; {again}")
+        for summary in document.data["summaries"]:
+            if missing := SUMMARY - summary.keys():
+                raise KeyError(min(missing))
+        if results:
+            entries = [*document.data["runs"], *document.data["first_stages"]]
+        for entry in entries:
+            # The entry is all that is known of a run whose folder is absent.
             folder = Path(os.path.normpath(path.parent / entry["folder"]))
-            if not (folder / "run.json").exists():
+            if not files.is_run(folder):
                 continue
-            # One that is there and was not counted is of another state of the run.
+            # An evaluation that the entry does not name is of another state of the run.
             name = Path(entry["evaluation"]).name if entry.get("evaluation") else None
             run = read_run(folder, name)
             found[entry["variant"], entry["fold"], entry["seed"]] = run
-            _agree(path, entry, run, again)
+            _require_agreement(path, entry, run, again)
     except (KeyError, TypeError, AttributeError) as error:
-        raise FailedWork(f"{path} is damaged ({error!r}): {again}") from None
+        raise FailedWork(f"{path} is damaged ({error!r}); {again}") from None
     return CrossValidation(path, document, found)
 
 
-def _agree(path: Path, entry: dict, run: RunSource, again: str) -> None:
-    if run.evaluation is None:
-        return
-    for name in ("data_digest", "step", "correct", "total"):
+def _require_agreement(path: Path, entry: dict, run: RunSource, again: str) -> None:
+    for name in ("data_digest", "step", "correct", "total") if run.evaluation else ():
         if run.evaluation.data[name] != entry[name]:
             raise FailedWork(
-                f"{path} and {run.evaluation.name} differ in their {name} ({entry[name]} and "
-                f"{run.evaluation.data[name]}): {again}"
+                f"{path} and {run.evaluation.name} differ in {name} ({entry[name]} and "
+                f"{run.evaluation.data[name]}); {again}"
             )
 
 
-def require_same_data(alone: Iterable[RunSource], crossvals: Iterable[CrossValidation]) -> None:
+def require_same_data(single: Iterable[RunSource], crossvals: Iterable[CrossValidation]) -> None:
     """Raises `BadUse` naming two of them whose data or classes differ."""
-    known = [(run.folder, vars(run.info)) for run in alone]
-    for each in crossvals:
-        known.append((each.path, each.document.data))
-        known += [(run.folder, vars(run.info)) for run in each.runs.values()]
-    for folder, one in known[1:]:
-        for what in ("data_digest", "classes"):
-            here, there = known[0][1][what], one[what]
-            if list(here) != list(there):
-                told = [t[:12] if isinstance(t, str) else ", ".join(t) for t in (here, there)]
-                raise BadUse(
-                    f"{known[0][0]} and {folder} differ in their {what.replace('_', ' ')} "
-                    f"({told[0]} and {told[1]}): what one report is of must share them"
-                )
+    known = [(run.folder, vars(run.info)) for run in single]
+    for crossval in crossvals:
+        known.append((crossval.path, crossval.document.data))
+        known += [(run.folder, vars(run.info)) for run in crossval.runs.values()]
+    for path, about in known[1:]:
+        first, other = known[0][1], about
+        if list(first["classes"]) != list(other["classes"]):
+            differ = runs.other_classes(tuple(first["classes"]), tuple(other["classes"]))
+            raise BadUse(
+                f"{known[0][0]} and {path} have other classes ({differ}); give one of them"
+            )
+        if first["data_digest"] != other["data_digest"]:
+            digests = " and ".join(each["data_digest"][:12] for each in (first, other))
+            raise BadUse(
+                f"{known[0][0]} and {path} are of different data (digests {digests}); give runs of "
+                "the same data"
+            )
 
 
 def read_manifest(folder: Path, digest: str, given: bool) -> Manifest | None:
-    """The manifest of the data, None where they are not there or are others by now; raises
-    `BadUse` for that where the folder was given."""
+    """The manifest of the data; None if it is absent or of other data, but `BadUse` if the folder
+    was `given`."""
     try:
         manifest = manifests.load(folder)
     except FesrError:
         if given:
             raise
         return None
-    if manifest.digest == digest:
-        return manifest
-    if given:
+    if given and manifest.digest != digest:
         raise BadUse(
             f"{folder} holds other data (digest {manifest.digest[:12]}) than the runs were trained "
-            f"on ({digest[:12]}): give the runs' own data by --data DIR"
+            f"on ({digest[:12]}); give the runs' own data by --data DIR"
         )
-    return None
-
-
-def train_command(run: RunSource) -> str:
-    """The command that trains this very run."""
-    info = run.info
-    usual = configs.resolve(info.database, info.variant)
-    changed = configs.differences(usual, run.config)
-    overrides = [f"{key}={json.dumps(value)}" for key, (_, value) in changed.items()]
-    runs_folder = run.folder.parent.parent.parent
-    words = ["python", "-m", "fesr_tf.train", "--db", info.database, "--data", info.data]
-    words += ["--fold", str(info.fold), "--variant", info.variant, "--runs", str(runs_folder)]
-    return shlex.join(words + overrides)
+    return manifest if manifest.digest == digest else None
 
 
 def _json(path: Path, needed: set[str], again: str) -> Document | None:
-    """The file, None where there is none; `FailedWork` where it is not what it should be."""
+    """The file, None if it is absent; `FailedWork` if it is damaged or lacks a needed key."""
     if not path.exists():
         return None
     try:
@@ -254,5 +288,5 @@ def _json(path: Path, needed: set[str], again: str) -> Document | None:
         if missing := needed - data.keys():
             raise KeyError(min(missing))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FailedWork(f"{path} is damaged ({error!r}): {again}") from None
+        raise FailedWork(f"{path} is damaged ({error!r}); {again}") from None
     return Document(str(path), data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -68,7 +67,7 @@ def description(run: runs.Run) -> dict:
         "checkpoint": run.checkpoint,
         "image_size": run.config.image_size,
         "channels": run.config.channels,
-        "config": dataclasses.asdict(run.config),
+        "config": run.config.model_dump(),
         "commit": machine.commit(),
         "tensorflow": tf.__version__,
     }

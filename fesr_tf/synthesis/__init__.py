@@ -1,1 +1,1 @@
-"""What the generator makes: images, sheets of them, and their quality."""
+"""Generates images, lays them out as sheets and measures their quality."""

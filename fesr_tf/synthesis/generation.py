@@ -1,4 +1,4 @@
-"""Images that the generator makes: expressions, intensities, new identities, interpolations."""
+"""Generates images: expressions, intensities, new identities, interpolations."""
 
 from __future__ import annotations
 
@@ -9,33 +9,46 @@ from fesr_tf.data import Faces
 from fesr_tf.data.images import from_model
 from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.model.fesgan import FESGAN
+from fesr_tf.runs import Run
+from pipelines.common.errors import BadUse
 
 # Fig. 6's axis; the paper shows every other of these.
 LEVELS = np.linspace(-1, 1, 9)
+
+Rows = list[list[np.ndarray]]
+"""Rows of images, uint8 (S,S,c) each."""
+
+
+def require_generator(run: Run) -> None:
+    """Raises `BadUse` where the run trains no generator."""
+    if not run.config.trains_fesgan:
+        raise BadUse(
+            f"{run.folder} is a run of {run.info.variant}, which trains no generator; give a run "
+            "of another variant"
+        )
 
 
 def every_expression(fesgan: FESGAN, face_codes: tf.Tensor) -> np.ndarray:
     """Face codes (B,n) -> uint8 (B,K,S,S,c): each with every expression at intensity 1."""
     count, classes = len(face_codes), fesgan.num_classes
     code = expression_code(tf.tile(tf.range(classes), [count]), 1.0, classes)
-    drawn = fesgan.decode(tf.repeat(face_codes, classes, axis=0), code)
-    return from_model(drawn).reshape(count, classes, *drawn.shape[1:])
+    images = from_model(fesgan.decode(tf.repeat(face_codes, classes, axis=0), code))
+    return images.reshape(count, classes, *images.shape[1:])
 
 
-def expression_rows(fesgan: FESGAN, faces: Faces) -> list[list[np.ndarray]]:
+def expression_rows(fesgan: FESGAN, faces: Faces) -> Rows:
     """For each face: the input, its reconstruction (eq. 11 with v = 1), every expression."""
     codes = fesgan.encode(faces.floats())
     own = expression_code(tf.constant(faces.labels), 1.0, fesgan.num_classes)
     reconstructed = from_model(fesgan.decode(codes, own))
-    drawn = every_expression(fesgan, codes)
-    return [
-        [image, again, *each]
-        for image, again, each in zip(faces.images, reconstructed, drawn, strict=True)
-    ]
+    translated = every_expression(fesgan, codes)
+    return [[x, x_rec, *row] for x, x_rec, row in
+            zip(faces.images, reconstructed, translated, strict=True)]  # fmt: skip
 
 
-def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> list[list[np.ndarray]]:
-    """One face, float (S,S,c), as in Fig. 6: a row a class, a column a level in [-1,1].
+def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> Rows:
+    """One face, float (S,S,c), as in Fig. 6: a row for each class, a column for each level in
+    [-1,1].
 
     The class's entry of the expression code takes the level, all others stay at -1.
     """
@@ -44,8 +57,8 @@ def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> list
     for k in range(classes):
         code[k, :, k] = levels
     face_code = tf.repeat(fesgan.encode(image[tf.newaxis]), classes * steps, axis=0)
-    drawn = from_model(fesgan.decode(face_code, tf.constant(code.reshape(-1, classes))))
-    return [list(row) for row in drawn.reshape(classes, steps, *drawn.shape[1:])]
+    images = from_model(fesgan.decode(face_code, tf.constant(code.reshape(-1, classes))))
+    return [list(row) for row in images.reshape(classes, steps, *images.shape[1:])]
 
 
 def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
@@ -53,8 +66,9 @@ def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
     return tf.random.stateless_uniform((count, fesgan.config.code_size), (seed, 0), -1.0, 1.0)
 
 
-def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> list[list[np.ndarray]]:
-    """`count` people who do not exist, z ~ U(-1,1) (eq. 13): a row each, a column a class."""
+def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> Rows:
+    """A row for each of `count` people who do not exist, z ~ U(-1,1) (eq. 13), a column for each
+    class."""
     return [list(row) for row in every_expression(fesgan, prior_codes(fesgan, count, seed))]
 
 

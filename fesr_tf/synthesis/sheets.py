@@ -1,4 +1,4 @@
-"""Labelled sheets of generated images."""
+"""Lays out labelled sheets of generated images."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fesr_tf.synthesis.generation import LEVELS, expression_rows, intensity_rows
 
 
 def choose_people(faces: Faces, count: int, seed: int) -> np.ndarray:
-    """Rows of up to `count` pictures, one a person, of as many classes as there are people.
+    """Rows of up to `count` images, one for each person, of as many classes as there are people.
 
-    Seeded: the order of the people and, within a person's class, the picture. int64 (n,).
+    Seeded: the order of the people and, within a person's class, the image. int64 (n,).
     """
     random = np.random.default_rng(seed)
     subjects = random.permutation(np.unique(faces.subjects))[:count]
@@ -30,19 +30,9 @@ def choose_people(faces: Faces, count: int, seed: int) -> np.ndarray:
     return np.array(rows, np.int64)
 
 
-def expression_sheet(
-    fesgan: FESGAN, faces: Faces, classes: Sequence[str], title: str = ""
-) -> np.ndarray:
-    """`expression_rows` as a labelled picture, uint8 (H,W,3)."""
-    columns = ["input", "reconstruction", *classes]
-    return image_grids.grid(
-        expression_rows(fesgan, faces), columns, _row_labels(faces, classes), title
-    )
-
-
 def training_sheet(fesgan: FESGAN, faces: Faces, classes: Sequence[str], seed: int) -> np.ndarray:
-    """What is looked at while training, uint8 (H,W,3): a row a face as `expression_sheet`,
-    below them half as many new identities. With the same seed the same codes at every step."""
+    """The sheet that TensorBoard shows during training, uint8 (H,W,3): a row for each face as in
+    `expression_rows`, then half as many new identities, from the same codes for a seed."""
     people = max(1, len(faces) // 2)
     rows = expression_rows(fesgan, faces)
     rows += [[None, None, *row] for row in new_identity_rows(fesgan, people, seed)]
@@ -60,27 +50,30 @@ def _identity_labels(count: int) -> list[str]:
 
 
 def sheets(run: runs.Run, faces: Faces, people: int, seed: int) -> dict[str, np.ndarray]:
-    """File name -> picture (uint8 (H,W,3)), drawn from test faces of the run's fold, or where
-    nobody was held out from training faces, which the title says."""
+    """File name -> sheet, uint8 (H,W,3), from `faces`: the test faces of the run's fold, or the
+    training faces where nobody was held out, which the title states."""
     fesgan, classes = run.fesr.fesgan, run.info.classes
     part = "training" if run.info.fold == ALL else "test"
     name = f"{run.info.variant} on {run.info.database}, fold {run.info.fold}, step {run.step}"
     chosen = faces.of(choose_people(faces, people, seed))
-    sweep = intensity_rows(fesgan, chosen.floats()[0], LEVELS)
-    return {
-        "expressions.png": expression_sheet(
-            fesgan, chosen, classes, f"Expressions of {part} people: {name}"
+    sheets = {
+        "expressions.png": (
+            expression_rows(fesgan, chosen),
+            ["input", "reconstruction", *classes],
+            _row_labels(chosen, classes),
+            f"Expressions of {part} people: {name}",
         ),
-        "intensity.png": image_grids.grid(
-            sweep,
+        "intensity.png": (
+            intensity_rows(fesgan, chosen.floats()[0], LEVELS),
             [f"{level:+.2f}" for level in LEVELS],
             classes,
             f"Intensity, {chosen.subjects[0]}: {name}",
         ),
-        "new_identities.png": image_grids.grid(
+        "new_identities.png": (
             new_identity_rows(fesgan, people, seed),
             classes,
             _identity_labels(people),
             f"New identities: {name}",
         ),
     }
+    return {file: image_grids.grid(*sheet) for file, sheet in sheets.items()}

@@ -6,7 +6,6 @@ data in this process, which then forgets them.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import statistics
 import time
@@ -183,7 +182,7 @@ def _extras(fesr: FESR, fold: Fold, timings: Sequence[Timing]) -> list[str]:
 
 
 def _settings(config: Config, origins: dict[str, str]) -> str:
-    values = dataclasses.asdict(config)
+    values = config.model_dump()
     return _table(
         [(key, as_yaml(value), origins[key]) for key, value in values.items()],
         numbers=False,

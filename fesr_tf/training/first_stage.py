@@ -21,21 +21,8 @@ from fesr_tf.runs.checkpoints import Checkpoints
 from pipelines.common.errors import BadUse
 from pipelines.common.files import write_whole
 
-SECOND_STAGE = frozenset(
-    {
-        *("max_iterations", "stop_after_pretraining", "synthetic", "recognizer_guides_generator"),
-        *("rdbp", "lambda6", "intra_features", "distance_squared", "dropout"),
-    }
-)
-"""What only R and the joint step read. `synthetic: none` has no stage 1 at all."""
-
-LOOKED_AT = frozenset(
-    {
-        *("log_every", "picture_every", "checkpoint_every", "validate_every", "histogram_every"),
-        *("projector_faces", "keep_checkpoints"),
-    }
-)
-"""What is shown and kept of a run. It moves no weight."""
+UNREAD = configs.keys_of("second", "monitoring")
+"""The keys that stage 1 does not read. `synthetic: none` has no stage 1 at all."""
 
 
 def has_one(config: Config) -> bool:
@@ -46,12 +33,9 @@ def has_one(config: Config) -> bool:
 
 
 def differences(first: Config, config: Config) -> dict[str, tuple[Any, Any]]:
-    """The keys that stage 1 reads in which two configurations differ, with both values.
-
-    A key that is in neither list above counts as read: a new one is on the safe side.
-    """
+    """The keys that stage 1 reads in which two configurations differ, with both values."""
     found = configs.differences(first, config)
-    return {key: both for key, both in found.items() if key not in SECOND_STAGE | LOOKED_AT}
+    return {key: both for key, both in found.items() if key not in UNREAD}
 
 
 def refuse(first: Path, config: Config, info: runs.RunInfo) -> None:

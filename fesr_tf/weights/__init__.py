@@ -1,1 +1,1 @@
-"""Weights of the face networks: fetched, converted or trained."""
+"""Fetches, converts or trains the weights of the face networks."""

@@ -8,8 +8,8 @@ import sys
 from pipelines.common.errors import BadUse, command
 
 TASKS = {
-    "fetch": "the published weights of Light CNN v4, once, into the cache",
-    "convert": "a PyTorch checkpoint of the Light CNN authors",
+    "fetch": "download and convert the published weights of Light CNN v4, once",
+    "convert": "convert a PyTorch checkpoint of the Light CNN authors",
     "pretrain": "train the demo's face network on rendered people",
 }
 
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"  {name:<9} {purpose}" for name, purpose in TASKS.items()))
         return 0
     if task not in TASKS:
-        raise BadUse(f"unknown task {task!r}; weights knows: {', '.join(TASKS)}")
+        raise BadUse(f"unknown task {task!r}; choose one of: {', '.join(TASKS)}")
     return importlib.import_module(f"fesr_tf.weights.{task}").main(arguments)
 
 

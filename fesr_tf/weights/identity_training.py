@@ -1,4 +1,4 @@
-"""A Light CNN learns people: aligned faces in, a softmax over who they are, the network out."""
+"""Trains a Light CNN to identify people: aligned faces, and a softmax over their subjects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_people(folders: list[Path], size: int) -> People:
     """Every face of the data folders, gray, `size` pixels a side, in key order.
 
     A subject's name means the same person in all of them. Raises `BadUse` for a folder that
-    is not one, `FailedWork` for damaged shards.
+    does not hold preprocessed data, `FailedWork` for damaged shards.
     """
     faces, subjects, labels = [], [], []
     for folder in folders:
@@ -52,18 +52,18 @@ def read_people(folders: list[Path], size: int) -> People:
             for payload in examples.read_records(folder / shard.path)
         ]
         records.sort(key=lambda record: record.key)
-        chips = np.stack([images.decode(record.image) for record in records])
-        chips = chips if chips.ndim == 4 else chips[..., None]
-        # In parts: 10,000 faces in colour would be floats of 2 GB on the way.
-        faces += [to_size(chips[i : i + 256], size, 1).numpy() for i in range(0, len(chips), 256)]
+        stored = np.stack([images.decode(record.image) for record in records])
+        stored = stored if stored.ndim == 4 else stored[..., None]
+        # In parts: resizing 10,000 faces in colour at once would take 2 GB of floats.
+        faces += [to_size(stored[i : i + 256], size, 1).numpy() for i in range(0, len(stored), 256)]
         subjects += [record.subject for record in records]
         labels += [record.class_name for record in records]
     return People(np.concatenate(faces), np.array(subjects), np.array(labels))
 
 
 def augment(image01: tf.Tensor) -> tf.Tensor:
-    """Gray (B,S,S,1) in [0,1], each image changed on its own: mirrored or not, moved and turned
-    by a little, contrast, brightness, noise. Still in [0,1]."""
+    """Gray (B,S,S,1) in [0,1] -> the same with random mirroring, small shifts, rotation and scale,
+    contrast, brightness and noise for each image."""
     count, size = tf.shape(image01)[0], image01.shape[1]
 
     def uniform(low: float, high: float) -> tf.Tensor:
@@ -71,7 +71,7 @@ def augment(image01: tf.Tensor) -> tf.Tensor:
 
     x = tf.where(uniform(0, 1) < 0.5, image01, image01[:, :, ::-1])
     angle, scale, right, down = (
-        tf.reshape(uniform(-reach, reach), [-1]) for reach in (0.05, 0.04, 2 / 64, 2 / 64)
+        tf.reshape(uniform(-limit, limit), [-1]) for limit in (0.05, 0.04, 2 / 64, 2 / 64)
     )
     cosine, sine = tf.cos(angle) * (1 + scale), tf.sin(angle) * (1 + scale)
     centre, zero = (size - 1) / 2, tf.zeros_like(angle)
@@ -98,7 +98,7 @@ def augment(image01: tf.Tensor) -> tf.Tensor:
 def train(network: LightCNN, people: People, epochs: int, batch_size: int, seed: int) -> None:
     """Fits `network` to a softmax over `people` (Adam, cosine decay), then sets its scale.
 
-    Prints one line an epoch. Raises `FailedWork` if the loss stops being a number.
+    Prints one line an epoch. Raises `FailedWork` if the loss becomes infinite or NaN.
 
     An mfm layer is homogeneous: the weights of `fc` are divided by the embeddings' root mean
     square, which becomes 1 on these people, so that L_id (12) has a known scale.
@@ -114,7 +114,7 @@ def train(network: LightCNN, people: People, epochs: int, batch_size: int, seed:
     optimizer = keras.optimizers.Adam(decay)
     optimizer.build(variables)
 
-    # AutoGraph would spend a minute on rewriting tf_keras.
+    # AutoGraph would spend a minute rewriting tf_keras.
     @tf.function(autograph=False)
     def step(images: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image01 = augment(tf.cast(images, tf.float32) / 255.0)
@@ -123,11 +123,11 @@ def train(network: LightCNN, people: People, epochs: int, batch_size: int, seed:
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(numbers, logits)
             loss = tf.reduce_mean(loss)
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        right = tf.argmax(logits, -1, tf.int32) == numbers
-        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+        correct = tf.argmax(logits, -1, tf.int32) == numbers
+        return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
     order = np.random.default_rng(seed)
-    began = time.monotonic()
+    start = time.monotonic()
     for epoch in range(1, epochs + 1):
         rows = order.permutation(len(numbers))[: per_epoch * batch_size]
         scores = [
@@ -137,10 +137,10 @@ def train(network: LightCNN, people: People, epochs: int, batch_size: int, seed:
         loss, accuracy = np.mean(scores, axis=0)
         if not np.isfinite(loss):
             raise FailedWork(f"the training diverged in epoch {epoch}; try another --seed")
-        pace = (time.monotonic() - began) / epoch
+        seconds = (time.monotonic() - start) / epoch
         print(
             f"epoch {epoch}/{epochs}: loss {loss:.3f}, accuracy {accuracy:.1%}, "
-            f"{pace:.1f} s an epoch, {pace * (epochs - epoch):.0f} s left",
+            f"{seconds:.1f} s an epoch, {seconds * (epochs - epoch):.0f} s left",
             flush=True,
         )
     rms = np.sqrt(np.mean(embed(network, people.images) ** 2))

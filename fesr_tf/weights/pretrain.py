@@ -1,8 +1,8 @@
-"""Trains the demo's face network: `python -m fesr_tf.weights.pretrain --output FILE.npz`.
+"""`python -m fesr_tf.weights pretrain --output FILE.npz`: trains the demo's face network.
 
-Light CNN learns to tell rendered people apart, none of whom is in the demo database, across
-expressions, intensities, poses and lights. It is judged on people whom it never saw, by the
-area under the ROC curve of same/different pairs.
+A Light CNN learns to identify rendered people, none of whom is in the demo database, across
+expressions, intensities, poses and lights. It is tested on held-out subjects, by the area under
+the ROC curve of same/different pairs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipelines.common.files import sha256_of, write_whole
 from pipelines.demo_faces.source import DEMO_SEED
 
 IDENTITY = "light_cnn_demo"
-# The same people twice: as the demo database shows them, and turned and lit otherwise.
+# The same people twice: as the demo database shows them, and in other poses and lights.
 SCENES = {
     "frontal": ["--frames", "3"],
     "varied": ["--frames", "2", "--pose", "20", "--light"],
@@ -38,23 +38,21 @@ PACKAGES = ("tensorflow", "tf-keras", "numpy", "dlib-bin")
 
 def render_people(folder: Path, subjects: int, seed: int) -> list[Path]:
     """Renders and aligns the people with the pipeline's own commands; the data folders."""
-    made = []
     for name, scene in SCENES.items():
-        faces, data = folder / f"{name}_faces", folder / name
-        numbers = ["--subjects", str(subjects), "--seed", str(seed)]
+        faces, data = str(folder / f"{name}_faces"), str(folder / name)
+        people = ["--subjects", str(subjects), "--seed", str(seed)]
         folds = ["--folds", "2", "--valid-share", "0"]
         for words in (
-            ["-m", "pipelines.demo_faces", "--output", str(faces), *numbers, *scene],
-            ["-m", "pipelines.preprocess", "--input", str(faces), "--output", str(data), *folds],
+            ["-m", "pipelines.demo_faces", "--output", faces, *people, *scene],
+            ["-m", "pipelines.preprocess", "--input", faces, "--output", data, *folds],
         ):
             if code := call(words):
                 raise FailedWork(f"`python {shlex.join(words)}` ended with exit code {code}")
-        made.append(data)
-    return made
+    return [folder / name for name in SCENES]
 
 
 def divide(people: People, held_out: int) -> tuple[People, People]:
-    """The people who train, and the last `held_out` by name, who are only tested."""
+    """The training subjects, and the last `held_out` by name, who are only tested."""
     names = sorted(set(people.subjects.tolist()))
     if len(names) < held_out + 2:
         raise BadUse(
@@ -65,7 +63,7 @@ def divide(people: People, held_out: int) -> tuple[People, People]:
 
 
 def pretrain(data: list[Path], args: argparse.Namespace) -> dict:
-    """Trains, writes the weights to `args.output` and returns what there is to record."""
+    """Trains, writes the weights to `args.output` and returns the record of it."""
     spec = SPECS[IDENTITY]
     trained, held_out = divide(read_people(data, spec.size), args.held_out)
     people = len(set(trained.subjects.tolist()))
@@ -74,12 +72,12 @@ def pretrain(data: list[Path], args: argparse.Namespace) -> dict:
         f"{len(held_out.images)} images are held out",
         flush=True,
     )
-    began = time.monotonic()
+    start = time.monotonic()
     network = LightCNN(spec, seed=args.seed)
     train(network, trained, args.epochs, args.batch_size, args.seed)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start
     write_whole(args.output, pack_weights(network))
-    # Judged as it will be used: read back from the file, at half precision.
+    # Tested as it will be used: read back from the file, at half precision.
     stored = load_face_network(IDENTITY, args.output).network
     result = verification(embed(stored, held_out.images), held_out.subjects, held_out.labels)
     layers = list(layers_of(spec))
@@ -104,28 +102,18 @@ def pretrain(data: list[Path], args: argparse.Namespace) -> dict:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m fesr_tf.weights.pretrain",
+        prog="python -m fesr_tf.weights pretrain",
         description="Trains the demo's face network on rendered people and verifies it on others.",
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help="folders of python -m pipelines.preprocess; people are rendered if not given",
-    )
-    parser.add_argument("--subjects", type=int, default=100, help="people to render (%(default)s)")
-    parser.add_argument(
-        "--held-out", type=int, default=16, help="of these, people never trained on (%(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=9001, help="of people and weights (%(default)s)"
-    )
-    parser.add_argument("--epochs", type=int, default=12, help="(%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=32, help="(%(default)s)")
-    parser.add_argument(
-        "--output", type=Path, required=True, help="weights, .npz; a .json is written beside them"
-    )
+    add = parser.add_argument
+    add("--data", type=Path, nargs="+", metavar="DIR",
+        help="preprocessed folders; people are rendered if not given")  # fmt: skip
+    add("--subjects", type=int, default=100, help="people to render (%(default)s)")
+    add("--held-out", type=int, default=16, help="of these, never trained on (%(default)s)")
+    add("--seed", type=int, default=9001, help="of people and weights (%(default)s)")
+    add("--epochs", type=int, default=12, help="(%(default)s)")
+    add("--batch-size", type=int, default=32, help="(%(default)s)")
+    add("--output", type=Path, required=True, help="weights, .npz; a .json is written beside them")
     return parser
 
 
@@ -135,7 +123,7 @@ def _check(args: argparse.Namespace) -> None:
     for name, least in (("held_out", 2), ("epochs", 1), ("batch_size", 1), ("seed", 0)):
         if getattr(args, name) < least:
             option = name.replace("_", "-")
-            raise BadUse(f"--{option} {getattr(args, name)}: at least {least} is needed")
+            raise BadUse(f"--{option} must be at least {least}, not {getattr(args, name)}")
     if args.data is None and args.subjects < args.held_out + 2:
         raise BadUse(
             f"--subjects {args.subjects} leaves fewer than two people to train on beside the "
@@ -143,23 +131,22 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.data is None and args.seed == DEMO_SEED:
         raise BadUse(
-            f"--seed {args.seed} renders the people of the demo database, whom the face network "
-            "must not have seen; choose another"
+            f"--seed {args.seed} renders the people of the demo database, on whom the face "
+            "network must not be trained; choose another"
         )
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args(argv)
     _check(args)
-    words = ["python", "-m", "fesr_tf.weights.pretrain", *(sys.argv[1:] if argv is None else argv)]
-    began = time.monotonic()
-    if args.data:
-        record = pretrain(args.data, args)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            record = pretrain(render_people(Path(folder), args.subjects, args.seed), args)
-    record = {"command": shlex.join(words), **record, "seconds": round(time.monotonic() - began)}
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        data = args.data or render_people(Path(folder), args.subjects, args.seed)
+        record = pretrain(data, args)
+    words = ["python", "-m", "fesr_tf.weights", "pretrain", *argv]
+    record = {"command": shlex.join(words), **record, "seconds": round(time.monotonic() - start)}
     report = args.output.with_suffix(".json")
     write_whole(report, json.dumps(record, indent=1) + "\n")
     held_out = record["held_out"]
@@ -168,7 +155,3 @@ def main(argv: list[str] | None = None) -> int:
         f"{held_out['pairs_different']} different pairs\n{args.output} and {report} written"
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,7 +11,7 @@ class Page(HTMLParser):
     element. loose: texts of numeric cells outside of them, labels (`span.i`) apart."""
 
     EMPTY = frozenset({"meta", "img", "br"})
-    DRAWN = frozenset({"line", "rect", "circle", "polyline"})
+    DRAWN = frozenset({"path", "g"})
 
     def __init__(self, text: str) -> None:
         super().__init__()

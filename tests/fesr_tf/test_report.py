@@ -16,7 +16,7 @@ from report_pages import Page
 from fesr_tf import config, evaluate, synthesize, train
 from fesr_tf.report import __main__ as report
 from fesr_tf.report import document, material
-from fesr_tf.report.html import safe
+from fesr_tf.report.sections.method import train_command
 from fesr_tf.results import sources
 from pipelines.common.errors import FailedWork
 from tests.fesr_tf.naming import naming
@@ -102,7 +102,7 @@ def test_runs_of_other_settings_or_code_are_said_to_be(read):
     starts = [start | {"commit": "a" * 40} for start in run.machine.at("starts")]
     machine = dataclasses.replace(run.machine, data={"starts": starts})
     fold = dataclasses.replace(run.info, fold=1)
-    settings = dataclasses.replace(run.config, lambda2=7.0, seed=3)
+    settings = run.config.model_copy(update={"lambda2": 7.0, "seed": 3})
     other = dataclasses.replace(
         run, folder=run.folder / "other", info=fold, config=settings, machine=machine
     )
@@ -126,7 +126,7 @@ def test_data_that_are_gone_are_said_to_be(read, tmp_path):
 
 def test_the_command_on_the_page_is_the_one_that_trains_the_run(tiny_run):
     run = sources.read_run(tiny_run)
-    given = shlex.split(sources.train_command(run))
+    given = shlex.split(train_command(run))
     assert given[:3] == ["python", "-m", "fesr_tf.train"]
     options = train.parser().parse_args(given[3:])
     again = config.resolve(options.db, options.variant, options.overrides)
@@ -200,7 +200,6 @@ def test_names_are_escaped(read):
     text = document.write(dataclasses.replace(read, runs=(run,)), {}).files["index.html"]
     assert "&lt;b&gt;" in text and "c&amp;d" in text
     assert "<b>" not in text and "c&d" not in text
-    assert safe("<i>") == "&lt;i&gt;"
 
 
 def test_the_papers_figures_are_shown_where_somebody_drew_them(evaluated, tmp_path):

@@ -242,5 +242,5 @@ def test_errors_by_group_are_counted_over_the_rendered_people(made, demo_data):
         ends = wilson_interval(sum(wrong[letter]), len(wrong[letter]))
         assert (found["low"], found["high"]) == pytest.approx(ends)
         assert made.value(f"sex: {name}, people") == len(people[letter])
-        # Said to be too few to be compared.
+        # Too few to be compared.
         assert re.search(rf"\b{name}\b\W*\({len(people[letter])} ", made.page.text)

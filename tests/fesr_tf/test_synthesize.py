@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,7 +64,7 @@ def test_the_command_writes_three_readable_pictures_the_same_each_time(
     tiny_run, opened_run, faces, tmp_path, capfd
 ):
     assert synthesize.main([str(tiny_run), "--output", str(tmp_path), "--people", "2"]) == 0
-    again = synthesize.sheets(opened_run, faces, people=2, seed=0)
+    again = sheets.sheets(opened_run, faces, people=2, seed=0)
     assert set(again) == {"expressions.png", "intensity.png", "new_identities.png"}
     for name, sheet in again.items():
         assert (tmp_path / name).read_bytes() == image_grids.png(sheet)
@@ -76,7 +75,7 @@ def test_the_command_writes_three_readable_pictures_the_same_each_time(
 def test_a_run_without_a_generator_is_refused(run_copy, capfd):
     saved = config.load(run_copy / "config.yaml")
     for path in (run_copy, *run_copy.glob("checkpoints/step-*")):
-        replace(saved, synthetic="none").save(path / "config.yaml")
+        saved.model_copy(update={"synthetic": "none"}).save(path / "config.yaml")
     info = json.loads((run_copy / "run.json").read_text())
     (run_copy / "run.json").write_text(json.dumps(info | {"variant": "BASELINE"}))
     assert synthesize.main([str(run_copy)]) == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf.weights.torch_files import Checkpoint, read_checkpoint
+from fesr_tf.weights.torch_checkpoint import Checkpoint, read_checkpoint
 from pipelines.common.errors import BadUse, FailedWork
 
 # isort: split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -206,7 +205,7 @@ def test_a_runs_folder_that_cannot_be_made_is_one_sentence(demo_data, tmp_path, 
 
 def test_a_run_that_has_learnt_nothing_yet_may_begin_anew(opened_run, tmp_path):
     runs.start(tmp_path, opened_run.config, opened_run.info)
-    other = dataclasses.replace(opened_run.config, lambda2=7.0)
+    other = opened_run.config.model_copy(update={"lambda2": 7.0})
     runs.start(tmp_path, other, opened_run.info)
     assert config.load(tmp_path / "config.yaml") == other
 

@@ -21,7 +21,7 @@ from fesr_tf.config import Config
 from fesr_tf.data import Fold
 from fesr_tf.model import fesr
 from fesr_tf.model.fesr import FESR
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts, image_grids
 from fesr_tf.synthesis import sheets
 from fesr_tf.training import monitoring
 from fesr_tf.training.loop import stages
@@ -170,13 +170,14 @@ def test_accuracy_and_loss_on_the_validation_people(watched):
 def test_the_confusion_matrix_that_is_drawn_has_true_classes_as_rows(tmp_path, monkeypatch):
     """Of six faces 4 are right: one of `a` is taken for `c`, one of `b` for `a`."""
     labels, answers = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 2, 0, 1, 2])
-    given, panel = [], np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    given, plotted, plot = [], [], charts.confusion
 
-    def draw(confusion, classes, *texts):
+    def keep(confusion, classes, *texts):
         given.append((np.asarray(confusion).tolist(), tuple(classes)))
-        return panel
+        plotted.append(plot(confusion, classes, *texts))
+        return plotted[-1]
 
-    monkeypatch.setattr(validation.image_grids, "confusion_figure", draw)
+    monkeypatch.setattr(validation.charts, "confusion", keep)
     writer = tf.summary.create_file_writer(str(tmp_path))
     with writer.as_default(step=5):
         validation.write_validation(np.eye(3, dtype=np.float32)[answers], labels, "abc", 5)
@@ -184,7 +185,9 @@ def test_the_confusion_matrix_that_is_drawn_has_true_classes_as_rows(tmp_path, m
     assert given == [([[2, 0, 1], [1, 1, 0], [0, 0, 1]], ("a", "b", "c"))]
     events = read(tmp_path)
     assert values(events, "validation/accuracy") == {5: np.float32(4 / 6)}
-    np.testing.assert_array_equal(picture(values(events, "validation/confusion")[5]), panel)
+    np.testing.assert_array_equal(
+        picture(values(events, "validation/confusion")[5]), charts.pixels(plotted[0])
+    )
 
 
 def test_the_run_has_a_confusion_matrix_at_each_validation(watched):
@@ -221,7 +224,7 @@ def test_weights_are_histograms_where_they_are_asked_for(watched):
 
 def test_the_configuration_is_a_table_with_origins(watched):
     text = values(watched.events, "run/config")[0].item().decode()
-    for key in dataclasses.asdict(watched.settings):
+    for key in config.KEYS:
         assert f"| {key} | " in text
     assert "| horizontal_flip | false | base.yaml |" in text
     assert "| identity_weights | null | base.yaml |" in text

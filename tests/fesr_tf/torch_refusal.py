@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf.weights.torch_files import read_checkpoint
+from fesr_tf.weights.torch_checkpoint import read_checkpoint
 from pipelines.common.errors import FailedWork
 
 

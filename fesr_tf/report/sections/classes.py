@@ -1,97 +1,91 @@
-"""Per class, per pose, and what was taken for what."""
+"""Accuracy by class and by pose, and confusion matrices."""
 
 from __future__ import annotations
 
-from fesr_tf.report.html import Section, details, escape, heading, paragraph, scrolling, table
+from dataclasses import dataclass
+
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, PERCENT
-from fesr_tf.results.documents import Document
-from fesr_tf.results.sources import RunSource
+from fesr_tf.report.values import COUNT, PERCENT, Cell, Part, Shown, Table
+from fesr_tf.results.sources import Document, RunSource
 
 CLASSES = "classes"
 
 
-def section(m: Material) -> Section:
-    """Per class, per pose, confusion."""
-    parts = []
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix. rows: (true class, cells); a cell is a count and the row's share of it,
+    in [0, 1], which the template turns into a shade."""
+
+    name: str
+    classes: tuple[str, ...]
+    rows: list[tuple[str, list[tuple[Shown, float]]]]
+
+
+def section(m: Material) -> dict:
+    """Tables by class and by pose, and matrices, of cross-validations and of single runs."""
+    crossvals = []
     for crossval in m.sources.crossvals:
         document = crossval.document
-        parts += [
-            _groups(m, document, "per_class", "class"),
-            _groups(m, document, "per_pose", "pose"),
+        tables = [_groups(m, document, *what) for what in (("per_class", "class"),
+                                                           ("per_pose", "pose"))]  # fmt: skip
+        matrices = [
+            _matrix(m, document, ("summaries", index, "confusion"), summary["variant"])
+            for index, summary in enumerate(document.at("summaries"))
+            if summary["runs"]
         ]
-        for index, each in enumerate(document.at("summaries")):
-            if each["runs"]:
-                body = _matrix(m, document, ("summaries", index, "confusion"), each["variant"])
-                parts.append(details(f"Confusion matrix of {each['variant']}", body, index == 0))
-    for run in m.sources.runs:
-        if run.evaluation:
-            parts.append(_run_classes(m, run))
-    body = "".join(parts) or paragraph("Nothing was evaluated.", "none")
-    return Section(CLASSES, "Classes and confusion", body)
+        crossvals.append({"by_class": tables[0], "by_pose": tables[1], "matrices": matrices})
+    runs = [_run(m, run, run.evaluation) for run in m.sources.runs if run.evaluation]
+    return {"crossvals": crossvals, "runs": runs}
 
 
-def _groups(m: Material, document: Document, key: str, what: str) -> str:
+def _groups(m: Material, document: Document, key: str, what: str) -> Table | None:
+    """None if there is one group only."""
     summaries = document.at("summaries")
-    names = list(dict.fromkeys(name for each in summaries for name in each[key]))
-    if not names:
-        return paragraph("Every picture has one pose.", "note") if what == "pose" else ""
     rows = []
-    for name in names:
-        row: list = [f"{name}°" if what == "pose" else name]
-        counts = [each[key][name]["pictures"] for each in summaries if name in each[key]]
+    for name in dict.fromkeys(name for summary in summaries for name in summary[key]):
+        counts = [summary[key][name]["pictures"] for summary in summaries if name in summary[key]]
+        row: list[Cell] = [f"{name}°" if what == "pose" else name]
         row.append(m.book.show(CLASSES, f"{what} {name}, pictures", max(counts), COUNT,
                                f"{document.name}: the most of any variant"))  # fmt: skip
-        for index, each in enumerate(summaries):
-            path = ("summaries", index, key, name)
-            item = f"{each['variant']}, {what} {name}"
-            if not document.has(*path):
-                row.append(m.book.show(CLASSES, item, None, PERCENT, document.pointer(*path[:3])))
-                continue
-            of = each[key][name]["pictures"]
-            row.append(m.book.of(CLASSES, item, document, (*path, "accuracy"), PERCENT,
-                                 around=(*path, "interval"), n=of))  # fmt: skip
+        for index, summary in enumerate(summaries):
+            path, item = ("summaries", index, key), f"{summary['variant']}, {what} {name}"
+            if name in summary[key]:
+                show = Part(m.book, CLASSES, document, item, (*path, name))
+                row.append(
+                    show("", PERCENT, "accuracy", interval=True, n=summary[key][name]["pictures"])
+                )
+            else:
+                row.append(m.book.show(CLASSES, item, None, PERCENT, document.pointer(*path)))
         rows.append(row)
-    head = [what, "pictures", *(f"{each['variant']}, %" for each in summaries)]
+    head = [what, "images", *(f"{summary['variant']}, %" for summary in summaries)]
     caption = f"Accuracy by {what}, pooled over folds, with 95 % intervals (Wilson)"
-    return heading(f"By {what}") + table(head, rows, numbers=range(1, len(head)), caption=caption)
+    return Table(head, rows, caption) if rows else None
 
 
-def _matrix(m: Material, document: Document, path: tuple, name: str) -> str:
-    """A confusion matrix; what is shown is its counts, and how dark a cell is the row's share."""
+def _matrix(m: Material, document: Document, path: tuple, name: str) -> Matrix:
     classes, counts = m.sources.classes, document.at(*path)
-    head = "".join(f'<th class="c" scope="col">{escape(each)}</th>' for each in classes)
-    lines = []
-    for i, each in enumerate(classes):
-        total, cells = sum(counts[i]) or 1, []
-        for j, other in enumerate(classes):
-            item = f"{name}, {each} taken for {other}"
-            shown = m.book.of(CLASSES, item, document, (*path, i, j), COUNT, unit="answers")
-            share = counts[i][j] / total
-            colour = f"background:rgba(0,114,178,{0.85 * share:.2f})" + ";color:#fff" * (
-                share > 0.55
+    show = Part(m.book, CLASSES, document, name, path)
+    rows = []
+    for i, true in enumerate(classes):
+        total = sum(counts[i]) or 1
+        cells = [
+            (
+                show(f"{true} taken for {predicted}", COUNT, i, j, unit="answers"),
+                counts[i][j] / total,
             )
-            cells.append(f'<td class="c" style="{colour}">{shown}</td>')
-        lines.append(f'<tr><th scope="row">{escape(each)}</th>{"".join(cells)}</tr>')
-    caption = "Rows are the true classes, columns the answers; all seeds are added up."
-    body = (
-        f'<table class="matrix"><caption>{caption}</caption><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table>"
-    )
-    return scrolling(body, f"Confusion matrix of {name}")
+            for j, predicted in enumerate(classes)
+        ]
+        rows.append((true, cells))
+    return Matrix(name, classes, rows)
 
 
-def _run_classes(m: Material, run: RunSource) -> str:
-    found, rows = run.evaluation, []
-    for index, row in enumerate(found.at("per_class")):
-        item = f"{run.name}, {row['class']}"
-        figures = [
-            m.book.of(CLASSES, f"{item}, {key}", found, ("per_class", index, key), style,
-                      missing="-")
-            for key, style in (("correct", COUNT), ("count", COUNT), ("recall", PERCENT),
-                               ("precision", PERCENT))
-        ]  # fmt: skip
-        rows.append([row["class"], *figures])
-    head = ["class", "right", "pictures", "recall", "precision"]
-    body = table(head, rows, numbers=range(1, 5), caption=f"Classes of {run.name}")
-    return details(run.name, body + _matrix(m, found, ("confusion",), run.name), opened=True)
+def _run(m: Material, run: RunSource, result: Document) -> dict:
+    styles = {"correct": COUNT, "count": COUNT, "recall": PERCENT, "precision": PERCENT}
+    rows = []
+    for index, row in enumerate(result.at("per_class")):
+        show = Part(m.book, CLASSES, result, f"{run.name}, {row['class']}", ("per_class", index))
+        values = [show(key, style, key, missing="-") for key, style in styles.items()]
+        rows.append([row["class"], *values])
+    head = ["class", "correct", "images", "recall", "precision"]
+    table = Table(head, rows, f"Classes of {run.name}")
+    return {"table": table, "matrix": _matrix(m, result, ("confusion",), run.name)}

@@ -1,99 +1,75 @@
-"""The method: what was run, with which settings, and what of it is not the paper's."""
+"""The method: settings of the runs, and where they depart from the paper."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import json
+import shlex
 
 from fesr_tf import config as configs
-from fesr_tf.report.html import Raw, Section, bullets, details, escape, heading, paragraph, table
-from fesr_tf.report.material import BASE, Material
-from fesr_tf.results.sources import RunSource, train_command
+from fesr_tf.report.material import Material, first_of_variants
+from fesr_tf.report.values import Cell, Table, Text
+from fesr_tf.results.sources import RunSource
 from fesr_tf.training.monitoring.description import as_yaml
 
-METHOD = "method"
-_SETTING = re.compile(r"^(\w+):[^#]*#\s*(.*)$")
+BASE = "base.yaml"
 
 
-def section(m: Material) -> Section:
-    """Settings against base.yaml, the paper's silences, and the commands."""
-    found = m.sources.every_run
-    lead = paragraph(
-        "FESR-TF implements “Joint Deep Learning of Facial Expression Synthesis and Recognition”: "
-        "FESGAN learns to draw faces of an expression and intensity (stage 1), then FESGAN and "
-        "the recogniser R learn together (stage 2). R is tested on peak frames of people whom no "
-        "network saw, in inference mode; no drawn face is ever counted as a test picture."
-    )
-    if not found:
-        return Section(METHOD, "Method", lead + paragraph("No run's folder is there.", "none"))
-    parts = [lead, heading("What is not the paper's"), _departures(found)]
-    parts.append(details("Where the paper is silent", _silent(found)))
-    parts.append(details("Every setting of every variant", _settings(found)))
-    commands = "\n".join(train_command(run) for run in found)
-    parts.append(
-        details(f"Commands that train these {len(found)} runs", f"<pre>{escape(commands)}</pre>")
-    )
-    return Section(METHOD, "Method", "".join(parts))
+def section(m: Material) -> dict:
+    """Settings other than base.yaml's, those that the paper does not state, and the commands."""
+    if not m.runs:
+        return {"commands": []}
+    chosen = first_of_variants(m.runs)
+    return {
+        "departures": _departures(chosen),
+        "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
+        "silent": _silent(m.runs[-1]),
+        "settings": _settings(chosen),
+        "commands": [train_command(run) for run in m.runs],
+    }
 
 
-def _first_of_variants(found: tuple[RunSource, ...]) -> dict[str, RunSource]:
-    chosen: dict[str, RunSource] = {}
-    for run in found:
-        chosen.setdefault(run.info.variant, run)
-    return chosen
-
-
-def _departures(found: tuple[RunSource, ...]) -> str:
-    """Settings other than base.yaml's, which holds the paper's values; a row a key."""
+def _departures(chosen: dict[str, RunSource]) -> Table | None:
+    """Settings other than base.yaml's, which holds the paper's values; None if there are none."""
     base = configs.load(configs.config_folder() / BASE)
-    chosen = _first_of_variants(found)
     changed = {v: configs.differences(base, run.config) for v, run in chosen.items()}
-    keys = [
-        f.name for f in dataclasses.fields(base) if any(f.name in each for each in changed.values())
-    ]
-    own = {v: configs.own_keys(v) if v in configs.names("variants") else () for v in chosen}
+    known = configs.names("variants")
+    own = {v: configs.own_keys(v) if v in known else () for v in chosen}
     rows = []
-    for key in keys:
-        row: list = [key, as_yaml(getattr(base, key))]
+    for key in configs.KEYS:
+        if not any(key in each for each in changed.values()):
+            continue
+        row: list[Cell] = [key, str(as_yaml(getattr(base, key)))]
         for variant in chosen:
-            value = as_yaml(changed[variant][key][1]) if key in changed[variant] else ""
-            row.append(Raw(f"<em>{escape(str(value))}</em>") if key in own[variant] else value)
+            value = str(as_yaml(changed[variant][key][1])) if key in changed[variant] else ""
+            row.append(Text(value, "em") if key in own[variant] else value)
         rows.append(row)
-    if not rows:
-        return paragraph("None: every setting is that of configs/base.yaml.")
-    note = "Empty: the paper's value. In italics: what makes the variant what it is."
-    notes = [
-        "The paper's face network is Light CNN-29 trained on CASIA-WebFace and MS-Celeb-1M; "
-        f"these runs took {_listed(run.config.identity for run in found)}.",
-    ]
-    head = ["key", "the paper (base.yaml)", *chosen]
-    return (
-        table(head, rows, caption="Settings other than the paper's")
-        + paragraph(note, "note")
-        + bullets(notes)
-    )
+    head = ["key", f"the paper ({BASE})", *chosen]
+    return Table(head, rows, "Settings other than the paper's") if rows else None
 
 
-def _silent(found: tuple[RunSource, ...]) -> str:
-    """Keys whose comment in base.yaml says that the paper does not state them."""
-    path = configs.config_folder() / BASE
-    run, rows = found[-1], []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        match = _SETTING.match(line)
-        if match and "not in the paper" in match[2]:
-            rows.append([match[1], as_yaml(getattr(run.config, match[1])), match[2]])
-    return table(["key", run.info.variant, "why"], rows, caption="What the paper does not state")
-
-
-def _settings(found: tuple[RunSource, ...]) -> str:
-    chosen = _first_of_variants(found)
-    values = {v: dataclasses.asdict(run.config) for v, run in chosen.items()}
+def _silent(run: RunSource) -> Table:
+    """The keys that the paper does not state, and the sources of their defaults."""
     rows = [
-        [key, *(as_yaml(values[variant][key]) for variant in chosen)]
-        for key in next(iter(values.values()))
+        [key, str(as_yaml(getattr(run.config, key))), source]
+        for key, source in configs.silent_keys().items()
     ]
-    return table(["key", *chosen], rows, caption="Every setting")
+    head = ["key", run.info.variant, "source of the default"]
+    return Table(head, rows, "What the paper does not state")
 
 
-def _listed(values) -> str:
-    return ", ".join(dict.fromkeys(values))
+def _settings(chosen: dict[str, RunSource]) -> Table:
+    values = [run.config.model_dump() for run in chosen.values()]
+    rows = [[key, *(str(as_yaml(each[key])) for each in values)] for key in configs.KEYS]
+    return Table(["key", *chosen], rows, "Every setting")
+
+
+def train_command(run: RunSource) -> str:
+    """The command that trains this run."""
+    info = run.info
+    usual = configs.resolve(info.database, info.variant)
+    changed = configs.differences(usual, run.config)
+    overrides = [f"{key}={json.dumps(value)}" for key, (_, value) in changed.items()]
+    words = ["python", "-m", "fesr_tf.train", "--db", info.database, "--data", info.data]
+    words += ["--fold", str(info.fold), "--variant", info.variant]
+    words += ["--runs", str(run.folder.parent.parent.parent)]
+    return shlex.join(words + overrides)

@@ -1,13 +1,11 @@
-"""The paper's tables beside what was run here."""
+"""The paper's tables beside the results of these runs."""
 
 from __future__ import annotations
 
 from fesr_tf.report import paper_values
-from fesr_tf.report.html import Raw, Section, escape, heading, paragraph, table
-from fesr_tf.report.material import DEMO, Material, paper_name
+from fesr_tf.report.material import Material, paper_name
 from fesr_tf.report.paper_values import DATABASES, Printed
-from fesr_tf.report.values import NOT_RUN, PERCENT
-from fesr_tf.results.documents import Document
+from fesr_tf.report.values import NOT_RUN, PERCENT, Cell, Part, Table, Text
 from fesr_tf.results.sources import CrossValidation
 
 PAPER = "paper"
@@ -19,56 +17,32 @@ TITLES = {
     "Table VI": "Accuracy on Multi-PIE by pose, %",
     "Table VII": "Accuracy on TFD, %",
 }
-# The paper's name of what a variant here draws.
-_DRAWN = {"FESGAN": ("FG", "FESR_JL"), "FG": ("FG",), "FG-IP": ("FG-IP",)}
+# The variants here whose generator is the paper's method of this name.
+_GENERATORS = {"FESGAN": ("FG", "FESR_JL"), "FG": ("FG",), "FG-IP": ("FG-IP",)}
 
 
-def section(m: Material) -> Section:
-    """Each table: what the paper prints, and beside it what was run here, or 'not run'."""
-    own = paper_name(m.sources.database)
-    if m.sources.database == "demo":
-        lead = paragraph(DEMO, "warn")
-    elif own is None:
-        lead = paragraph("The paper has no figures of this database.", "warn")
-    else:
-        lead = paragraph(
-            f"These runs are of {own}; of the other databases nothing was run. The paper does not "
-            "say whether its accuracies are means over folds or pooled: both are given. Its CK+ "
-            "and MMI figures are no whole number of the pictures there are."
-        )
-    parts = [lead]
-    for place, title in TITLES.items():
-        parts.append(heading(f"{place}: {title}"))
-        parts.append(_table(m, place))
-    note = (
-        "Fig. 8 has no table: its numbers stand over its bars, and go to them by the legend's "
-        "order and the text's differences. On CK+ it gives FESR_JL-IL 97.48 where Table V gives "
-        "97.18. Of other methods the best are listed. PSNR, SSIM and verification here follow the "
-        "protocol in docs/guide/synthesis.md, as the paper states none exactly: they are figures of the "
-        "same kind, not the same figures."
-    )
-    return Section(PAPER, "Beside the paper", "".join(parts) + paragraph(note, "note"))
+def section(m: Material) -> dict:
+    """Each table with a column of these runs beside each of the paper's."""
+    tables = {f"{place}: {title}": _table(m, place) for place, title in TITLES.items()}
+    database = m.sources.database
+    return {"database": database, "paper_name": paper_name(database), "tables": tables}
 
 
-def _table(m: Material, place: str) -> str:
+def _table(m: Material, place: str) -> Table:
     printed = paper_values.of(place)
-    columns = list(dict.fromkeys((each.database, each.yaw, each.quantity) for each in printed))
-    methods = list(dict.fromkeys(each.method for each in printed))
-    by_cell = {(e.method, e.database, e.yaw, e.quantity): e for e in printed}
+    columns = list(dict.fromkeys((p.database, p.yaw, p.quantity) for p in printed))
+    by_cell = {(p.method, p.database, p.yaw, p.quantity): p for p in printed}
+    rows = []
+    for method in dict.fromkeys(p.method for p in printed):
+        row: list[Cell] = [method]
+        for column in columns:
+            value = by_cell.get((method, *column))
+            row += [_printed(m, value), _here(m, value)] if value else ["–", ""]
+        rows.append(row)
     head = ["method"]
     for column in columns:
         head += [_column(place, *column), "here"]
-    rows = []
-    for method in methods:
-        row: list = [method]
-        for column in columns:
-            each = by_cell.get((method, *column))
-            if each is None:
-                row += ["–", ""]
-                continue
-            row += [_printed(m, each), _here(m, each)]
-        rows.append(row)
-    return table(head, rows, numbers=range(1, len(head)), name=f"{place} of the paper, and here")
+    return Table(head, rows, name=f"{place} of the paper, and here")
 
 
 def _column(place: str, database: str, yaw: int | None, quantity: str) -> str:
@@ -78,85 +52,78 @@ def _column(place: str, database: str, yaw: int | None, quantity: str) -> str:
     return f"{name} {quantity}" if place == "Table III" else name
 
 
-def _item(each: Printed) -> str:
-    pose = "" if each.yaw is None else f", {each.yaw}°"
-    return f"{each.place}, {DATABASES[each.database]}, {each.method}, {each.quantity}{pose}"
+def _item(p: Printed) -> str:
+    pose = "" if p.yaw is None else f", {p.yaw}°"
+    return f"{p.place}, {DATABASES[p.database]}, {p.method}, {p.quantity}{pose}"
 
 
-def _printed(m: Material, each: Printed) -> Raw:
-    style = ".3f" if each.place == "Table III" else ".2f"
-    return m.book.show(PAPER, f"{_item(each)}, the paper's", each.value, style,
-                       f"the paper, {each.place}", unit=each.unit)  # fmt: skip
+def _printed(m: Material, p: Printed) -> Cell:
+    style = ".3f" if p.place == "Table III" else ".2f"
+    item, source = f"{_item(p)}, the paper's", f"the paper, {p.place}"
+    return m.book.show(PAPER, item, p.value, style, source, unit=p.unit)
 
 
-def _here(m: Material, each: Printed) -> Raw:
-    """What was run here of the same; for another method than the paper's own nothing can be."""
-    item = f"{_item(each)}, here"
-    own = each.method.startswith(("FESR", "BASELINE", "FESGAN", "FG"))
-    if each.database == m.sources.database and own:
-        shown = [*_accuracies(m, each, item), *_drawn(m, each, item)]
-        if shown:
-            return Raw("<br>".join(shown))
-    if not own:
-        return Raw("")
-    return m.book.show(PAPER, item, None, PERCENT, NOT_RUN)
+def _here(m: Material, p: Printed) -> Cell:
+    """The same quantity of these runs; '' for methods that this project does not implement."""
+    if not p.method.startswith(("FESR", "BASELINE", "FESGAN", "FG")):
+        return ""
+    item, parts = f"{_item(p)}, here", []
+    if p.database == m.sources.database:
+        parts = _accuracies(m, p, item) if p.quantity == "accuracy" else _generated(m, p, item)
+    if not parts:
+        return m.book.show(PAPER, item, None, PERCENT, NOT_RUN)
+    lines = [[Text("", "br"), *part] for part in parts]
+    return [cell for line in lines for cell in line][1:]
 
 
-def _accuracies(m: Material, each: Printed, item: str) -> list[Raw]:
-    if each.quantity != "accuracy":
-        return []
-    shown = []
-    for crossval in m.sources.crossvals:
-        for index, summary in enumerate(crossval.document.at("summaries")):
-            if summary["variant"] == each.method and summary["runs"]:
-                shown += _summary(m, each, item, crossval, index)
-    return shown
+def _accuracies(m: Material, p: Printed, item: str) -> list[list[Cell]]:
+    """The parts of a cell, a line each."""
+    return [
+        line
+        for crossval in m.sources.crossvals
+        for index, summary in enumerate(crossval.document.at("summaries"))
+        if summary["variant"] == p.method and summary["runs"]
+        for line in _summary(m, p, item, crossval, index)
+    ]
 
 
 def _summary(
-    m: Material, each: Printed, item: str, crossval: CrossValidation, index: int
-) -> list[Raw]:
-    document: Document = crossval.document
-    summary, path = document.at("summaries")[index], ("summaries", index)
-    done = f" ({summary['runs']} of {summary['of_runs']} runs)" * (
-        summary["runs"] < summary["of_runs"]
-    )
-    if each.yaw is not None:
-        pose = (*path, "per_pose", f"{each.yaw:g}")
+    m: Material, p: Printed, item: str, crossval: CrossValidation, index: int
+) -> list[list[Cell]]:
+    document, path = crossval.document, ("summaries", index)
+    summary = document.at(*path)
+    if p.yaw is not None:
+        pose = (*path, "per_pose", f"{p.yaw:g}")
         if not document.has(*pose):
             return []
-        of = document.at(*pose)["pictures"]
-        return [m.book.of(PAPER, item, document, (*pose, "accuracy"), PERCENT,
-                          around=(*pose, "interval"), n=of)]  # fmt: skip
-    pooled = m.book.of(PAPER, f"{item}, pooled{done}", document, (*path, "pooled", "accuracy"),
-                       PERCENT, around=(*path, "pooled", "interval"),
-                       n=summary["pooled"]["pictures"])  # fmt: skip
-    mean = m.book.of(PAPER, f"{item}, mean over folds{done}", document, (*path, "mean"), PERCENT,
-                     n=summary["folds_run"])  # fmt: skip
-    told = f'<span class="i">{done}</span>' if done else ""
-    return [Raw(f"pooled {pooled}{told}"), Raw(f"mean of folds {mean}{told}")]
+        show = Part(m.book, PAPER, document, item, pose)
+        return [[show("", PERCENT, "accuracy", interval=True, n=document.at(*pose)["pictures"])]]
+    some = summary["runs"] < summary["of_runs"]
+    done = f" ({summary['runs']} of {summary['of_runs']} runs)" if some else ""
+    show, label = Part(m.book, PAPER, document, item, path), Text(done, "label")
+    pooled = show(f"pooled{done}", PERCENT, "pooled", "accuracy", interval=True,
+                  n=summary["pooled"]["pictures"])  # fmt: skip
+    mean = show(f"mean over folds{done}", PERCENT, "mean", n=summary["folds_run"])
+    return [["pooled ", pooled, label], ["mean of folds ", mean, label]]
 
 
-def _drawn(m: Material, each: Printed, item: str) -> list[Raw]:
-    """PSNR, SSIM and verification of every run that was measured, each by itself."""
-    shown = []
-    for run in m.sources.every_run:
-        if run.synthesis is None or run.info.variant not in _DRAWN.get(each.method, ()):
+def _generated(m: Material, p: Printed, item: str) -> list[list[Cell]]:
+    """PSNR, SSIM or verification of each run that was measured, a line each."""
+    lines: list[list[Cell]] = []
+    for run in m.runs:
+        if run.synthesis is None or run.info.variant not in _GENERATORS.get(p.method, ()):
             continue
-        if each.quantity in ("PSNR", "SSIM"):
-            path = ("fidelity", "translated", each.quantity.lower())
-            style = ".3f"
+        if p.quantity in ("PSNR", "SSIM"):
+            path, style = ("fidelity", "translated", p.quantity.lower()), ".3f"
         else:
             networks = run.synthesis.at("networks")
-            judge = next(
-                (n for n, of in networks.items() if not of["in_loss"]), next(iter(networks))
-            )
-            path, style = ("networks", judge, "verification", "drawn", "rate"), PERCENT
+            independent = [name for name, of in networks.items() if not of["in_loss"]]
+            network = (independent or list(networks))[0]
+            path, style = ("networks", network, "verification", "drawn", "rate"), PERCENT
         if not run.synthesis.has(*path, "value"):
             continue
         figure = run.synthesis.at(*path)
-        value = m.book.of(PAPER, f"{item}, {run.name}", run.synthesis, (*path, "value"), style,
-                          around=(*path, "interval") if figure["interval"] else None,
-                          n=figure["n"], unit=figure["unit"])  # fmt: skip
-        shown.append(Raw(f'{value} <span class="i">{escape(run.name)}</span>'))
-    return shown
+        show = Part(m.book, PAPER, run.synthesis, f"{item}, {run.name}", path)
+        value = show("", style, "value", interval=True, n=figure["n"], unit=figure["unit"])
+        lines.append([value, Text(f" {run.name}", "label")])
+    return lines

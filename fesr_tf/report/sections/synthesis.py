@@ -1,12 +1,10 @@
-"""How good the drawn faces are: what `fesr_tf.measure` wrote, run by run."""
+"""Quality of the generated faces: the results of `fesr_tf.measure`, run by run."""
 
 from __future__ import annotations
 
-from fesr_tf.report.html import Raw, Section, bullets, details, heading, paragraph, table
 from fesr_tf.report.material import Material
-from fesr_tf.report.values import COUNT, PERCENT
-from fesr_tf.results.documents import Document
-from fesr_tf.results.sources import RunSource
+from fesr_tf.report.values import COUNT, PERCENT, Cell, Part, Shown, Table
+from fesr_tf.results.sources import Document, RunSource
 
 SYNTHESIS = "synthesis"
 FIDELITY = {
@@ -16,11 +14,15 @@ FIDELITY = {
     "mean_face": "the expression's mean face",
     "two_real_frames": "two real frames alike",
 }
-VERIFIED = {"drawn": "real and drawn", "real": "real and real"}
+VERIFIED = {"drawn": "real and generated", "real": "real and real"}
 MEMORISED = {
-    "new": "new identities that are a training person",
-    "unseen_people": "the same of unseen people (false alarms)",
-    "known_people": "the same of training people (what it can find)",
+    "new": "new identities that match a training person",
+    "unseen_people": "the same of held-out subjects (false alarms)",
+    "known_people": "the same of training people (detection limit)",
+}
+DISTANCES = {
+    "mean_distance": "mean distance of two people",
+    "intra_class_variance": "variance within a class",
 }
 KIDS = {
     "new_train": "new against training people",
@@ -30,133 +32,93 @@ KIDS = {
 }
 
 
-def section(m: Material) -> Section:
-    """Fidelity, verification, expression, novelty and KID of every run that was measured."""
-    measured = [run for run in m.sources.every_run if run.synthesis]
-    silent = [
-        run.name for run in m.sources.every_run if run.config.trains_fesgan and not run.synthesis
-    ]
-    parts = [_run(m, run, index == 0) for index, run in enumerate(measured)]
+def section(m: Material) -> dict:
+    """Fidelity, verification, memorisation, diversity, KID and expression of each measured run."""
+    measured = [_run(m, run, run.synthesis) for run in m.runs if run.synthesis]
+    missing = [run.name for run in m.runs if run.config.trains_fesgan and not run.synthesis]
     if not measured:
         m.book.show(SYNTHESIS, "drawn faces", None, "", "no synthesis.json in any run")
-        parts.append(paragraph("Not run: no run's faces were measured (fesr_tf.measure).", "none"))
-    elif silent:
-        parts.append(paragraph(f"Not run: {'; '.join(silent)}.", "none"))
-    return Section(SYNTHESIS, "The drawn faces", "".join(parts))
+    return {"runs": measured, "missing": missing}
 
 
-def _run(m: Material, run: RunSource, opened: bool) -> str:
-    document = run.synthesis
-    body = [_fidelity(m, run, document)]
-    for name in document.at("networks"):
-        body.append(_network(m, run, document, name))
-    body.append(_expression(m, run, document))
-    notes = document.at("notes")
-    asked, step = document.at("max_iterations"), document.at("step")
-    if step < asked:
-        notes = [f"measured at iteration {step} of {asked}", *notes]
-    if notes:
-        body.append(bullets(notes))
-    protocols = bullets(f"{key}: {text}" for key, text in document.at("protocols").items())
-    body.append(details("What each figure means", protocols))
-    return details(run.name, "".join(body), opened)
+def _run(m: Material, run: RunSource, document: Document) -> dict:
+    show = Part(m.book, SYNTHESIS, document, run.name)
 
+    def figure(path: tuple, style: str) -> Shown:
+        """One of `fesr_tf.synthesis.quality.estimates.figure`, with its interval."""
+        about = document.at(*path)
+        return show(", ".join(map(str, path)), style, *path, "value", interval=True,
+                    n=about["n"], unit=about["unit"], missing="-")  # fmt: skip
 
-def _shown(m: Material, run: RunSource, document: Document, path: tuple, style: str) -> Raw:
-    """One of `fesr_tf.synthesis.quality.estimates.figure`, with its interval."""
-    figure = document.at(*path)
-    return m.book.of(
-        SYNTHESIS, f"{run.name}, {', '.join(map(str, path))}", document, (*path, "value"), style,
-        around=(*path, "interval") if figure["interval"] and figure["value"] is not None else None,
-        n=figure["n"], unit=figure["unit"], missing="-",
-    )  # fmt: skip
+    def count(path: tuple) -> Shown:
+        return show(", ".join(map(str, path)), COUNT, *path)
 
-
-def _plain(m: Material, run: RunSource, document: Document, path: tuple) -> Raw:
-    item = f"{run.name}, {', '.join(map(str, path))}"
-    return m.book.of(SYNTHESIS, item, document, path, COUNT)
-
-
-def _fidelity(m: Material, run: RunSource, document: Document) -> str:
-    rows = []
+    fidelity = []
     for key, name in FIDELITY.items():
-        path = ("fidelity", key)
-        rows.append([
-            name,
-            _shown(m, run, document, (*path, "psnr"), ".2f"),
-            _shown(m, run, document, (*path, "ssim"), ".3f"),
-            _plain(m, run, document, (*path, "ssim", "n")),
-            _plain(m, run, document, (*path, "ssim", "people")),
-        ])  # fmt: skip
-    head = ["against the person's own picture", "PSNR, dB (95 %)", "SSIM (95 %)", "pairs", "people"]
-    return heading("Fidelity (Table III)") + table(head, rows, range(1, 5), "PSNR and SSIM")
-
-
-def _network(m: Material, run: RunSource, document: Document, name: str) -> str:
-    path = ("networks", name)
-    found = document.at(*path)
-    judge = (
-        " (in the generator's loss: circular)"
-        if found["in_loss"]
-        else " (the generator never met it)"
-    )
-    parts = [heading(f"Judged by {name}{judge}")]
-    if found["verification"] is None:
-        parts.append(paragraph("Verification: not run, no training person shows two expressions."))
-    else:
-        rows = [
-            [about, *(_shown(m, run, document, (*path, "verification", key, what), style)
-                      for what, style in (("rate", PERCENT), ("auc", ".3f"), ("eer", PERCENT))),
-             _plain(m, run, document, (*path, "verification", key, "rate", "n"))]
-            for key, about in VERIFIED.items()
-        ]  # fmt: skip
-        head = ["pairs of", "rate", "AUC", "EER", "pairs"]
-        parts.append(table(head, rows, range(1, 5), "Verification (Table IV)"))
-    rows = [
-        [about, *(_shown(m, run, document, (*path, "memorisation", way, key), PERCENT)
-                  for way in ("real", "redrawn"))]
-        for key, about in MEMORISED.items()
-    ]  # fmt: skip
-    head = ["share", "threshold of real faces", "of redrawn faces"]
-    parts.append(table(head, rows, range(1, 3), "Memorisation: to be read beside its last line"))
-    rows = [
-        [about, *(_shown(m, run, document, (*path, "diversity", key, part), ".3f")
-                  for part in ("new", "train", "test"))]
-        for key, about in (("mean_distance", "mean distance of two people"),
-                           ("intra_class_variance", "variance within a class"))
-    ]  # fmt: skip
-    head = ["diversity", "new", "training", "test"]
-    parts.append(table(head, rows, range(1, 4), "Diversity"))
-    rows = [
-        [about, _shown(m, run, document, (*path, "kid", key), ".4f")] for key, about in KIDS.items()
+        psnr, ssim = ("fidelity", key, "psnr"), ("fidelity", key, "ssim")
+        fidelity.append([name, figure(psnr, ".2f"), figure(ssim, ".3f"),
+                         count((*ssim, "n")), count((*ssim, "people"))])  # fmt: skip
+    head = ["against the person's own image", "PSNR, dB (95 %)", "SSIM (95 %)", "pairs", "people"]
+    networks = [
+        _network(found, ("networks", name), figure, count)
+        for name, found in document.at("networks").items()
     ]
-    parts.append(table(["KID", "value"], rows, range(1, 2), "KID, of a small sample"))
-    return "".join(parts)
+    step, last, notes = (document.at(key) for key in ("step", "max_iterations", "notes"))
+    expression = _expression(document, show, figure, count)
+    return {
+        "name": run.name,
+        "fidelity": Table(head, fidelity, "PSNR and SSIM"),
+        "networks": networks,
+        "expression": expression,
+        "notes": [f"measured at iteration {step} of {last}"] * (step < last) + notes,
+        "protocols": document.at("protocols"),
+    }
 
 
-def _expression(m: Material, run: RunSource, document: Document) -> str:
-    if not document.at("expression"):
-        return paragraph("Expression: not run, no judge was given.", "none")
+def _network(result: dict, path: tuple, figure, count) -> dict:
+    """The tables of one face network."""
+    verification = None
+    if result["verification"] is not None:
+        rows: list[list[Cell]] = []
+        for key, about in VERIFIED.items():
+            pairs = (*path, "verification", key)
+            styles = {"rate": PERCENT, "auc": ".3f", "eer": PERCENT}
+            rates = [figure((*pairs, what), style) for what, style in styles.items()]
+            rows.append([about, *rates, count((*pairs, "rate", "n"))])
+        head = ["pairs of", "rate", "AUC", "EER", "pairs"]
+        verification = Table(head, rows, "Verification (Table IV)")
+    memorisation = [
+        [about, *(figure((*path, "memorisation", of, key), PERCENT) for of in ("real", "redrawn"))]
+        for key, about in MEMORISED.items()
+    ]
+    diversity = [
+        [about, *(figure((*path, "diversity", key, part), ".3f")
+                  for part in ("new", "train", "test"))]
+        for key, about in DISTANCES.items()
+    ]  # fmt: skip
+    kid = [[about, figure((*path, "kid", key), ".4f")] for key, about in KIDS.items()]
+    thresholds = ["share", "threshold of real faces", "of reconstructions"]
+    tables = [
+        Table(thresholds, memorisation, "Memorisation, to be read beside its last line"),
+        Table(["diversity", "new", "training", "test"], diversity, "Diversity"),
+        Table(["KID", "value"], kid, "KID of a small sample"),
+    ]
+    return {"name": path[1], "in_loss": result["in_loss"], "verification": verification,
+            "tables": tables}  # fmt: skip
+
+
+def _expression(document: Document, show: Part, figure, count) -> Table | None:
+    """Whether evaluators recognize the requested expression; None if there was no evaluator."""
     rows = []
-    for index, found in enumerate(document.at("expression")):
+    for index, result in enumerate(document.at("expression")):
         path = ("expression", index)
         rows.append([
-            f"BASELINE, fold {found['judge_fold']}",
-            *(_shown(m, run, document, (*path, key), PERCENT)
-              for key in ("translated", "real", "new")),
-            *(_plain(m, run, document, (*path, key))
-              for key in ("people_of_both", "translated_people_of_generator")),
-            m.book.of(SYNTHESIS, f"{run.name}, expression {index}, chance", document,
-                      (*path, "chance"), PERCENT),
+            f"BASELINE, fold {result['judge_fold']}",
+            *(figure((*path, key), PERCENT) for key in ("translated", "real", "new")),
+            count((*path, "people_of_both")),
+            count((*path, "translated_people_of_generator")),
+            show(f"expression {index}, chance", PERCENT, *path, "chance"),
         ])  # fmt: skip
-    head = ["judge", "translated", "their real pictures", "new identities"]
+    head = ["evaluator", "translated", "their real images", "new identities"]
     head += ["its people the generator knew", "translated people the generator knew", "chance"]
-    note = (
-        "Quote the judge of the run's own fold: it is asked about people from whom neither it nor "
-        "the generator learnt."
-    )
-    return (
-        heading("Is it the expression that was asked for?")
-        + table(head, rows, range(1, len(head)), "Judged by a recogniser of real faces alone")
-        + paragraph(note, "note")
-    )
+    return Table(head, rows, "Accuracy of a recognizer trained on real faces") if rows else None

@@ -1,4 +1,4 @@
-"""How good the drawn faces are: pure functions on numpy arrays, a file for each question.
+"""Quality of the generated images: one file for each question.
 
-`fesr_tf.measure` puts them together; docs/guide/synthesis.md says what each figure means.
+`fesr_tf.measure` runs all of them; docs/guide/synthesis.md explains each value.
 """

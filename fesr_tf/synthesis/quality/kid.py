@@ -1,8 +1,8 @@
 """KID: the squared maximum mean discrepancy of two sets of features (Binkowski et al., 2018).
 
 Their kernel and their unbiased estimator, within a sample over pairs of different people, on a face
-network's embeddings. Inception's weights are in no package registry: these figures cannot stand
-beside published KIDs.
+network's embeddings. Inception's weights are in no package registry: these values cannot be
+compared with published KIDs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fesr_tf.synthesis.quality.estimates import LEVELS, figure, half_sample_interval
+from fesr_tf.synthesis.quality.estimates import estimate, half_sample_interval, percentiles
 
 
 def kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def mmd2_of_kernels(
     """The unbiased estimate from kernel matrices (M,M), (N,N), (M,N): 0 on average for equal
     distributions, and so often below 0.
 
-    `apart`, bool (M,M) and (N,N), marks the pairs within a sample that are independent: no picture
+    `apart`, bool (M,M) and (N,N), marks the pairs within a sample that are independent: no image
     with itself, and no two of one person, whose likeness would pass for a difference between the
     samples. nan where a sample has no such pair.
     """
@@ -41,7 +41,7 @@ def mmd2(first: Sample, second: Sample) -> float:
 
 @dataclass(frozen=True)
 class Sample:
-    """Features float (N,d) and the group (person, or drawn identity) of each, (N,)."""
+    """Features float (N,d) and the group (person, or new identity) of each, (N,)."""
 
     features: np.ndarray
     groups: np.ndarray
@@ -54,7 +54,7 @@ class Sample:
 
 
 def kid(first: Sample, second: Sample, seed: int) -> dict:
-    """The figure of two samples, with an interval by half-samples of groups."""
+    """The estimate of two samples, with an interval by half-samples of groups."""
     xx, yy, xy, (one, two) = _matrices(first, second)
 
     def on(rows: np.ndarray, columns: np.ndarray) -> float:
@@ -62,10 +62,10 @@ def kid(first: Sample, second: Sample, seed: int) -> dict:
         apart = one[within], two[beside]
         return mmd2_of_kernels(xx[within], yy[beside], xy[np.ix_(rows, columns)], apart)
 
-    return figure(
+    return estimate(
         mmd2_of_kernels(xx, yy, xy, (one, two)),
         len(first.features) + len(second.features),
-        "pictures",
+        "images",
         "kid",
         half_sample_interval(on, (first.groups, second.groups), seed),
         pictures=[len(first.features), len(second.features)],
@@ -82,13 +82,13 @@ def floor(sample: Sample, seed: int, rounds: int = 200) -> dict:
     for _ in range(rounds if len(names) >= 4 else 0):
         half = np.isin(sample.groups, random.permutation(names)[: len(names) // 2])
         values.append(mmd2(sample.of(half), sample.of(~half)))
-    values = np.array(values)[np.isfinite(values)]
-    return figure(
-        values.mean() if len(values) else None,
+    values = [value for value in values if np.isfinite(value)]
+    return estimate(
+        np.mean(values) if values else None,
         len(sample.features),
-        "pictures",
+        "images",
         "kid_floor",
-        np.percentile(values, LEVELS) if len(values) else None,
+        percentiles(values),
         people=len(names),
         divisions=len(values),
     )
@@ -101,7 +101,7 @@ def kids(new: Sample, train: Sample, test: Sample, seed: int) -> dict:
     network's own scale does not choose the kernel's width.
     """
     scale = float(np.sqrt(np.mean(np.square(train.features, dtype=np.float64))))
-    new, train, test = (each.scaled(scale) for each in (new, train, test))
+    new, train, test = (sample.scaled(scale) for sample in (new, train, test))
     return {
         "scale": scale,
         "new_train": kid(new, train, seed),
@@ -112,10 +112,10 @@ def kids(new: Sample, train: Sample, test: Sample, seed: int) -> dict:
 
 
 def _matrices(first: Sample, second: Sample) -> tuple:
-    """What `mmd2_of_kernels` takes."""
+    """The arguments of `mmd2_of_kernels`."""
     return (
         kernel(first.features, first.features),
         kernel(second.features, second.features),
         kernel(first.features, second.features),
-        tuple(each.groups[:, None] != each.groups for each in (first, second)),
+        tuple(sample.groups[:, None] != sample.groups for sample in (first, second)),
     )

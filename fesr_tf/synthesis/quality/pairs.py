@@ -1,4 +1,4 @@
-"""Which picture is compared with which. All pairs are index arrays into one part of a fold."""
+"""Chooses the pairs of images to compare: index arrays into one part of a fold."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipelines.dataset import manifest as manifests
 
 
 class Pairs(NamedTuple):
-    """Pair p is of picture `first[p]` and picture `second[p]`, int64 (P,) each."""
+    """Pair p is of image `first[p]` and image `second[p]`, int64 (P,) each."""
 
     first: np.ndarray
     second: np.ndarray
 
 
-class DrawnPairs(NamedTuple):
-    """Pair p is of real picture `real[p]` and of picture `source[p]` drawn with expression
+class GeneratedPairs(NamedTuple):
+    """Pair p is of real image `real[p]` and of image `source[p]` translated to expression
     `label[p]`; `same[p]`: the source shows the person of the real one. (P,) each."""
 
     real: np.ndarray
@@ -30,32 +30,32 @@ class DrawnPairs(NamedTuple):
 
 
 def peaks(faces: Faces) -> np.ndarray:
-    """Rows of one picture a person and class: the strongest, of equally strong the last by key."""
+    """Rows of one image for each person and class: the most intense, of equals the last by key."""
     order = np.lexsort((faces.keys, faces.intensity))
     last = {(faces.subjects[row], int(faces.labels[row])): row for row in order}
     return np.sort(np.fromiter(last.values(), np.int64, len(last)))
 
 
 def yaws(folder: Location, faces: Faces) -> np.ndarray:
-    """The head's turn in each picture, whole degrees as stored beside it in `folder`: int (N,)."""
+    """The head's turn in each image, whole degrees as stored beside it in `folder`: int (N,)."""
     wanted = set(faces.keys.tolist())
-    found = {}
+    yaw = {}
     for shard in manifests.load(folder).shards:
         for payload in examples.read_records(folder / shard.path):
             record = examples.decode(payload)
             if record.key in wanted:
-                found[record.key] = round(record.yaw)
-    return np.array([found[key] for key in faces.keys.tolist()], np.int64)
+                yaw[record.key] = round(record.yaw)
+    return np.array([yaw[key] for key in faces.keys.tolist()], np.int64)
 
 
 def translation_pairs(labels: np.ndarray, subjects: np.ndarray, yaw: np.ndarray) -> Pairs:
-    """(input x, target): every two pictures of one person and yaw with different expressions."""
+    """(input x, target): every two images of one person and yaw with different expressions."""
     alike = (subjects[:, None] == subjects) & (yaw[:, None] == yaw)
     return Pairs(*np.nonzero(alike & (labels[:, None] != labels)))
 
 
 def missing_targets(labels: np.ndarray, pairs: Pairs, classes: int) -> np.ndarray:
-    """For each class, of how many pictures of other classes no target shows it: int64 (K,)."""
+    """For each class, how many images of other classes have no target that shows it: int64 (K,)."""
     has = np.zeros((len(labels), classes), bool)
     has[np.arange(len(labels)), labels] = True
     has[pairs.first, labels[pairs.second]] = True
@@ -63,9 +63,9 @@ def missing_targets(labels: np.ndarray, pairs: Pairs, classes: int) -> np.ndarra
 
 
 def repeated_pairs(faces: Faces, yaw: np.ndarray) -> Pairs:
-    """Every two pictures of one person, expression, intensity and yaw, each pair once."""
+    """Every two images of one person, expression, intensity and yaw, each pair once."""
     rows = np.stack(
-        [np.unique(each, return_inverse=True)[1] for each in (
+        [np.unique(column, return_inverse=True)[1] for column in (
             faces.subjects, faces.labels, faces.intensity, yaw)], 1
     )  # fmt: skip
     _, group = np.unique(rows, axis=0, return_inverse=True)
@@ -79,11 +79,11 @@ def repeated_pairs(faces: Faces, yaw: np.ndarray) -> Pairs:
     return Pairs(np.concatenate(first or empty), np.concatenate(second or empty))
 
 
-def verification_pairs(subjects: np.ndarray, classes: int, seed: int) -> DrawnPairs:
-    """The paper's pairs (Section IV-C4): 2K a real picture.
+def verification_pairs(subjects: np.ndarray, classes: int, seed: int) -> GeneratedPairs:
+    """The paper's pairs (Section IV-C4): 2K for each real image.
 
-    K drawn from the picture itself, one an expression, and K from pictures of other people, one
-    an expression, each picture drawn from those of all other people. Needs two people.
+    K translated from the image itself, one for each expression, and K from images of other people,
+    one for each expression, each image sampled from those of all other people. Needs two people.
     """
     random = np.random.default_rng(seed)
     rows = np.arange(len(subjects))
@@ -93,7 +93,7 @@ def verification_pairs(subjects: np.ndarray, classes: int, seed: int) -> DrawnPa
     ]
     label = np.tile(np.arange(classes), len(rows))
     real = np.repeat(rows, classes)
-    return DrawnPairs(
+    return GeneratedPairs(
         real=np.concatenate([real, real]),
         source=np.concatenate([real, np.concatenate(others)]),
         label=np.concatenate([label, label]),
@@ -102,10 +102,10 @@ def verification_pairs(subjects: np.ndarray, classes: int, seed: int) -> DrawnPa
 
 
 def real_pairs(labels: np.ndarray, subjects: np.ndarray, seed: int) -> tuple[Pairs, np.ndarray]:
-    """The same construction with real pictures alone, and `same`, bool (P,).
+    """The same construction with real images alone, and `same`, bool (P,).
 
-    Every ordered two pictures of one person with different expressions; to each, the first
-    picture and one of another person with the second's expression (any, where nobody else shows
+    Every ordered two images of one person with different expressions; to each, the first
+    image and one of another person with the second's expression (any, where nobody else shows
     it). As many of two people as of one. Needs two people.
     """
     random = np.random.default_rng(seed)

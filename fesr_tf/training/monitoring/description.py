@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api, api_pb2
 from tensorboard.plugins.hparams import summary as hparams
 
 from fesr_tf import config as configs
-from fesr_tf.config import Config
+from fesr_tf.config import Config, as_yaml
 from fesr_tf.data import Fold
 from fesr_tf.runs import RunInfo
 
 METRICS = ("validation/accuracy", "validation/L_cls_R_r", "losses/L_rec", "losses/L_id")
-# What tells runs apart in the table; the whole configuration is the page of text.
-COMPARED = (
-    *("width", "image_size", "identity", "batch_size", "learning_rate", "seed"),
-    *(f"lambda{i}" for i in range(1, 7)),
-    *("pretrain_iterations", "max_iterations", "synthetic", "recognizer_guides_generator"),
-    *("rdbp", "image_critic", "auxiliary_classifier", "code_critic"),
-)
 
 
 def write_about(config: Config, info: RunInfo, fold: Fold) -> None:
@@ -33,7 +23,7 @@ def write_about(config: Config, info: RunInfo, fold: Fold) -> None:
     tf.summary.text("run/data", data_table(fold), step=0)
     # TensorBoard sorts the columns by name and shows the first few: capitals come first.
     values = {"Variant": info.variant, "Fold": info.fold, "Database": info.database}
-    values |= {key: getattr(config, key) for key in COMPARED}
+    values |= {key: getattr(config, key) for key in configs.compared_keys()}
     columns = [api.HParam(name) for name in values]
     shown = [api.Metric(tag) for tag in METRICS]
     api.hparams_config(columns, shown)
@@ -48,14 +38,8 @@ def write_end() -> None:
 
 def config_table(config: Config, origins: Mapping[str, str]) -> str:
     """The configuration as a Markdown table: key, value, where the value comes from."""
-    values = dataclasses.asdict(config).items()
-    rows = [(key, as_yaml(value), origins[key]) for key, value in values]
+    rows = [(key, as_yaml(value), origins[key]) for key, value in config.model_dump().items()]
     return _markdown(("key", "value", "from"), rows)
-
-
-def as_yaml(value: Any) -> str:
-    """A setting as a configuration file writes it: null, false, 0.001, mean."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def data_table(fold: Fold) -> str:

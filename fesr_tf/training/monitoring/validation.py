@@ -12,7 +12,7 @@ from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.fesr import FESR
 from fesr_tf.model.predict import predict_logits
-from fesr_tf.plots import image_grids
+from fesr_tf.plots import charts
 from fesr_tf.training.callbacks import EverySteps
 
 THRESHOLDS = 101
@@ -58,14 +58,14 @@ def write_validation(
         f"{found['accuracy']:.1%}: {found['correct']} of {found['total']} validation pictures; "
         f"95 % interval {low:.1%} to {high:.1%}"
     )
-    figure = image_grids.confusion_figure(
+    figure = charts.confusion(
         np.array(found["confusion"]), classes, f"Validation, step {step}", note
     )
     tf.summary.scalar("validation/accuracy", found["accuracy"])
     tf.summary.scalar(
         "validation/L_cls_R_r", tf.reduce_mean(loss), description="eq. 20 on people not trained on"
     )
-    tf.summary.image("validation/confusion", figure[np.newaxis])
+    tf.summary.image("validation/confusion", charts.pixels(figure)[np.newaxis])
     probabilities = tf.nn.softmax(logits).numpy()
     for k, name in enumerate(classes):
         if np.any(labels == k):
