@@ -1,4 +1,4 @@
-"""People and results that are made up, for tests of what is said of them."""
+"""Class counts and results with chosen values, for tests of the sentences on them."""
 
 from __future__ import annotations
 

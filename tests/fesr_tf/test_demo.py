@@ -1,4 +1,4 @@
-"""The demo: a plan of commands that exist, and the whole way once, small."""
+"""The demo: the planned commands, and one small complete run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_stages_go_from_faces_to_report_on_the_same_fold(tmp_path):
     assert all(words[-1] == "seed=1" for words in trained)
 
 
-def test_the_stranger_is_of_another_seed(tmp_path):
+def test_the_new_person_has_another_seed(tmp_path):
     made = [w for s in demo.stages(plan(tmp_path)) for w in s.commands if "--seed" in w]
     seeds = [words[words.index("--seed") + 1] for words in made]
     assert len(set(seeds)) == 2
@@ -61,7 +61,7 @@ def test_too_few_people_are_refused(tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_the_whole_way_and_again(tmp_path, tiny_settings):
+def test_a_complete_run_and_a_second_start(tmp_path, tiny_settings):
     root = Path(demo.__file__).parent.parent
     words = [sys.executable, "-m", "fesr_tf.demo", "--output", str(tmp_path / "demo"), "--model",
              str(tmp_path / "models/fesr_demo"), "--subjects", "10", "--frames", "4",

@@ -1,4 +1,4 @@
-"""What data can show: every figure worked out by hand, every shortcoming said."""
+"""The statistical power of a data folder: values calculated by hand, and each shortcoming."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fesr_tf.naming import naming
 def shown(
     *rows: tuple[str, str], folds: int = 2, classes: tuple[str, ...] = ("a", "b")
 ) -> ClassCounts:
-    """Pictures (class, person); the i-th of the sorted people is tested in fold i mod `folds`."""
+    """Images (class, person); the i-th of the sorted people is tested in fold i mod `folds`."""
     people = sorted({person for _, person in rows})
     home = {person: index % folds for index, person in enumerate(people)}
     return ClassCounts(
@@ -29,18 +29,18 @@ def shown(
 
 
 def many(people: int, folds: int = 2) -> ClassCounts:
-    """Two classes, a picture of each person in each."""
+    """Two classes, with one image of each person in each."""
     rows = [(name, f"p{index:03d}") for index in range(people) for name in ("a", "b")]
     return shown(*rows, folds=folds)
 
 
-def test_the_width_is_wilsons():
+def test_half_width_is_that_of_wilsons_interval():
     # z = 1.95996: z / (1 + z²/78) · √(0.25/78 + z²/(4·78²)) = 0.1083
     assert power.half_width(39, 78) == pytest.approx(0.1083, abs=5e-5)
     assert "± 10.8" in power.accuracy_power(many(39, folds=5))
 
 
-def test_so_few_that_even_all_right_might_be_guessed():
+def test_too_few_images_for_any_accuracy_above_the_baseline():
     # All of n right: the interval begins at n / (n + z²), 3/6.84 = 0.4385 and 4/7.84 = 0.5101.
     assert power.fewest_right(3, 0.5) is None
     assert power.fewest_right(4, 0.5) == 4
@@ -50,7 +50,7 @@ def test_so_few_that_even_all_right_might_be_guessed():
     assert re.search(r"\b7 of 8\b", power.accuracy_power(many(4)))
 
 
-def test_what_is_above_the_commonest_class_is_said():
+def test_least_accuracy_above_the_majority_class():
     # 78 pictures, half of each class: 48 right is 61.5 %, from 50.4 % on; 47 from 49.1 % on.
     assert re.search(naming("61.5%", "48 of 78"), power.accuracy_power(many(39)))
 
@@ -67,27 +67,29 @@ def test_two_variants_need_six_pictures_and_six_folds():
 
 def test_a_class_of_one_person_is_neither_trained_nor_tested():
     rows = [("a", "p"), ("a", "q"), ("b", "p"), ("b", "q"), ("c", "q"), ("c", "q")]
-    said = power.class_power(shown(*rows, classes=("a", "b", "c")))
-    assert [line.partition(":")[0] for line in said] == ["a", "b", "c"]
-    assert re.search(naming("q"), said[2]) and "±" not in said[2]  # its one person, and no width
+    sentences = power.class_power(shown(*rows, classes=("a", "b", "c")))
+    assert [line.partition(":")[0] for line in sentences] == ["a", "b", "c"]
+    assert (
+        re.search(naming("q"), sentences[2]) and "±" not in sentences[2]
+    )  # its one person, and no width
     # 2 of 2 right: from 2/5.84 = 0.342 on, above a third, which would be named.
-    assert re.search(naming(2, "±"), said[0]) and "33.3%" not in said[0]
+    assert re.search(naming(2, "±"), sentences[0]) and "33.3%" not in sentences[0]
     assert power.fold_gaps(shown(*rows, classes=("a", "b", "c"))) == []
 
 
-def test_a_class_without_a_picture_left():
-    said = power.class_power(shown(("a", "p"), ("b", "q"), classes=("a", "b", "c")))
-    assert said[2].startswith("c: ") and not re.search(r"\d", said[2])
+def test_a_class_without_images():
+    sentences = power.class_power(shown(("a", "p"), ("b", "q"), classes=("a", "b", "c")))
+    assert sentences[2].startswith("c: ") and not re.search(r"\d", sentences[2])
 
 
-def test_a_class_that_only_a_folds_test_people_show():
+def test_a_class_missing_in_a_training_part():
     # p and r are tested in fold 0, and b is theirs.
     known = shown(("a", "p"), ("a", "q"), ("b", "p"), ("b", "r"), ("a", "s"))
-    (said,) = power.fold_gaps(known)
-    assert said.startswith("b: ") and re.findall(r"\d+", said) == ["0"]
+    (sentences,) = power.fold_gaps(known)
+    assert sentences.startswith("b: ") and re.findall(r"\d+", sentences) == ["0"]
 
 
-def test_a_fold_whose_people_were_all_rejected_is_left_out():
+def test_a_fold_without_test_images_is_left_out():
     known = ClassCounts(
         ("a", "b"), np.array([0, 1]), np.array(["p", "q"]),
         np.array([[TEST, TRAIN, VALID], [TRAIN, TEST, TRAIN]]),
@@ -96,7 +98,7 @@ def test_a_fold_whose_people_were_all_rejected_is_left_out():
     assert re.findall(r"\d+", power.fold_gaps(known)[0]) == ["2"]
 
 
-def test_pictures_for_training_alone_are_no_tests():
+def test_images_for_training_only_are_not_tested():
     known = ClassCounts(
         ("a", "b"), np.array([0, 1, 1]), np.array(["p", "q", "q"]),
         np.array([[TEST, TRAIN], [TRAIN, TEST], [TRAIN, UNUSED]]),
@@ -105,7 +107,7 @@ def test_pictures_for_training_alone_are_no_tests():
     assert known.smallest_training_part == 1
 
 
-def test_a_name_a_picture_is_doubted():
+def test_a_subject_per_image_gives_a_warning():
     assert len(power.subject_doubts(shown(("a", "p"), ("b", "q")))) == 1
     assert power.subject_doubts(many(3)) == []
 
@@ -123,6 +125,6 @@ def test_a_folder_is_counted_as_its_manifest_counts_it(demo_data, capfd):
     assert re.search(naming(4), out.splitlines()[0])
 
 
-def test_a_folder_that_is_no_data_is_one_sentence(tmp_path, capfd):
+def test_a_folder_without_a_manifest_is_one_sentence(tmp_path, capfd):
     assert power.main([str(tmp_path)]) == 2
     assert capfd.readouterr().err.count("\n") == 1

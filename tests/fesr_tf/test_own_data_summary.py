@@ -1,4 +1,4 @@
-"""The last words on one's own faces: what an accuracy, and a comparison, is worth."""
+"""The final sentences of own_data: verdicts on an accuracy and on a comparison."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fesr_tf.naming import naming
 
 
 def wording(text: str) -> str:
-    """A sentence without its numbers: equal where the same is said of other numbers."""
+    """A sentence without its numbers, to compare verdicts."""
     return re.sub(r"[-+]?\d[\d.e-]*", "0", text)
 
 
@@ -20,8 +20,8 @@ def of_accuracy(interval: tuple[float, float]) -> str:
     return own_data_summary.accuracy(summary("V", 6, interval), known(0, 1))
 
 
-def test_an_accuracy_is_held_against_guessing():
-    """Half of the pictures are of `a`: is the interval around it, above it or below it?"""
+def test_an_accuracy_is_compared_with_the_majority_class():
+    """The baseline is 50 %: the interval includes it, lies above it or below it."""
     around, above, below = (
         ((0.4, 0.9), (0.3, 0.51)),
         ((0.6, 0.9), (0.51, 1)),
