@@ -19,7 +19,7 @@ from fesr_tf import config as configs
 from fesr_tf.crossvalidation.plan import FIRST, jobs_of, split_overrides
 from fesr_tf.data.counts import ClassCounts, count_classes
 from fesr_tf.own_data import power, step_time, summary
-from fesr_tf.own_data.plan import DATABASE, Plan, cross_validation, first_stages, last_stages
+from fesr_tf.own_data.plan import DATABASE, Plan, cross_validation, last_stages, preprocessing
 from fesr_tf.processes.sequence import call, minutes, run_stages
 from fesr_tf.runs import files
 from fesr_tf.serving.export import check_name
@@ -183,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     began = time.monotonic()
     for note in notes:
         print(f"note: {plain(note)}", file=sys.stderr, flush=True)
-    if code := run_stages(first_stages(plan), call):
+    if code := run_stages([preprocessing(plan)], call):
         return code
     manifest = manifests.load(plan.data)
     counts = count_classes(plan.data, manifest)

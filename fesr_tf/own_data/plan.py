@@ -141,23 +141,21 @@ def digest(database: Database) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def first_stages(plan: Plan) -> list[Stage]:
-    """The stages before the numbers of images and subjects are known."""
+def preprocessing(plan: Plan) -> Stage:
+    """The stage before the numbers of images and subjects are known."""
     words = ["-m", "pipelines.preprocess", "--db", DATABASE, "--input", str(plan.source),
              "--output", str(plan.data)]  # fmt: skip
     if plan.folds:
         words += ["--folds", str(plan.folds)]
     if plan.prealigned:
         words.append("--prealigned")
-    return [
-        Stage(
-            "detect and align every face, with all images of a person in one fold",
-            [words],
-            0.5,
-            stamp=plan.output / "finished" / "preprocess",
-            makes=plan.data / "manifest.json",
-        ),
-    ]
+    return Stage(
+        "detect and align every face, with all images of a person in one fold",
+        [words],
+        0.5,
+        stamp=plan.output / "finished" / "preprocess",
+        makes=plan.data / "manifest.json",
+    )
 
 
 def cross_validation(

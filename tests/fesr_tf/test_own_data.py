@@ -145,7 +145,7 @@ def test_folds_of_a_csv_are_kept(mine):
     path = table(mine, 0, 1, 1)
     plan, database, _ = planned(path, "--output", mine.parent / "mine")
     assert plan.folds is None and len(database.samples) == 6
-    assert "--folds" not in plans.first_stages(plan)[0].commands[0]
+    assert "--folds" not in plans.preprocessing(plan).commands[0]
     with pytest.raises(BadUse, match=naming("fold", 2)):
         planned(path, "--output", mine.parent / "mine", "--folds", "3")
 

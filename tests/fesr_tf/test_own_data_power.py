@@ -69,9 +69,8 @@ def test_a_class_of_one_person_is_neither_trained_nor_tested():
     rows = [("a", "p"), ("a", "q"), ("b", "p"), ("b", "q"), ("c", "q"), ("c", "q")]
     sentences = power.class_power(shown(*rows, classes=("a", "b", "c")))
     assert [line.partition(":")[0] for line in sentences] == ["a", "b", "c"]
-    assert (
-        re.search(naming("q"), sentences[2]) and "±" not in sentences[2]
-    )  # its one person, and no width
+    assert re.search(naming("q"), sentences[2])  # the only person of the class
+    assert "±" not in sentences[2]
     # 2 of 2 right: from 2/5.84 = 0.342 on, above a third, which would be named.
     assert re.search(naming(2, "±"), sentences[0]) and "33.3%" not in sentences[0]
     assert power.fold_gaps(shown(*rows, classes=("a", "b", "c"))) == []
@@ -85,8 +84,8 @@ def test_a_class_without_images():
 def test_a_class_missing_in_a_training_part():
     # p and r are tested in fold 0, and b is theirs.
     known = shown(("a", "p"), ("a", "q"), ("b", "p"), ("b", "r"), ("a", "s"))
-    (sentences,) = power.fold_gaps(known)
-    assert sentences.startswith("b: ") and re.findall(r"\d+", sentences) == ["0"]
+    (sentence,) = power.fold_gaps(known)
+    assert sentence.startswith("b: ") and re.findall(r"\d+", sentence) == ["0"]
 
 
 def test_a_fold_without_test_images_is_left_out():
