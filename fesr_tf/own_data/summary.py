@@ -40,7 +40,7 @@ def comparison(result: dict) -> str:
     """
     variant, baseline = result["variant"], result["baseline"]
     if result["difference"] is None or result["interval"] is None:
-        return f"{variant} and {baseline} share no fold, or only one person: no comparison"
+        return f"{variant} and {baseline} cannot be compared: they share no fold or only one person"
     low, high = result["interval"]
     test, p = result["mcnemar"][0], result["p_pictures_holm"]
     significant = (low > 0 or high < 0) and p <= 1 - CONFIDENCE
