@@ -8,12 +8,6 @@ from setuptools import find_packages, setup
 PYTHON_311 = 'python_version < "3.12"'
 PYTHON_312 = 'python_version >= "3.12"'
 
-# The official messages of TensorFlow Serving, in the release of each set's TensorFlow:
-# `pip check` is clean beside both.
-CLIENT = [
-    f"tensorflow-serving-api==2.15.1; {PYTHON_311}",
-    f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
-]
 # The demo page.
 APP = ["gradio>=6.0,<7"]
 
@@ -31,6 +25,7 @@ setup(
         "fesr_tf.networks": ["weights/*"],
         "fesr_tf.report": ["templates/*"],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
+        "pipelines.inspection": ["templates/*"],
     },
     data_files=[
         ("share/fesr_tf/configs", [str(path) for path in Path("configs").glob("*.yaml")]),
@@ -56,12 +51,15 @@ setup(
         # Schema, statistics and anomalies as the field's messages. 1.21 fails on import beside the
         # protobuf 4 that TensorFlow 2.15 needs.
         f"tensorflow-metadata==1.17.3; {PYTHON_311}",
+        # TensorFlow Serving's messages: warm-up requests, models.config and the client's gRPC.
+        f"tensorflow-serving-api==2.15.1; {PYTHON_311}",
         # tensorboard 2.15 imports pkg_resources, which setuptools 82 dropped.
         f"setuptools<82; {PYTHON_311}",
         f"tensorflow>=2.20,<2.22; {PYTHON_312}",
         f"tf-keras>=2.20,<2.22; {PYTHON_312}",
         f"tensorboard>=2.20,<2.22; {PYTHON_312}",
         f"tensorflow-metadata>=1.17.3; {PYTHON_312}",
+        f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
         "apache-beam[tfrecord]>=2.70",
         # The checksum of every TFRecord; [tfrecord] brings a slow one only.
         "google-crc32c",
@@ -87,7 +85,7 @@ setup(
         "pyyaml",
         # The types and ranges of the settings.
         "pydantic>=2.7",
-        # The page of fesr_tf.report.
+        # The pages of fesr_tf.report and pipelines.inspection.
         "jinja2>=3.1",
         # The client's REST half; Beam brings it, but nobody promised that.
         "requests>=2.32",
@@ -98,16 +96,10 @@ setup(
             f"tensorflow[and-cuda]==2.15.1; {PYTHON_311}",
             f"tensorflow[and-cuda]>=2.20,<2.22; {PYTHON_312}",
         ],
-        # TensorFlow Serving's own messages, which tests hold what an export writes to.
-        "serving": [
-            f"tensorflow-serving-api==2.15.1; {PYTHON_311}",
-            f"tensorflow-serving-api>=2.20,<2.22; {PYTHON_312}",
-        ],
         # PyTorch: the reference of benchmarks.parity.torch_port and of benchmarks.training.step.
         "bench": ["torch>=2.2"],
-        "client": CLIENT,
         "app": APP,
         # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
-        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *CLIENT, *APP],
+        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *APP],
     },
 )

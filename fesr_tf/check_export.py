@@ -12,17 +12,9 @@ from pathlib import Path
 
 from fesr_tf import runs
 from fesr_tf.client.saved_model import version_folder
-from fesr_tf.serving.cpp_session import CppSession, meta_graph
+from fesr_tf.serving import signatures_check as check
+from fesr_tf.serving.cpp_loader import CppSession, meta_graph
 from fesr_tf.serving.requests import eager
-from fesr_tf.serving.signatures_check import (
-    LABELS,
-    TOLERANCE,
-    breaches,
-    listing,
-    prove,
-    python_loader,
-    table,
-)
 from pipelines.common.errors import FailedWork, command
 
 
@@ -31,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """Checks one exported model; exit code 0, 2 (bad use) or 1 (it breaks its contract)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.check_export",
-        description="Lists what an exported model promises and runs it in TensorFlow's C++ loader.",
+        description="Lists a model's signatures and runs them in TensorFlow's C++ loader.",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="saved_models/NAME[/VERSION]")
     parser.add_argument("--run", type=Path, help="compare with this run's networks, run eagerly")
@@ -39,25 +31,24 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     folder = version_folder(options.model)
     graph = meta_graph(folder)
-    print(listing(graph))
-    found = breaches(graph)
-    if found:
-        raise FailedWork(f"{folder} breaks the contract: {'; '.join(found)}")
+    print(check.listing(graph))
+    if breaches := check.breaches(graph):
+        raise FailedWork(f"{folder} breaks the contract: {'; '.join(breaches)}")
     print("contract: kept\n")
-    classes = (folder / LABELS).read_text(encoding="utf-8").splitlines()
+    classes = (folder / check.LABELS).read_text(encoding="utf-8").splitlines()
     if options.run:
         expected = eager(runs.open_run(options.run, options.checkpoint).fesr, classes)
-        print(f"C++ loader, XLA off, beside the eager networks of {options.run}:")
+        print(f"differences between the C++ loader, XLA off, and the networks of {options.run}:")
     else:
-        expected = python_loader(folder)
-        print("C++ loader, XLA off, beside tf.saved_model.load, a row at a time:")
+        expected = check.python_loader(folder)
+        print("differences between the C++ loader, XLA off, and tf.saved_model.load row by row:")
     with CppSession(folder) as session:
-        rows = prove(session, classes, expected)
-    print(table(rows))
-    worst = max(max(row.differences) for row in rows)
-    if not worst <= TOLERANCE:
-        raise FailedWork(f"the largest difference is {worst:.1e}, more than {TOLERANCE:.0e}")
-    print(f"largest difference {worst:.1e} (limit {TOLERANCE:.0e})")
+        rows = check.prove(session, classes, expected)
+    print(check.as_text(rows))
+    worst, limit = max(max(row.differences) for row in rows), check.TOLERANCE
+    if not worst <= limit:
+        raise FailedWork(f"the largest difference is {worst:.1e}, more than {limit:.0e}")
+    print(f"largest difference {worst:.1e} (limit {limit:.0e})")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.export --run RUN --name NAME`: a run's networks as a SavedModel to serve."""
+"""`python -m fesr_tf.export --run RUN --name NAME`: exports a run's networks for serving."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fesr_tf import runs
-from fesr_tf.serving.cpp_session import meta_graph
+from fesr_tf.serving.cpp_loader import meta_graph
 from fesr_tf.serving.export import export, first_label, missing
 from fesr_tf.serving.signatures_check import signatures_of
 from pipelines.common.errors import BadUse, command
@@ -23,8 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--run", type=Path, required=True, metavar="RUN", help="runs/<db>/<variant>/fold-NN"
     )
-    parser.add_argument("--name", required=True, help="the model's name, as clients call it")
-    parser.add_argument("--version", type=int, help="a whole number [the highest + 1]")
+    parser.add_argument("--name", required=True, help="the model's name for clients")
+    parser.add_argument("--version", type=int, help="an integer from 1 [the highest + 1]")
     parser.add_argument("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
@@ -35,11 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"written: {target} ({size / 1e6:.1f} MB)")
     print(f"  signatures: {', '.join(signatures_of(meta_graph(target)))}")
-    if missing(run):
-        print(f"  {missing(run)}")
+    if reason := missing(run):
+        print(f"  {reason}")
     print(f"  classes: {', '.join(run.info.classes)}")
     print(f"  {first_label(options.models, options.name, int(target.name))}")
-    print(f"  look inside: python -m fesr_tf.check_export {target}")
+    print(f"  inspect it: python -m fesr_tf.check_export {target}")
     return 0
 
 

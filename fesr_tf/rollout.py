@@ -1,8 +1,7 @@
-"""`python -m fesr_tf.rollout --name NAME --stable N [--canary M]`: which versions are served.
+"""`python -m fesr_tf.rollout --name NAME --stable N [--canary M]`: chooses the served versions.
 
-Writes `models.config`, which a running server reads again by itself: the versions that it loads,
-and the labels `stable` and `canary` by which clients ask for them. Rolling back is naming the
-older version as stable.
+Writes `models.config`, which a running server rereads: the versions to load, and the labels
+`stable` and `canary` for clients. To roll back, label the older version stable.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ def main(argv: list[str] | None = None) -> int:
     """Labels a model's versions; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.rollout",
-        description="Says which versions of a model are served, as stable and as canary.",
+        description="Labels a model's versions stable and canary, and lists which are served.",
     )
     parser.add_argument("--name", required=True, help="the model's name")
-    parser.add_argument("--stable", type=int, help="version for everybody")
-    parser.add_argument("--canary", type=int, help="version that is tried out [none]")
+    parser.add_argument("--stable", type=int, help="version for all clients")
+    parser.add_argument("--canary", type=int, help="version on trial [none]")
     parser.add_argument("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
     options = parser.parse_args(argv)
     if options.stable is not None:
@@ -32,12 +31,12 @@ def main(argv: list[str] | None = None) -> int:
         given = {key: version for key, version in wanted.items() if version is not None}
         print(f"written: {label(options.models, options.name, given)}")
     elif options.canary is not None:
-        raise BadUse("--canary needs --stable: say which version everybody else gets")
-    there = versions_of(options.models, options.name)
-    if not there:
+        raise BadUse("--canary needs --stable: name the version for all other clients")
+    versions = versions_of(options.models, options.name)
+    if not versions:
         raise BadUse(f"{options.models / options.name} has no version: export one first")
     labels = labels_of(options.models, options.name)
-    for version in there:
+    for version in versions:
         names = [key for key, labelled in sorted(labels.items()) if labelled == version]
         print(f"  version {version}: {', '.join(names) or 'not served'}")
     return 0

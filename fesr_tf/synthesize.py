@@ -9,6 +9,7 @@ from pathlib import Path
 from fesr_tf import runs
 from fesr_tf.data import ALL
 from fesr_tf.plots import image_grids
+from fesr_tf.runs import files
 from fesr_tf.runs.opening import load_data
 from fesr_tf.synthesis.generation import require_generator
 from fesr_tf.synthesis.sheets import sheets
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     require_generator(run)
     fold = load_data(run, options.data)
     faces = fold.train if run.info.fold == ALL else fold.test
-    output = options.output or run.folder / "pictures"
+    output = options.output or run.folder / files.IMAGES
     for name, sheet in sheets(run, faces, options.people, options.seed).items():
         write_whole(output / name, image_grids.png(sheet))
         print(f"written: {output / name}")

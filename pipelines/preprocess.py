@@ -1,6 +1,6 @@
-"""The preprocessing job: a database's folder in, aligned faces in per-fold TFRecords out.
+"""Aligns the faces of a database and writes them as per-fold TFRecords.
 
-    python -m pipelines.preprocess --db demo|images|tfd --input DIR --output DIR
+    python -m pipelines.preprocess --db NAME --input DIR --output DIR
 
 An Apache Beam pipeline; every option of Beam is passed on, so that the same job runs on
 this machine or on a cluster.
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineResult
 
 from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import Location, folder_whole, location
@@ -46,31 +45,29 @@ def build(
     points: int = 68,
     ticks: str | None = None,
 ) -> None:
-    """Adds the job to `pipeline`: shards under `output`, then `job.json` with what was written
-    and what was rejected.
+    """Adds the job to `pipeline`: shards under `output`, then `job.json` with the shards and the
+    rejects.
 
-    points: of the landmark model, 68 or 5. ticks: see `steps`; a file that shows progress.
+    points: of the landmark model, 68 or 5. ticks: a file that shows progress, see `steps`.
     """
     chunks = write_plan(output / _PLAN, plan(database, folds, shards))
     place = (str(output), ticks)
     decoded = (
         pipeline
         | "Plan" >> beam.Create(chunks)
-        # Without this, the few bytes of the list stay one bundle and one worker.
+        # Without this, the few bytes of the list stay in one bundle on one worker.
         | "Spread over workers" >> beam.Reshuffle()
-        | "Read tasks" >> beam.ParDo(steps.ReadTasks(str(output / _PLAN)))
+        | "Read tasks" >> beam.FlatMap(steps.read_tasks, str(output / _PLAN))
         | "Decode" >> beam.ParDo(steps.Decode(*place)).with_outputs(steps.REJECTED, main="good")
     )
     align = steps.Align(*place, search=_searches(database), points=points)
     aligned = decoded.good | "Align" >> beam.ParDo(align).with_outputs(steps.REJECTED, main="good")
+    encode = beam.ParDo(steps.Encode(*place))
     written = (
         aligned.good
-        | "Encode"
-        >> beam.ParDo(steps.Encode(*place)).with_output_types(
-            tuple[str, tuple[str, str, int, int, str]]
-        )
+        | "Encode" >> encode.with_output_types(tuple[str, tuple[str, str, int, int, str]])
         | "Group by shard" >> beam.GroupByKey()
-        | "Write shards" >> beam.ParDo(steps.WriteShard(str(output)))
+        | "Write shards" >> beam.Map(steps.write_shard, str(output))
     )
     rejected = (decoded[steps.REJECTED], aligned[steps.REJECTED]) | "Rejects" >> beam.Flatten()
     _ = (
@@ -90,30 +87,28 @@ def preprocess(
     points: int = 68,
     max_rejects: float = 1.0,
 ) -> tuple[Manifest, dict[str, int]]:
-    """Runs the job and puts the finished folder in `output`'s place, whole or not at all.
+    """Runs the job and replaces `output` atomically with the finished folder.
 
-    Returns its manifest and how many faces were found how: by each rung of the detection
-    ladder, by landmarks that came with them, and so on. Raises `FailedWork` if no sample could
-    be used, if more than the share `max_rejects` was rejected, or if one was lost on the way.
+    Returns its manifest and the number of faces found at each scale of the detection, by given
+    landmarks, and so on. Raises `FailedWork` if no sample could be used, if more than the share
+    `max_rejects` was rejected, or if one was lost.
     """
     if _searches(database):
-        # Missing, it is better missed here than by every worker.
-        landmark_model_path(points)
+        landmark_model_path(points)  # a missing model fails here, not in every worker
     with folder_whole(output) as folder:
         ticks = _ticks(folder, options)
         pipeline = beam.Pipeline(options=options)
         build(pipeline, database, division, folder, shards, points, ticks)
         with watched(ticks, len(database.samples), "aligning faces"):
             _run(pipeline)
-        found = json.loads((folder / steps.RESULT).read_text(encoding="utf-8"))["found"]
-        for name in (_PLAN, *([Path(ticks).name] if ticks else [])):
-            (folder / name).unlink()
-        for part in (folder / spill.FOLDER).glob("*"):
-            part.unlink()
-        if (folder / spill.FOLDER).exists():
-            (folder / spill.FOLDER).rmdir()
+        scales = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))["found"]
+        parts = folder / spill.FOLDER
+        for path in (folder / _PLAN, *([Path(ticks)] if ticks else []), *parts.glob("*")):
+            path.unlink()
+        if parts.exists():
+            parts.rmdir()
         manifest = finish(folder, database, division, max_rejects)
-    return manifest, found
+    return manifest, scales
 
 
 def _ticks(folder: Location, options: PipelineOptions) -> str | None:
@@ -125,22 +120,20 @@ def _ticks(folder: Location, options: PipelineOptions) -> str | None:
 
 
 def _searches(database: Database) -> bool:
-    """Whether a face has to be found, or measured, anywhere."""
+    """Whether any sample needs the detector or the landmark model."""
     return any(
         not (sample.aligned or sample.landmarks or sample.anchors) or sample.film
         for sample in database.samples
     )
 
 
-def _run(pipeline: beam.Pipeline) -> PipelineResult:
-    """Runs to the end. Beam raises what happened inside a step as a RuntimeError of its own;
-    what a person did, or can mend, is taken out of it again."""
-    # It would log the traceback that is raised anyway, and one for Ctrl-C too.
+def _run(pipeline: beam.Pipeline) -> None:
+    """Runs to the end. Beam wraps errors of a step in a RuntimeError; those for the user are
+    unwrapped."""
+    # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        result = pipeline.run()
-        result.wait_until_finish()
-        return result
+        pipeline.run().wait_until_finish()
     except Exception as error:
         inner: BaseException | None = error
         while inner is not None:
@@ -153,12 +146,11 @@ def _run(pipeline: beam.Pipeline) -> PipelineResult:
 
 
 def _check_output(output: Location, source: Location | None, name: str, overwrite: bool) -> None:
-    """Refuses to replace anything but an earlier result, unasked one of another database."""
+    """`BadUse` where `output` holds the input, no earlier result, or, unless `overwrite`, one of
+    another database."""
     if source is not None and source.resolve().is_relative_to(output.resolve()):
         raise BadUse(f"--output {output} would replace the --input {source}; choose another")
-    if not output.exists():
-        return
-    if output.is_dir() and not any(output.iterdir()):
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     earlier = database_in(output)
     if earlier is None:
@@ -174,8 +166,7 @@ def _check_output(output: Location, source: Location | None, name: str, overwrit
 def main(argv: list[str] | None = None) -> int:
     parser = arguments.parser()
     args, rest = parser.parse_known_args(argv)
-    own = [text for action in parser._actions for text in action.option_strings]
-    options = pipeline_options(rest, own)
+    options = pipeline_options(rest, own=list(parser._option_string_actions))
     output = args.output or location(Path("data") / args.db)
     if args.shards is not None and args.shards < 1:
         raise BadUse(f"--shards {args.shards}: a fold needs at least one file")
@@ -184,12 +175,8 @@ def main(argv: list[str] | None = None) -> int:
     _check_output(output, args.input, args.db, args.overwrite)
     if args.input is None and args.db != "demo":
         raise BadUse(f"--db {args.db} needs --input, the folder that holds the database")
-    source = args.input or rendered(
-        output.parent / f"{output.name}_source",
-        args.demo_subjects,
-        args.demo_seed,
-        args.demo_frames,
-    )
+    demo = args.demo_subjects, args.demo_seed, args.demo_frames
+    source = args.input or rendered(output.parent / f"{output.name}_source", *demo)
     database = open_database(args.db, source, **arguments.options_of_reader(args))
     division = divide(database, args.folds, args.valid_share, args.fold_rule)
     print(
@@ -200,10 +187,10 @@ def main(argv: list[str] | None = None) -> int:
     if database.findings:
         print(findings_report(database.findings))
     replaced = output.exists()
-    manifest, found = preprocess(
+    manifest, scales = preprocess(
         database, division, output, options, args.shards, args.points, args.max_rejects
     )
-    print(closing_report(manifest, output, found, replaced))
+    print(closing_report(manifest, output, scales, replaced))
     return 0
 
 

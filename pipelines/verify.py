@@ -1,7 +1,7 @@
-"""`python -m pipelines.verify DIR`: is a data folder what its manifest says?
+"""`python -m pipelines.verify DIR`: checks a data folder against its manifest.
 
-Recomputes everything from the shards: digests, CRCs, pictures, labels, folds, counts, and the
-files that describe them. Exits with 0 if all is sound, 1 if anything is not, naming it.
+Recomputes everything from the shards: digests, CRCs, images, labels, folds, counts, and the
+files that describe them. Exits with 0 if every check passes, with 1 and its failures otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHOWN = 20
 
 
 def report(checks: Sequence[Check]) -> str:
-    """A line a check (name, ok or FAILED, what), and below it what is wrong."""
+    """A line a check (name, status, what it covers), and its failures below it."""
     name = max(len(check.name) for check in checks)
     status = max(len(check.status) for check in checks)
     lines = []
@@ -31,13 +31,12 @@ def report(checks: Sequence[Check]) -> str:
         lines.append(f"{check.name:{name}}  {check.status:{status}}  {about}".rstrip())
         lines += [f"  {failure}" for failure in check.failures[:_SHOWN]]
         if len(check.failures) > _SHOWN:
-            more = len(check.failures) - _SHOWN
-            lines.append(f"  … and {more:,} more; --json lists all of them")
+            lines.append(f"  … and {len(check.failures) - _SHOWN:,} more; --json lists all of them")
     return "\n".join(lines)
 
 
 def as_data(folder: str, checks: Sequence[Check], manifest: Manifest | None) -> dict:
-    """The same for a machine."""
+    """The result as JSON data."""
     return {
         "folder": folder,
         "verified": not any(check.failures for check in checks),

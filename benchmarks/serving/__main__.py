@@ -30,8 +30,8 @@ from tqdm import tqdm
 
 from benchmarks.heading import heading, parser
 from benchmarks.serving import models
-from fesr_tf.serving import cpp_loader, warmup
-from fesr_tf.serving.cpp_session import FLAGS, CppSession, library, meta_graph, session_config
+from fesr_tf.serving import warmup
+from fesr_tf.serving.cpp_loader import FLAGS, STRING, CppSession, library, meta_graph
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.text import table
 from pipelines.media import images
@@ -128,16 +128,16 @@ def first_requests(folder: Path, image: bytes, trials: int) -> str:
 
 def reloads(folders: dict[str, Path], image: bytes, count: int) -> dict[str, list[int]]:
     """Resident bytes after each of `count` reloads of each model, in turn, a process each."""
-    config, data = (base64.b64encode(each).decode() for each in (session_config(), image))
+    data = base64.b64encode(image).decode()
     resident: dict[str, list[int]] = {name: [] for name in folders}
     with ExitStack() as stack:
         questions = []
         for name, folder in folders.items():
-            words = ["-m", "benchmarks.serving.reloads", library(), str(folder), config]
+            words = ["-m", "benchmarks.serving.reloads", library(), str(folder)]
             worker = Worker(f"reloads, {name}", [sys.executable, *words], FLAGS)
             stack.enter_context(worker).line()
             signature = meta_graph(folder).signature_def["serving_default"]
-            feed = signature.inputs[models.IMAGE].name, [cpp_loader.STRING, [1], [data]]
+            feed = signature.inputs[models.IMAGE].name, [STRING, [1], [data]]
             fetches = [each.name for each in signature.outputs.values()]
             questions.append((name, worker, [feed], fetches))
         for _ in tqdm(range(count), disable=None, unit="reload"):

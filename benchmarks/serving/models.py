@@ -63,15 +63,14 @@ def save(folder: Path, database: str) -> None:
     from fesr_tf.model import fesr
     from fesr_tf.networks.face_networks import load_face_network
     from fesr_tf.serving import warmup
-    from fesr_tf.serving.cpp_session import meta_graph
+    from fesr_tf.serving.cpp_loader import meta_graph
     from fesr_tf.serving.model import Served
     from fesr_tf.serving.signatures_check import signatures_of
 
     settings = config.resolve(database, "FESR_JL")
     network = load_face_network(settings.identity, random_seed=0)
     model = fesr.build(settings, len(CLASSES), network)
-    size, channels = settings.image_size, settings.channels
-    Served(CLASSES, size, channels, model.recognizer, model.fesgan).save(str(folder))
+    Served(model, CLASSES).save(str(folder))
     warmup.write(folder, folder.parent.name, signatures_of(meta_graph(folder)), CLASSES)
 
 

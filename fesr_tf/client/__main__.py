@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fesr_tf.client import photographs, video
-from fesr_tf.client import session as asking
+from fesr_tf.client import photographs, session, video
 from fesr_tf.client.session import Client
 from pipelines.common.errors import BadUse, FesrError, command, plain
 from pipelines.media import ffmpeg
@@ -23,37 +22,37 @@ _DEVICE = re.compile(r"/dev/video\d+")
 
 def parser() -> argparse.ArgumentParser:
     """The command line of this command."""
-    made = argparse.ArgumentParser(
+    result = argparse.ArgumentParser(
         prog="python -m fesr_tf.client",
-        description="Finds every face of photographs, films or a camera's pictures and says "
-        "which expression it shows.",
+        description="Finds every face in photographs, films or a camera's frames and classifies "
+        "its expression.",
         epilog="A number or /dev/videoN is a camera: Ctrl-C ends the recording.",
     )
-    add = made.add_argument
+    add = result.add_argument
     add("sources", nargs="+", metavar="PHOTO|FOLDER|VIDEO|CAMERA")
-    where = made.add_mutually_exclusive_group(required=True)
+    where = result.add_mutually_exclusive_group(required=True)
     where.add_argument("--server", metavar="HOST:PORT",
                        help="TensorFlow Serving: gRPC; REST at 8501, or as http://…")  # fmt: skip
     where.add_argument("--model", type=Path, help="saved_models/NAME[/VERSION], without a server")
-    add("--name", default=asking.NAME, help=f"the model's name on the server [{asking.NAME}]")
+    add("--name", default=session.NAME, help="the model's name on the server [%(default)s]")
     add("--version", help="a number, or a label such as stable [the newest]")
     add("--output", type=Path,
-        help="folder of copies, faces.csv and faces.json [copies beside each photograph; a "
-        "folder's in FOLDER.faces]")  # fmt: skip
+        help="folder for copies, faces.csv and faces.json [copies beside each photograph; those of "
+        "a folder in FOLDER.faces]")  # fmt: skip
     add("--json", action="store_true", help="print JSON instead of a table")
-    add("--every", type=int, default=1, help="of a film, ask about every so many-th frame [1]")
-    add("--rate", type=float, help="frames a second of a camera's recording [25]")
-    add("--frames", type=int, help="end a camera's recording after so many frames [Ctrl-C]")
-    add("--batch", type=int, default=asking.BATCH, help=f"faces in one request [{asking.BATCH}]")
-    add("--timeout", type=float, default=asking.TIMEOUT,
-        help=f"seconds for one request [{asking.TIMEOUT:g}]")  # fmt: skip
-    add("--attempts", type=int, default=asking.ATTEMPTS,
-        help=f"how often to ask a server that is down or loading [{asking.ATTEMPTS}]")  # fmt: skip
-    return made
+    add("--every", type=int, default=1, help="classify every n-th frame of a film [1]")
+    add("--rate", type=float, help="frames per second of a camera's recording [25]")
+    add("--frames", type=int, help="end a camera's recording after this many frames [Ctrl-C]")
+    add("--batch", type=int, default=session.BATCH, help="faces in one request [%(default)s]")
+    add("--timeout", type=float, default=session.TIMEOUT,
+        help=f"seconds for one request [{session.TIMEOUT:g}]")  # fmt: skip
+    add("--attempts", type=int, default=session.ATTEMPTS,
+        help="how often to try a server that is down or loading [%(default)s]")  # fmt: skip
+    return result
 
 
 def device(text: str) -> str | None:
-    """The camera that an argument means, None where it means none."""
+    """The camera's device for an argument, None if it is not a camera."""
     if _DEVICE.fullmatch(text):
         return text
     return f"/dev/video{text}" if text.isdecimal() and not Path(text).exists() else None
@@ -67,20 +66,20 @@ def main(argv: list[str] | None = None) -> int:
         raise BadUse("--every and --frames must be at least 1, --rate above 0")
     version = options.version
     version = int(version) if version and version.isdecimal() else version
-    films = [each for each in options.sources if device(each) or looks_like_film(Path(each))]
-    photos = [Path(each) for each in options.sources if each not in films]
+    films = [text for text in options.sources if device(text) or looks_like_film(Path(text))]
+    photos = [Path(text) for text in options.sources if text not in films]
     if films and options.json:
-        raise BadUse("--json is for photographs: of a film, the frames are in its .faces.csv")
-    # Read before the model is: a wrong path should not wait for a server.
+        raise BadUse("--json is for photographs: the frames of a film are in its .faces.csv")
+    # Checked before the model is loaded: a wrong path should not wait for a server.
     job = photographs.plan(photos, options.output)
-    for each in films:
-        if device(each) is None and not Path(each).is_file():
-            raise BadUse(f"no film at {each}")
+    for film in films:
+        if device(film) is None and not Path(film).is_file():
+            raise BadUse(f"no film at {film}")
     with Client(options.server, model=options.model, name=options.name, version=version,
                 timeout=options.timeout, attempts=options.attempts,
                 batch=options.batch) as client:  # fmt: skip
-        for each in films:
-            _film(client, each, options)
+        for film in films:
+            _film(client, film, options)
         if job.photos:
             _photographs(client, job, options)
     return 0
@@ -88,11 +87,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _photographs(client: Client, job: photographs.Job, options: argparse.Namespace) -> None:
     count = len(job.photos)
-    # disable=None: only where somebody watches.
+    # disable=None: only on a terminal.
     with tqdm(total=count, unit="photo", disable=None if count > 1 else True) as bar:
         show = (lambda text: None) if options.json else tqdm.write
-        outcome = photographs.ask(client, job, show, bar.update)
-    if job.results is not None and (outcome.photos or outcome.failures):
+        outcome = photographs.classify(client, job, show, bar.update)
+    if job.results is not None and outcome.entries:
         photographs.write_results(outcome, client, job.results)
     if options.json and not (count == 1 and outcome.failures) and not outcome.stopped:
         print(photographs.as_json(outcome, client), end="")

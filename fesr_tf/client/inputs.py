@@ -1,4 +1,4 @@
-"""What a client takes: photographs to search, and encoded faces to send, looked at first."""
+"""A client's inputs: photographs to search, and aligned faces to check and send."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipelines.common.errors import BadUse, FailedWork
 from pipelines.media import images
 
 MAX_FACE_PIXELS = 2**22
-"""What an aligned face, sent or received, may have at most."""
-# What the model decodes itself; every other format is sent as PNG.
-_SENT_AS_IT_IS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""The limit for an aligned face, sent or received."""
+# The model decodes PNG and JPEG; every other format is sent as PNG.
+_SENT_UNCHANGED = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Source = str | os.PathLike | bytes | np.ndarray
 Aligned = bytes | np.ndarray
@@ -22,10 +22,10 @@ Aligned = bytes | np.ndarray
 
 
 def pixels(source: Source) -> np.ndarray:
-    """A photograph as uint8 (H,W) or (H,W,3). Raises `BadUse` where there is none and
-    `FailedWork` or `UnreadableImage` where it cannot be read."""
+    """A photograph as uint8 (H,W) or (H,W,3). Raises `BadUse` for a missing file, `FailedWork` or
+    `UnreadableImage` for an unreadable one."""
     if isinstance(source, np.ndarray):
-        return _picture(source)
+        return _image(source)
     if isinstance(source, bytes):
         return images.decode(source)
     path = Path(source)
@@ -37,51 +37,50 @@ def pixels(source: Source) -> np.ndarray:
         raise FailedWork(f"{path}: {error}") from None
 
 
-def several(faces: Sequence[Aligned]) -> Sequence[Aligned]:
-    """`faces`. Raises `BadUse` for a single face, whose bytes or rows would be taken for faces."""
+def checked(faces: Sequence[Aligned]) -> list[Aligned | images.UnreadableImage]:
+    """Faces in the form to send: an array unchanged, a PNG or JPEG file unchanged, any other file
+    as PNG, the error of a damaged file. Raises `BadUse` for a single face, whose bytes or rows
+    would pass for faces, for anything but an image, and for an array larger than
+    `MAX_FACE_PIXELS`."""
     shape = getattr(faces, "shape", None)
-    alone = shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] == 3))
-    if alone or isinstance(faces, (bytes, str)):
+    single = shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] == 3))
+    if single or isinstance(faces, (bytes, str)):
         raise BadUse("faces come in a list: put a single one in brackets")
-    return faces
+    return [_checked(face) for face in faces]
 
 
-def checked(face: Aligned) -> Aligned:
-    """What to send of a face, an array as it is. Raises `UnreadableImage` for a file that is
-    damaged, and `BadUse` for what is no picture, or an array larger than a face."""
+def _checked(face: Aligned) -> Aligned | images.UnreadableImage:
     if isinstance(face, np.ndarray):
-        height, width = _picture(face).shape[:2]
+        height, width = _image(face).shape[:2]
         if height * width > MAX_FACE_PIXELS:
             raise BadUse(f"a face has at most {MAX_FACE_PIXELS:,} pixels, not {height}×{width}")
         return face
     if not isinstance(face, bytes):
         raise BadUse(f"a face is the bytes of a file or an array, not a {type(face).__name__}")
-    pixels = images.decode(face, MAX_FACE_PIXELS)
-    return face if face.startswith(_SENT_AS_IT_IS) else images.encode_png(pixels)
-
-
-def sendable(face: Aligned) -> Aligned | images.UnreadableImage:
-    """`checked`, or what is wrong with a damaged file."""
     try:
-        return checked(face)
+        pixels = images.decode(face, MAX_FACE_PIXELS)
     except images.UnreadableImage as error:
         return error
+    return face if face.startswith(_SENT_UNCHANGED) else images.encode_png(pixels)
 
 
-def files(faces: Sequence[Aligned]) -> np.ndarray:
-    """Checked faces as files, (N,) of bytes: arrays as PNG."""
-    return objects([each if isinstance(each, bytes) else images.encode_png(each) for each in faces])
+def files(faces: Sequence[Aligned | images.UnreadableImage]) -> np.ndarray:
+    """Checked faces as files, (N,) of bytes: arrays as PNG. Raises the first error among them."""
+    for face in faces:
+        if isinstance(face, images.UnreadableImage):
+            raise face
+    return objects([face if isinstance(face, bytes) else images.encode_png(face) for face in faces])
 
 
-def _picture(array: np.ndarray) -> np.ndarray:
+def _image(array: np.ndarray) -> np.ndarray:
     shape = array.shape
     if array.dtype != np.uint8 or 0 in shape or shape[2:] not in ((), (3,)) or len(shape) < 2:
-        raise BadUse(f"a picture is uint8 (H,W) or (H,W,3), not {array.dtype} {shape}")
+        raise BadUse(f"an image is uint8 (H,W) or (H,W,3), not {array.dtype} {shape}")
     return array
 
 
 def objects(values: Sequence[bytes]) -> np.ndarray:
-    """Strings of any length, zeros at their end included, as an array (N,)."""
+    """Byte strings as an object array (N,), which keeps zeros at their end."""
     array = np.empty(len(values), object)
     array[:] = values
     return array

@@ -1,4 +1,4 @@
-"""The model as a SavedModel on this machine, by TensorFlow itself."""
+"""The model as a SavedModel on this machine, loaded by TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,49 +8,40 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.client.errors import refused, short
+from fesr_tf.client.errors import Refused, short
 from fesr_tf.client.signatures import CLASSIFY, CONTRACT, Signature, matches
 from pipelines.common.errors import BadUse, FailedWork
 
-# TensorFlow's loader turns some of its errors into Python's own.
-LOADING_ERRORS = (
-    tf.errors.OpError,
-    OSError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    RuntimeError,
-)
+# TensorFlow's loader turns some of its errors into Python's.
+LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
     """`folder` if it is a SavedModel, else its `version`, the highest where that is None.
-    Raises `BadUse` for neither."""
+    Raises `BadUse` where there is neither."""
     if version is None and (folder / "saved_model.pb").is_file():
         return folder
-    versions = [
-        path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.name.isdecimal() and (path / "saved_model.pb").is_file()
-    ]
+    versions = {
+        int(path.parent.name): path.parent
+        for path in folder.glob("*/saved_model.pb")
+        if path.parent.name.isdecimal()
+    }
     if not versions:
-        what = "has no saved_model.pb" if folder.exists() else "does not exist"
-        raise BadUse(f"{folder} is not an exported model: it {what}; see python -m fesr_tf.export")
-    if version is None:
-        return max(versions, key=lambda path: int(path.name))
-    for path in versions:
-        if int(path.name) == version:
-            return path
-    there = ", ".join(sorted((path.name for path in versions), key=int))
-    raise BadUse(f"{folder} has no version {version}, only {there}")
+        reason = "has no saved_model.pb" if folder.exists() else "does not exist"
+        raise BadUse(
+            f"{folder} is not an exported model: it {reason}; see python -m fesr_tf.export"
+        )
+    if version is not None and version not in versions:
+        listed = ", ".join(map(str, sorted(versions)))
+        raise BadUse(f"{folder} has no version {version}, only {listed}")
+    return versions[max(versions) if version is None else version]
 
 
 class SavedModel:
     """An exported model, loaded; a `Backend`.
 
-    `folder` is a version folder (`saved_models/x/1`) or the folder above. Raises `BadUse` if
-    it is no SavedModel, or one without the export's `serving_default`, `FailedWork` if it is
-    damaged.
+    `folder` is a version folder (`saved_models/x/1`) or the folder above. Raises `BadUse` if it is
+    not a SavedModel or lacks the export's `serving_default`, `FailedWork` if it is damaged.
     """
 
     takes_pixels = True
@@ -59,17 +50,14 @@ class SavedModel:
         self.folder = version_folder(Path(folder), version)
         self.where = str(self.folder)
         try:
-            # The variables belong to the loaded object: without it signatures would lose them.
+            # Kept, because the variables of the signatures belong to the loaded object.
             self._loaded = tf.saved_model.load(str(self.folder))
         except LOADING_ERRORS as error:
             raise FailedWork(
                 f"the SavedModel {self.folder} is damaged: {short(error)}; export again"
             ) from None
         self._signatures = {
-            name: Signature(
-                frozenset(function.structured_input_signature[1]),
-                frozenset(function.structured_outputs),
-            )
+            name: Signature.of(function.structured_input_signature[1], function.structured_outputs)
             for name, function in self._loaded.signatures.items()
         }
         default = self._signatures.get(CLASSIFY)
@@ -77,16 +65,16 @@ class SavedModel:
             expected = CONTRACT[CLASSIFY]
             raise BadUse(
                 f"{self.folder} is a SavedModel, but not one that fesr_tf.export wrote: its "
-                f"serving_default must turn {', '.join(expected.inputs)} into "
+                f"serving_default must map {', '.join(expected.inputs)} to "
                 f"{', '.join(sorted(expected.outputs))}"
             )
 
     def signatures(self) -> dict[str, Signature]:
-        """What the model has."""
+        """The model's signatures."""
         return self._signatures
 
-    def ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs one signature. Raises `Refused` where the model fails on what it is given."""
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs one signature. Raises `Refused` where the model fails on its inputs."""
         tensors = {
             name: tf.constant(list(array) if array.dtype == object else array)
             for name, array in inputs.items()
@@ -94,8 +82,8 @@ class SavedModel:
         try:
             answer = self._loaded.signatures[signature](**tensors)
         except tf.errors.OpError as error:
-            raise refused(self.where, error.message) from None
+            raise Refused(self.where, error.message) from None
         return {name: tensor.numpy() for name, tensor in answer.items()}
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to close."""

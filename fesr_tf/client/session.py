@@ -1,4 +1,4 @@
-"""`Client`: pictures in, faces with expressions out, whatever is between it and the model."""
+"""`Client`: images in, faces with expressions out, by any backend."""
 
 from __future__ import annotations
 
@@ -10,19 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fesr_tf.client import connection, signatures
-from fesr_tf.client.errors import PER_PICTURE, bad_answer
-from fesr_tf.client.inputs import (
-    MAX_FACE_PIXELS,
-    Aligned,
-    Source,
-    checked,
-    files,
-    objects,
-    sendable,
-    several,
-)
-from fesr_tf.client.inputs import pixels as read_pixels
-from fesr_tf.client.results import Answer, Face, Photograph
+from fesr_tf.client.errors import PER_IMAGE, BadAnswer
+from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, files, objects, pixels
+from fesr_tf.client.tables import Answer, Face, Photograph
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.faces.alignment import AlignedFace, FaceAligner
 from pipelines.faces.chips import FACE_SIZE
@@ -30,9 +20,9 @@ from pipelines.media import images
 
 NAME = "fesr_demo"
 TIMEOUT, ATTEMPTS, BATCH = 10.0, 4, 32
-# Photographs whose faces wait for a full batch take no more than this many bytes together.
+# The limit in bytes for photographs that wait for a full batch of faces.
 _WAITING = 2**27
-_CHIP = (FACE_SIZE, FACE_SIZE)
+_ALIGNED = (FACE_SIZE, FACE_SIZE)
 
 
 class Client:
@@ -49,7 +39,7 @@ class Client:
 
     Raises:
         BadUse: Neither or both of server and model, or a number is out of range.
-        ClientError: The model is not there or lacks a signature (`fesr_tf.client.errors`).
+        FesrError: The model is missing or lacks a signature, see `fesr_tf.client.errors`.
 
     Example:
         >>> with fesr_tf.Client(model="saved_models/fesr_demo") as client:
@@ -70,7 +60,7 @@ class Client:
         batch: int = BATCH,
     ) -> None:
         if (server is None) == (model is None):
-            raise BadUse("a client takes a server or the folder of a model, one of both")
+            raise BadUse("a client takes either a server or the folder of a model")
         if timeout <= 0 or attempts < 1 or batch < 1:
             raise BadUse("timeout must be above 0, attempts and batch at least 1")
         self.batch = batch
@@ -96,40 +86,39 @@ class Client:
         self._backend.close()
 
     def has(self, signature: str) -> bool:
-        """Whether the model can do this: "embed", "synthesize", "sample"."""
-        found = self._backend.signatures().get(signature)
-        return found is not None and signatures.matches(signature, found)
+        """Whether the model has a signature: "embed", "synthesize", "sample"."""
+        own = self._backend.signatures().get(signature)
+        return own is not None and signatures.matches(signature, own)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the expressions; asks the model about a gray square the first time."""
+        """The names of the expressions, from the answer to a gray square the first time."""
         if self._classes is None:
-            self._classify([np.full(_CHIP, 128, np.uint8)])
+            self._classify([np.full(_ALIGNED, 128, np.uint8)])
         return self._classes
 
     def faces(self, photo: Source) -> list[Face]:
         """Every face of a photograph, from left to right; an empty list where there is none.
 
-        photo: a path, the bytes of a file, or uint8 (H,W) or (H,W,3) RGB. Raises
-        `FesrError`: it cannot be read, or the model does not answer.
+        photo: a path, the bytes of a file, or uint8 (H,W) or (H,W,3) RGB. Raises `FesrError`
+        where it cannot be read or the model does not answer.
         """
-        (found,) = self.each([photo])
-        if found.error is not None:
-            raise found.error
-        return list(found.faces)
+        (result,) = self.each([photo])
+        if result.error is not None:
+            raise result.error
+        return list(result.faces)
 
     def each(self, photos: Iterable[Source], batch: int | None = None) -> Iterator[Photograph]:
-        """`faces` of many photographs, in their order, their faces in full batches.
+        """`faces` of many photographs, in their order, classified in full batches.
 
-        What is wrong with one photograph is its `error`; what is wrong with the server or the
-        model is raised. batch: faces or photographs that may wait for each other, another
-        number than the client's.
+        An error in one photograph is its `error`; an error of the server or the model is raised.
+        batch: the most faces or photographs to wait for each other [the client's].
         """
         batch = batch or self.batch
         waiting: list[tuple[Photograph, list[AlignedFace]]] = []
         for source in photos:
             waiting.append(self._find(source))
-            faces = sum(len(found) for _, found in waiting)
+            faces = sum(len(aligned) for _, aligned in waiting)
             held = sum(photo.pixels.nbytes for photo, _ in waiting if photo.pixels is not None)
             if faces >= batch or held > _WAITING or len(waiting) >= batch:
                 yield from self._answered(waiting)
@@ -137,25 +126,24 @@ class Client:
         yield from self._answered(waiting)
 
     def classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
-        """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> for each the answer, or what is
-        wrong with it.
+        """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> an answer or an error for each.
 
-        An encoded one is looked at before it is sent: one that is damaged, or of more than
-        `MAX_FACE_PIXELS`, gets its error here. Raises what is wrong with the server or model, and
-        `BadUse` for an array that is no picture.
+        Encoded faces are decoded before they are sent: a damaged one, or one of more than
+        `MAX_FACE_PIXELS`, gets its error here. Raises an error of the server or the model, and
+        `BadUse` for an array that is not an image.
         """
-        looked = [sendable(face) for face in several(faces)]
-        good = [each for each in looked if not isinstance(each, FesrError)]
-        answers = iter(self._classify(good))
-        return [each if isinstance(each, FesrError) else next(answers) for each in looked]
+        inputs = checked(faces)
+        valid = [face for face in inputs if not isinstance(face, FesrError)]
+        answers = iter(self._classify(valid))
+        return [face if isinstance(face, FesrError) else next(answers) for face in inputs]
 
     def embed(self, faces: Sequence[Aligned]) -> np.ndarray:
         """Aligned faces (N, at least one) -> float32 (N,d), the face network's features."""
-        sent = files([checked(face) for face in several(faces)])
+        sent = files(checked(faces))
         if not len(sent):
             raise BadUse("no face to embed")
         parts = [
-            self._ask(signatures.EMBED, {"image_bytes": sent[i : i + self.batch]})["embedding"]
+            self._run(signatures.EMBED, {"image_bytes": sent[i : i + self.batch]})["embedding"]
             for i in range(0, len(sent), self.batch)
         ]
         return np.concatenate(parts)
@@ -164,48 +152,43 @@ class Client:
         self, faces: Sequence[Aligned], expressions: Sequence[str], intensities: Sequence[float]
     ) -> list[np.ndarray]:
         """Aligned faces (N), names of classes (N), intensities (N) in [-1,1] -> uint8
-        (S,S) or (S,S,3) each: the same person with that expression."""
-        inputs = {
-            "image_bytes": files([checked(face) for face in several(faces)]),
-            **self._wanted(expressions, intensities),
-        }
-        return self._draw(signatures.SYNTHESIZE, inputs)
+        (S,S) or (S,S,3) each: the same face with that expression."""
+        inputs = {"image_bytes": files(checked(faces))}
+        inputs |= self._conditions(expressions, intensities)
+        return self._generate(signatures.SYNTHESIZE, inputs)
 
     def sample(
         self, expressions: Sequence[str], intensities: Sequence[float], seeds: Sequence[int]
     ) -> list[np.ndarray]:
         """Names of classes (N), intensities (N) in [-1,1], seeds (N) -> uint8 (S,S) or (S,S,3)
-        each: people who do not exist, one a seed."""
-        inputs = {
-            **self._wanted(expressions, intensities),
-            "seed": np.asarray(seeds, np.int64),
-        }
-        return self._draw(signatures.SAMPLE, inputs)
+        each: generated identities, one per seed."""
+        conditions = self._conditions(expressions, intensities)
+        inputs = conditions | {"seed": np.asarray(seeds, np.int64)}
+        return self._generate(signatures.SAMPLE, inputs)
 
     def _find(self, source: Source) -> tuple[Photograph, list[AlignedFace]]:
         try:
-            pixels = read_pixels(source)
+            image = pixels(source)
         except FesrError as error:
             return Photograph(None, error=error), []
-        # dlib's detector is not to be used by two threads at a time.
+        # dlib's detector is not thread-safe.
         with self._lock:
             self._aligner = self._aligner or FaceAligner()
-            found = self._aligner.find_all(pixels)
-        return Photograph(pixels), sorted(found, key=lambda face: face.box)
+            aligned = self._aligner.find_all(image)
+        return Photograph(image), sorted(aligned, key=lambda face: face.box)
 
     def _answered(
         self, waiting: Sequence[tuple[Photograph, list[AlignedFace]]]
     ) -> Iterator[Photograph]:
-        chips = [face.chip for _, found in waiting for face in found]
-        answers = iter(zip(chips, self._classify(chips), strict=True))
-        for photo, found in waiting:
+        answers = iter(self._classify([face.chip for _, aligned in waiting for face in aligned]))
+        for photo, aligned in waiting:
             faces, error = [], photo.error
-            for face in found:
-                chip, answer = next(answers)
+            for face in aligned:
+                answer = next(answers)
                 if isinstance(answer, FesrError):
                     error = answer
                 else:
-                    faces.append(Face(face.box, answer.label, answer.probabilities, chip))
+                    faces.append(Face(face.box, answer.label, answer.probabilities, face.chip))
             yield Photograph(photo.pixels, () if error else tuple(faces), error)
 
     def _classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
@@ -213,18 +196,18 @@ class Client:
         return [answer for batch in batches for answer in self._batch(batch)]
 
     def _batch(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
-        """One request; one a picture where a picture makes it fail."""
+        """One request; where an image makes it fail, one request per image."""
         try:
-            answer = self._ask(*self._request(faces))
-        except PER_PICTURE as error:
+            answer = self._run(*self._request(faces))
+        except PER_IMAGE as error:
             if len(faces) == 1:
                 return [error]
-            return [each for face in faces for each in self._batch([face])]
+            return [answer for face in faces for answer in self._batch([face])]
         names = signatures.class_names(self.where, answer)
         if self._classes not in (None, names):
             raise FailedWork(
-                f"the model at {self.where} has other classes than a moment ago "
-                f"({', '.join(names)}): another version was loaded; start again"
+                f"the classes of the model at {self.where} changed to {', '.join(names)}: the "
+                "server loaded another version; start again"
             )
         self._classes = names
         return [
@@ -233,18 +216,19 @@ class Client:
         ]
 
     def _request(self, faces: Sequence[Aligned]) -> tuple[str, dict[str, np.ndarray]]:
-        """Signature and inputs: pixels where all are aligned and can be sent so, else files."""
-        aligned = all(isinstance(face, np.ndarray) and face.shape[:2] == _CHIP for face in faces)
+        """Signature and inputs: pixels where the backend takes them and all faces have the aligned
+        size, else files."""
+        aligned = all(isinstance(face, np.ndarray) and face.shape[:2] == _ALIGNED for face in faces)
         if aligned and self._backend.takes_pixels and self.has(signatures.PIXELS):
             return signatures.PIXELS, {"pixels": np.stack([images.to_rgb(face) for face in faces])}
         return signatures.CLASSIFY, {"image_bytes": files(faces)}
 
-    def _ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         signatures.require(self.where, signature, self._backend.signatures())
-        answer = self._backend.ask(signature, inputs)
+        answer = self._backend.run(signature, inputs)
         return signatures.checked(self.where, signature, answer, len(next(iter(inputs.values()))))
 
-    def _wanted(
+    def _conditions(
         self, expressions: Sequence[str], intensities: Sequence[float]
     ) -> dict[str, np.ndarray]:
         for name in expressions:
@@ -253,24 +237,23 @@ class Client:
         levels = np.asarray(intensities, np.float32)
         if not (np.abs(levels) <= 1).all():
             raise BadUse(f"intensities lie between -1 and 1: {list(intensities)}")
-        return {"expression": objects([name.encode() for name in expressions]),
-                "intensity": levels}  # fmt: skip
+        names = objects([name.encode() for name in expressions])
+        return {"expression": names, "intensity": levels}
 
-    def _draw(self, signature: str, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def _generate(self, signature: str, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         lengths = {len(array) for array in inputs.values()}
         if len(lengths) != 1:
-            raise BadUse(f"as many of each are needed: {sorted(lengths)}")
-        drawn: list[np.ndarray] = []
+            raise BadUse(f"all lists of inputs must have the same length, not {sorted(lengths)}")
+        generated: list[np.ndarray] = []
         for i in range(0, lengths.pop(), self.batch):
             part = {name: array[i : i + self.batch] for name, array in inputs.items()}
-            for data in self._ask(signature, part)["image_bytes"]:
+            for data in self._run(signature, part)["image_bytes"]:
                 try:
-                    drawn.append(images.decode(data, MAX_FACE_PIXELS))
+                    generated.append(images.decode(data, MAX_FACE_PIXELS))
                 except images.UnreadableImage as error:
-                    raise bad_answer(
-                        self.where, f"a drawn picture is unreadable: {error}"
-                    ) from None
-        return drawn
+                    reason = f"a generated image is unreadable: {error}"
+                    raise BadAnswer(self.where, reason) from None
+        return generated
 
 
 def _backend(
@@ -281,19 +264,17 @@ def _backend(
     timeout: float,
     attempts: int,
 ) -> signatures.Backend:
-    # Each brings what the others do without: TensorFlow's loader, the official messages.
+    # Imported when used: REST needs neither gRPC nor TensorFlow.
     if server is None:
         from fesr_tf.client.saved_model import SavedModel
 
         if isinstance(version, str):
-            raise BadUse(f"a folder has versions by number, not by label: {version!r}")
+            raise BadUse(f"a folder has numbered versions, not labels: {version!r}")
         return SavedModel(Path(model), version)
     address = connection.parse(server)
     wanted = connection.Wanted(name, version)
     if address.protocol == connection.REST:
-        from fesr_tf.client.rest_backend import Rest
-
-        return Rest(address.target, wanted, timeout, attempts)
-    from fesr_tf.client.grpc_backend import Grpc
-
-    return Grpc(address.target, wanted, timeout, attempts)
+        from fesr_tf.client.rest_backend import Rest as Server
+    else:
+        from fesr_tf.client.grpc_backend import Grpc as Server
+    return Server(address.target, wanted, timeout, attempts)

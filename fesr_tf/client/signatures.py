@@ -1,27 +1,26 @@
-"""What an exported model promises: its signatures, and the checks of what it answers.
+"""The contract of an exported model: its signatures, and the checks of its answers.
 
-An answer comes from a server, so nothing about it is believed: sizes are judged before
-anything is allocated or decoded, names are short and printable, numbers are numbers.
+Answers come from a server and are not trusted: sizes are checked before anything is allocated or
+decoded, names must be short and printable, numbers must be numbers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fesr_tf.client.errors import UnknownSignature, bad_answer, short
+from fesr_tf.client.errors import BadAnswer, UnknownSignature, short
 
 CLASSIFY, PIXELS = "serving_default", "predict_pixels"
 EMBED, SYNTHESIZE, SAMPLE = "embed", "synthesize", "sample"
 MAX_ANSWER = 2**26
-"""Bytes of one answer: a batch of 32 drawn faces of 1,024 × 1,024 pixels stays below."""
+"""Bytes of one answer: a batch of 32 generated faces of 1,024 × 1,024 pixels stays below."""
 MAX_ELEMENTS = 2**22
 _MAX_NAME = 64
-# What a tensor of this name is, in requests and in answers alike, and its rank.
+# Ranks of outputs; others have rank 1.
 _RANKS = {"probabilities": 2, "classes": 2, "embedding": 2}
 NUMBERS = {
     "probabilities": np.float32,
@@ -31,33 +30,35 @@ NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class Signature:
-    """Names of the tensors that go in and come out."""
+class Signature(NamedTuple):
+    """Names of the input and output tensors."""
 
     inputs: frozenset[str]
     outputs: frozenset[str]
 
+    @classmethod
+    def of(cls, inputs: Iterable[str], outputs: Iterable[str]) -> Signature:
+        """The signature with these names."""
+        return cls(frozenset(inputs), frozenset(outputs))
 
+
+_DISTRIBUTION = ("probabilities", "label", "classes")
 CONTRACT = {
-    CLASSIFY: Signature(
-        frozenset({"image_bytes"}), frozenset({"probabilities", "label", "classes"})
-    ),
-    PIXELS: Signature(frozenset({"pixels"}), frozenset({"probabilities", "label", "classes"})),
-    EMBED: Signature(frozenset({"image_bytes"}), frozenset({"embedding"})),
-    SYNTHESIZE: Signature(
-        frozenset({"image_bytes", "expression", "intensity"}), frozenset({"image_bytes"})
-    ),
-    SAMPLE: Signature(frozenset({"expression", "intensity", "seed"}), frozenset({"image_bytes"})),
+    CLASSIFY: Signature.of(["image_bytes"], _DISTRIBUTION),
+    PIXELS: Signature.of(["pixels"], _DISTRIBUTION),
+    EMBED: Signature.of(["image_bytes"], ["embedding"]),
+    SYNTHESIZE: Signature.of(["image_bytes", "expression", "intensity"], ["image_bytes"]),
+    SAMPLE: Signature.of(["expression", "intensity", "seed"], ["image_bytes"]),
 }
 
 
 class Backend(Protocol):
-    """Where the model is. `where` names it for people.
+    """Access to a model. `where` names its place in messages.
 
-    `signatures` lists what the model has; `ask` sends arrays of N rows (objects of bytes, float32,
-    int64, uint8) to one of them and returns arrays as they came. Both raise the errors of
-    `fesr_tf.client.errors`. `takes_pixels`: whether pixels are sent faster than a PNG is made.
+    `signatures` lists the model's signatures; `run` sends arrays of N rows (objects of bytes,
+    float32, int64, uint8) to one of them and returns the unchecked output arrays. Both raise the
+    classes of `fesr_tf.client.errors`. `takes_pixels`: whether sending pixels is faster than
+    encoding a PNG.
     """
 
     where: str
@@ -65,74 +66,74 @@ class Backend(Protocol):
 
     def signatures(self) -> Mapping[str, Signature]: ...
 
-    def ask(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+    def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
     def close(self) -> None: ...
 
 
 def matches(name: str, found: Signature) -> bool:
-    """Whether a model's signature is the one of that name in `CONTRACT`."""
+    """Whether a model's signature keeps the contract for that name."""
     expected = CONTRACT[name]
     return found.inputs == expected.inputs and expected.outputs <= found.outputs
 
 
 def require(where: str, name: str, found: Mapping[str, Signature]) -> None:
-    """Raises `UnknownSignature` unless the model has signature `name` as `CONTRACT` says."""
+    """Raises `UnknownSignature` unless the model has signature `name` as in `CONTRACT`."""
     if name in found and matches(name, found[name]):
         return
-    what = "has another signature" if name in found else "has no signature"
-    there = ", ".join(sorted(short(each, _MAX_NAME) for each in found)) or "none"
+    problem = "has a different signature" if name in found else "has no signature"
+    listed = ", ".join(sorted(short(key, _MAX_NAME) for key in found)) or "none"
     raise UnknownSignature(
-        f"the model at {where} {what} {name!r} (it has {there}): export it again by "
+        f"the model at {where} {problem} {name!r} (it has {listed}): export it again by "
         "python -m fesr_tf.export"
     )
 
 
 def check_shape(where: str, name: str, shape: Collection[int]) -> None:
-    """Raises `BadAnswer` for a shape that a header declares and no answer has."""
+    """Raises `BadAnswer` for a declared shape that no valid answer has."""
     if len(shape) > 2 or any(size < 0 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
-        raise bad_answer(where, f"{name!r} has the shape {tuple(shape)[:8]}")
+        raise BadAnswer(where, f"{name!r} has the shape {tuple(shape)[:8]}")
 
 
 def checked(
     where: str, signature: str, answer: Mapping[str, np.ndarray], count: int
 ) -> dict[str, np.ndarray]:
-    """The outputs that `CONTRACT` promises of `count` pictures: numbers as float32 or int64,
-    names and pictures as object arrays of bytes. Raises `BadAnswer`."""
+    """The outputs that `CONTRACT` lists, for `count` rows: numbers as float32 or int64, names and
+    images as object arrays of bytes. Raises `BadAnswer`."""
     result = {}
     for name in CONTRACT[signature].outputs:
         if name not in answer:
-            raise bad_answer(where, f"it lacks {name!r}")
+            raise BadAnswer(where, f"it lacks {name!r}")
         array = answer[name]
         if array.ndim != _RANKS.get(name, 1) or array.shape[0] != count or 0 in array.shape:
-            raise bad_answer(where, f"{name!r} has the shape {array.shape} for {count} pictures")
+            raise BadAnswer(where, f"{name!r} has the shape {array.shape} for {count} rows")
         if name in NUMBERS:
             if array.dtype.kind not in "fiu":
-                raise bad_answer(where, f"{name!r} is no number")
+                raise BadAnswer(where, f"{name!r} is not numeric")
             result[name] = array.astype(NUMBERS[name])
             if not np.isfinite(result[name]).all():
-                raise bad_answer(where, f"{name!r} holds what is not a finite number")
+                raise BadAnswer(where, f"{name!r} holds a value that is not finite")
         else:
-            if not all(isinstance(each, bytes) for each in array.ravel()):
-                raise bad_answer(where, f"{name!r} is no string")
+            if not all(isinstance(value, bytes) for value in array.ravel()):
+                raise BadAnswer(where, f"{name!r} is not a string")
             result[name] = array
     return result
 
 
 def class_names(where: str, answer: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """The names that the columns mean, of a checked answer. Raises `BadAnswer` where rows
-    differ, or a label is none of them, or a name is no short printable text."""
+    """The class names of the columns, from a checked answer. Raises `BadAnswer` where rows differ,
+    a label is not one of them, or a name is not short printable text."""
     classes, shares, labels = answer["classes"], answer["probabilities"], answer["label"]
     if classes.shape != shares.shape or (classes != classes[0]).any():
-        raise bad_answer(where, "'classes' are not one name a column, the same in every row")
+        raise BadAnswer(where, "'classes' differ between rows or from the columns")
     try:
         names = tuple(name.decode() for name in classes[0])
     except UnicodeDecodeError:
-        raise bad_answer(where, "a class name is no text") from None
+        raise BadAnswer(where, "a class name is not text") from None
     if any(not 0 < len(name) <= _MAX_NAME or not name.isprintable() for name in names):
-        raise bad_answer(where, "a class name is empty, long or not printable")
+        raise BadAnswer(where, "a class name is empty, long or not printable")
     if len(set(names)) != len(names) or not set(labels) <= set(classes[0]):
-        raise bad_answer(where, "two classes have one name, or a label is none of the classes")
+        raise BadAnswer(where, "two classes have one name, or a label is not a class")
     if (shares < 0).any() or (np.abs(shares.sum(axis=1) - 1) > 1e-3).any():
-        raise bad_answer(where, "'probabilities' are no distribution")
+        raise BadAnswer(where, "'probabilities' are not a distribution")
     return names

@@ -1,16 +1,53 @@
-"""Faces as rows: for a terminal, as CSV, as JSON."""
+"""A client's results: their classes, and faces as rows for a terminal, as CSV and as JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from fesr_tf.client.results import Face
+from pipelines.common.errors import FesrError
+from pipelines.common.text import table
+from pipelines.media import images
 
 BOX = ("left", "top", "right", "bottom")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The prediction for one face: `label`, and `probabilities` of every class by name."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face found in a photograph: `box` (left, top, right, bottom) in its pixels, the predicted
+    `label` and `probabilities`, and the aligned face, `pixels`, uint8 (128,128) or (128,128,3)."""
+
+    box: tuple[int, int, int, int]
+    label: str
+    probabilities: dict[str, float]
+    pixels: np.ndarray = field(compare=False)
+
+    @property
+    def chip(self) -> bytes:
+        """`pixels` as PNG."""
+        return images.encode_png(self.pixels)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """The result for one photograph. pixels: uint8 (H,W) or (H,W,3), None if unreadable; faces:
+    from left to right, empty if none was found; error: the reason for a missing answer."""
+
+    pixels: np.ndarray | None
+    faces: tuple[Face, ...] = ()
+    error: FesrError | None = None
 
 
 def shares(faces: Sequence[Face], classes: Sequence[str]) -> np.ndarray:
@@ -20,17 +57,12 @@ def shares(faces: Sequence[Face], classes: Sequence[str]) -> np.ndarray:
 
 
 def text(faces: Sequence[Face], classes: Sequence[str]) -> str:
-    """The distributions as text: a row a face, a column a class, in per cent."""
-    widths = [max(6, len(name)) for name in classes]
-    longest = max(len("label"), *(len(face.label) for face in faces))
-    head = "  ".join(name.rjust(w) for name, w in zip(classes, widths, strict=True))
-    lines = [f"  face  {'label'.ljust(longest)}  {head}  box (l, t, r, b)"]
-    for i, (face, row) in enumerate(zip(faces, shares(faces, classes), strict=True), 1):
-        percent = zip(100 * row, widths, strict=True)
-        columns = "  ".join(f"{share:.1f}".rjust(width) for share, width in percent)
-        box = ", ".join(map(str, face.box))
-        lines.append(f"  {i:>4}  {face.label.ljust(longest)}  {columns}  {box}")
-    return "\n".join(lines)
+    """The distributions as text: one row per face, one column per class, in per cent."""
+    rows = [
+        (i, face.label, *(f"{100 * p:5.1f}" for p in row), ", ".join(map(str, face.box)))
+        for i, (face, row) in enumerate(zip(faces, shares(faces, classes), strict=True), 1)
+    ]
+    return table(("face", "label", *classes, "box (l, t, r, b)"), rows)
 
 
 def header(first: Sequence[str], classes: Sequence[str], last: Sequence[str] = ()) -> list[str]:
@@ -45,7 +77,7 @@ def row(
     classes: Sequence[str],
     last: Sequence[object] = (),
 ) -> list[object]:
-    """One line of it; without a face its columns are empty."""
+    """One row of it; without a face its columns are empty."""
     if face is None:
         return [*first, number, *[""] * (len(BOX) + 1 + len(classes)), *last]
     values = [f"{face.probabilities[name]:.6f}" for name in classes]
@@ -53,7 +85,7 @@ def row(
 
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as comma-separated values, RFC 4180 but for plain line ends."""
+    """Rows as comma-separated values, RFC 4180 with \\n as the line end."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()

@@ -1,7 +1,8 @@
-"""Films and cameras: every frame's faces as CSV, and an annotated film of the same frames."""
+"""Films and cameras: writes every frame's faces as CSV and an annotated film of the frames."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -11,28 +12,32 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
 from fesr_tf.client import tables
 from fesr_tf.client.session import Client
+from fesr_tf.client.tables import Photograph
 from fesr_tf.plots import annotations
 from pipelines.common.errors import FailedWork, FesrError
 from pipelines.common.files import writing
+from pipelines.media import images
 from pipelines.media.ffmpeg import UnreadableFilm
 
 MAX_FRAMES = 200_000
 """Two hours at 25 frames a second."""
 WAITING = 3600.0
-"""Seconds that ffmpeg may keep the client waiting over one film."""
+"""The limit in seconds for ffmpeg on one film."""
 DEFAULT_RATE = 25.0
-# Beyond this a frame is shrunk for the annotated film; faces are sought at full size.
+# Larger frames are shrunk for the annotated film; faces are searched at full size.
 _SHOWN = 1280
 
 
 @dataclass(frozen=True)
 class Written:
-    """What came of a film: the files, frames asked about, those with a face, faces."""
+    """The files written for a film, and the counts of its classified frames, of those with a face,
+    and of faces."""
 
     film: Path
     table: Path
@@ -51,12 +56,12 @@ def annotate(
     batch: int | None = None,
     ticks: Callable[[], object] = lambda: None,
 ) -> Written:
-    """Asks about every `every`-th frame and writes `<name>.annotated.mp4` and
-    `<name>.faces.csv` into `folder`, each whole or not at all.
+    """Classifies every `every`-th frame and writes `<name>.annotated.mp4` and `<name>.faces.csv`
+    into `folder`, each atomically.
 
-    frames: uint8 (H,W,3); rate: of them, a second, taken as constant. The table has a row a
-    face, frame by frame (counted from 0), and a row without a face for a frame that shows
-    none. Sound is not copied. Raises `FesrError`.
+    frames: uint8 (H,W,3); rate: frames per second, assumed constant. The table has one row per
+    face, frame by frame (counted from 0), and a row without a face for a frame that shows none.
+    Sound is not copied. Raises `FesrError`.
     """
     film, table = folder / f"{name}.annotated.mp4", folder / f"{name}.faces.csv"
     chosen = itertools.islice(frames, 0, None, every)
@@ -76,7 +81,7 @@ def annotate(
                 first = [number, f"{number / rate:.3f}"]
                 for n, face in enumerate(photo.faces or (None,), 1):
                     lines.writerow(tables.row(first, n if face else "", face, client.classes))
-                add(_shown(client, photo.pixels, photo.faces))
+                add(_annotated(client, photo))
                 count, faces = count + 1, faces + len(photo.faces)
                 with_face += bool(photo.faces)
                 ticks()
@@ -91,75 +96,54 @@ def annotate(
 
 
 def stoppable(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """A camera's frames until Ctrl-C, which ends a recording as its last frame would."""
+    """A camera's frames until Ctrl-C, which ends a recording like its last frame."""
     try:
         yield from frames
     except KeyboardInterrupt:
         return
 
 
-def _shown(client: Client, frame: np.ndarray, faces) -> np.ndarray:
-    """The annotated frame; one size for all frames of a size, whatever they show."""
-    height, width = frame.shape[:2]
-    factor = min(1.0, _SHOWN / max(height, width))
-    boxes = [[edge * factor for edge in face.box] for face in faces]
-    if factor < 1:
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
-    shares = tables.shares(faces, client.classes)
+def _annotated(client: Client, photo: Photograph) -> np.ndarray:
+    """The annotated frame; frames of one size give one size, whatever they show."""
+    frame = images.within(photo.pixels, _SHOWN)
+    factor = frame.shape[1] / photo.pixels.shape[1]
+    boxes = [[edge * factor for edge in face.box] for face in photo.faces]
+    shares = tables.shares(photo.faces, client.classes)
     return annotations.annotate(frame, boxes, shares, client.classes, columns=1)
 
 
-class _film:
-    """A film that appears whole or not at all, as a context: takes uint8 (H,W,3) frames, all
-    brought to the size of the first."""
+@contextlib.contextmanager
+def _film(path: Path, rate: float) -> Iterator[Callable[[np.ndarray], None]]:
+    """Writes a film atomically; yields a function that adds a uint8 (H,W,3) frame, fitted to the
+    size of the first."""
+    writer, size = None, (0, 0)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        temporary = Path(folder).resolve() / "film.mp4"
 
-    def __init__(self, path: Path, rate: float) -> None:
-        self._path, self._rate = path, rate
-        self._writer = None
-        self._size: tuple[int, int] | None = None
+        def add(frame: np.ndarray) -> None:
+            nonlocal writer, size
+            if writer is None:
+                # The codec halves the sides of its colour planes, so both must be even.
+                size = tuple(side + side % 2 for side in frame.shape[1::-1])
+                writer = imageio_ffmpeg.write_frames(
+                    str(temporary), size, fps=rate, macro_block_size=2, codec="libx264",
+                    pix_fmt_in="rgb24", ffmpeg_log_level="error",
+                )  # fmt: skip
+                writer.send(None)
+            fitted, canvas = Image.fromarray(frame), Image.new("RGB", size, "white")
+            fitted.thumbnail(size)
+            canvas.paste(fitted)
+            writer.send(canvas.tobytes())
 
-    def __enter__(self) -> Callable[[np.ndarray], None]:
-        self._folder = tempfile.TemporaryDirectory(prefix=f".{self._path.name}.",
-                                                   dir=self._path.parent)  # fmt: skip
-        self._made = Path(self._folder.name) / "film.mp4"
-        return self._add
-
-    def __exit__(self, kind, *_: object) -> None:
         try:
-            if self._writer is not None:
-                self._writer.close()
-                if kind is None:
-                    os.replace(self._made, self._path)
+            yield add
         finally:
-            self._folder.cleanup()
-
-    def _add(self, frame: np.ndarray) -> None:
-        if self._writer is None:
-            import imageio_ffmpeg
-
-            # The codec halves the colours' sides, so both must be even.
-            self._size = tuple(side + side % 2 for side in frame.shape[1::-1])
-            self._writer = imageio_ffmpeg.write_frames(
-                str(self._made.resolve()), self._size, fps=self._rate, macro_block_size=2,
-                codec="libx264", pix_fmt_in="rgb24", ffmpeg_log_level="error",
-            )  # fmt: skip
-            self._writer.send(None)
-        self._writer.send(_fitted(frame, self._size).tobytes())
-
-
-def _fitted(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The frame on a canvas of `size` (width, height), shrunk where it is larger."""
-    height, width = frame.shape[:2]
-    if width > size[0] or height > size[1]:
-        factor = min(size[0] / width, size[1] / height)
-        width, height = max(1, int(width * factor)), max(1, int(height * factor))
-        frame = np.asarray(Image.fromarray(frame).resize((width, height)))
-    canvas = np.full((size[1], size[0], 3), 255, np.uint8)
-    canvas[:height, :width] = frame
-    return canvas
+            if writer is not None:
+                writer.close()
+        if writer is not None:
+            os.replace(temporary, path)
 
 
 def failing_as(name: str, error: FesrError) -> FesrError:
-    """What is wrong with a film, with its name."""
+    """An error of a film, with its name."""
     return FailedWork(f"{name}: {error}") if isinstance(error, UnreadableFilm) else error

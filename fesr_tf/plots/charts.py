@@ -51,6 +51,7 @@ styled = matplotlib.rc_context(STYLE)
 @styled
 def png(figure: Figure) -> bytes:
     """The bytes of a PNG file at `DPI`: the same for the same figure."""
+    _lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
@@ -69,6 +70,7 @@ def svg(figure: Figure, label: str = "") -> str:
     `INK` takes the page's colour (currentColor), so that it is readable on dark pages too. Of the
     ids only those given by `set_gid` and those that the element refers to remain.
     """
+    _lay_out(figure)
     buffer = io.StringIO()
     figure.savefig(
         buffer,
@@ -85,6 +87,12 @@ def svg(figure: Figure, label: str = "") -> str:
     return text.replace(
         "<svg ", f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round" ', 1
     )
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lays the figure out once for all renderings: each layout starts from the one before."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,7 @@ def confusion(
     recalls = axes.secondary_yaxis("right")
     recall = [f"{counts[k, k] / totals[k]:.0%}" if totals[k] else "-" for k in places]
     recalls.set_yticks(places, recall)
-    recalls.set_ylabel("recall")
+    recalls.set_ylabel("recall", labelpad=8)
     axes.hlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
     axes.vlines([k + 0.5 for k in places[:-1]], -0.5, len(classes) - 0.5, FAINT, linewidth=0.8)
     for part in (axes, recalls):

@@ -1,7 +1,7 @@
-"""The model that is served: encoded faces in, expressions and faces out, by stock operations.
+"""The served model: encoded faces in, expressions and faces out, by stock operations.
 
-Saved as a plain `tf.Module`, because TensorFlow Serving's loader refuses what
-`tf.saved_model.load` forgives: nothing of Keras is needed, or written, where it is served.
+It is saved as a plain `tf.Module` without Keras objects, because TensorFlow Serving's loader
+refuses what `tf.saved_model.load` tolerates.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from fesr_tf.data import images as preprocessing
 from fesr_tf.model.fesgan import FESGAN
+from fesr_tf.model.fesr import FESR
 from fesr_tf.networks.recognizer import Recognizer
-from fesr_tf.serving import images as serving_pictures
+from fesr_tf.serving.images import png_bytes, read, refuse, refuse_batch
 from pipelines.faces.chips import FACE_SIZE
 
 INPUT = "image_bytes"
@@ -23,45 +24,43 @@ Answer = dict[str, tf.Tensor]
 
 
 class Served:
-    """The signatures of a run's networks; of those that are None there are none.
+    """The signatures of the networks that a model's variant trains.
 
-    Each is `functions[name]`, and takes and gives tensors whose first dimension is the batch:
+    Each is `functions[name]`; the first dimension of its inputs and outputs is the batch.
 
-    of R: `serving_default` (image_bytes -> probabilities float32 (B,K), label string (B,),
+    Of R: `serving_default` (image_bytes -> probabilities float32 (B,K), label string (B,),
     classes string (B,K)), `classify` (serialized tf.Examples with `image_bytes` -> classes,
     scores), `predict_pixels` (pixels uint8 (B,128,128,3), aligned faces that need no decoding -> as
-    serving_default), `predict_tensor` (images float32 (B,S,S,c) in [-1,1] -> as it), `embed`
+    serving_default), `predict_tensor` (images float32 (B,S,S,c) in [-1,1] -> the same), `embed`
     (image_bytes -> embedding float32 (B,512) at width 1, R_ext in inference mode);
-    of G: `synthesize` (image_bytes, expression, a class's name, intensity in [-1,1] -> image_bytes
+
+    Of G: `synthesize` (image_bytes, expression, a class's name, intensity in [-1,1] -> image_bytes
     of a PNG), `synthesize_code` (image_bytes, code (B,K) in [-1,1]), `sample` (expression,
     intensity, seed int64), `sample_code` (expression, intensity, z (B,n)): new identities.
 
-    What cannot be answered fails its whole request, with a message that names the rows.
+    An invalid row fails its whole request, with a message that names the rows.
     """
 
-    def __init__(
-        self,
-        classes: Sequence[str],
-        image_size: int,
-        channels: int,
-        recognizer: Recognizer | None = None,
-        fesgan: FESGAN | None = None,
-    ) -> None:
+    def __init__(self, model: FESR, classes: Sequence[str]) -> None:
+        config = model.config
         self.classes = tuple(classes)
-        self.image_size, self.channels = image_size, channels
-        made = self._of_recognizer(recognizer) if recognizer else {}
-        self.functions = made | (self._of_generator(fesgan) if fesgan else {})
+        self.image_size, self.channels = config.image_size, config.channels
+        self.functions: dict[str, Callable[..., Answer]] = {}
+        if config.trains_recognizer:
+            self.functions |= self._of_recognizer(model.recognizer)
+        if config.trains_fesgan:
+            self.functions |= self._of_generator(model.fesgan)
 
     def save(self, folder: str) -> None:
         """Writes the SavedModel into `folder`, tag `serve`, `classify` in the official form."""
         signatures = {
             name: function.get_concrete_function() for name, function in self.functions.items()
         }
-        # What is saved owns the variables that the signatures read, and no more: not the Keras
-        # objects with all their traces, nor the face network's layers above the trunk.
+        # The saved module owns only the variables that the signatures read: not the Keras objects
+        # with their traces, nor the face network's layers above the trunk.
         module = tf.Module(name="fesr")
-        read = {id(v): v for each in signatures.values() for v in each.variables}
-        module.weights = list(read.values())
+        read_variables = {id(v): v for each in signatures.values() for v in each.variables}
+        module.weights = list(read_variables.values())
         tf.saved_model.save(module, folder, signatures)
         if "classify" in signatures:
             updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
@@ -84,18 +83,18 @@ class Served:
 
         def classify(inputs: tf.Tensor) -> Answer:
             feature = {INPUT: tf.io.FixedLenFeature([], tf.string, default_value="")}
-            found = answer(self._read(tf.io.parse_example(inputs, feature)[INPUT]))
-            return {"classes": found["classes"], "scores": found["probabilities"]}
+            outputs = answer(self._read(tf.io.parse_example(inputs, feature)[INPUT]))
+            return {"classes": outputs["classes"], "scores": outputs["probabilities"]}
 
         def predict_pixels(pixels: tf.Tensor) -> Answer:
-            with tf.control_dependencies([serving_pictures.refuse_batch(pixels)]):
+            with tf.control_dependencies([refuse_batch(pixels)]):
                 images = preprocessing.to_model(tf.identity(pixels), side, channels)
-            # It ends what the graph's optimiser would draw together with the network's own first
-            # steps, rounded otherwise.
+            # A boundary for the graph's optimiser, which would fuse the scaling with the network's
+            # first operations and round differently.
             return answer(tf.ensure_shape(images, (None, side, side, channels)))
 
         def predict_tensor(images: tf.Tensor) -> Answer:
-            checks = [serving_pictures.refuse_batch(images), self._within(images, "images")]
+            checks = [refuse_batch(images), self._within(images, "images")]
             with tf.control_dependencies(checks):
                 return answer(tf.identity(images))
 
@@ -106,7 +105,7 @@ class Served:
         return {
             "serving_default": _signature(serve, image_bytes=_STRINGS),
             "classify": _signature(classify, inputs=_STRINGS),
-            "predict_pixels": _signature(predict_pixels, pixels=_CHIPS),
+            "predict_pixels": _signature(predict_pixels, pixels=_ALIGNED_FACES),
             "predict_tensor": _signature(predict_tensor, images=_floats(side, side, channels)),
             "embed": _signature(embed, image_bytes=_STRINGS),
         }
@@ -114,31 +113,31 @@ class Served:
     def _of_generator(self, fesgan: FESGAN) -> dict[str, Callable[..., Answer]]:
         count, length = len(self.classes), fesgan.config.code_size
 
-        def draw(face_code: tf.Tensor, code: tf.Tensor) -> Answer:
-            return {INPUT: serving_pictures.png_bytes(fesgan.decode(face_code, code))}
+        def generate(face_code: tf.Tensor, code: tf.Tensor) -> Answer:
+            return {INPUT: png_bytes(fesgan.decode(face_code, code))}
 
         def synthesize(image_bytes, expression, intensity) -> Answer:
             code = self._code(expression, intensity)
-            return draw(fesgan.encode(self._read(image_bytes)), code)
+            return generate(fesgan.encode(self._read(image_bytes)), code)
 
         def synthesize_code(image_bytes, code) -> Answer:
             with tf.control_dependencies([self._within(code, "code")]):
-                return draw(fesgan.encode(self._read(image_bytes)), tf.identity(code))
+                return generate(fesgan.encode(self._read(image_bytes)), tf.identity(code))
 
         def sample(expression, intensity, seed) -> Answer:
-            # A row's own seed: its face does not depend on the batch that it came in.
+            # One seed per row: a face does not depend on the rest of its batch.
             z = tf.map_fn(
-                lambda each: tf.random.stateless_uniform(
-                    (length,), tf.stack([each, 0]), -1.0, 1.0, alg="philox"
+                lambda row: tf.random.stateless_uniform(
+                    (length,), tf.stack([row, 0]), -1.0, 1.0, alg="philox"
                 ),
                 seed,
                 fn_output_signature=tf.TensorSpec((length,)),
             )
-            return draw(z, self._code(expression, intensity))
+            return generate(z, self._code(expression, intensity))
 
         def sample_code(expression, intensity, z) -> Answer:
             with tf.control_dependencies([self._within(z, "z")]):
-                return draw(tf.identity(z), self._code(expression, intensity))
+                return generate(tf.identity(z), self._code(expression, intensity))
 
         wanted = {"expression": _STRINGS, "intensity": _floats()}
         seeds = tf.TensorSpec([None], tf.int64)
@@ -152,16 +151,16 @@ class Served:
         }
 
     def _read(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        return serving_pictures.read(image_bytes, self.image_size, self.channels)
+        return read(image_bytes, self.image_size, self.channels)
 
     def _code(self, expression: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
         """u of Fig. 6, (B,K): the expression's entry is the intensity, all others are -1."""
         chosen = tf.equal(expression[:, tf.newaxis], tf.constant(self.classes)[tf.newaxis])
-        unknown = f"asks for an expression that is none of {', '.join(self.classes)}"
+        unknown = f"has an expression that is none of {', '.join(self.classes)}"
         faults = tf.where(tf.reduce_any(chosen, axis=1), "", unknown)
         checks = [
-            serving_pictures.refuse_batch(expression),
-            serving_pictures.refuse(faults, "row"),
+            refuse_batch(expression),
+            refuse(faults, "row"),
             self._within(intensity, "intensity"),
         ]
         with tf.control_dependencies(checks):
@@ -171,11 +170,11 @@ class Served:
         """Fails, naming the rows, where a value is not in [-1,1]; NaN is not."""
         fine = tf.reshape(tf.abs(values) <= 1.0, (tf.shape(values)[0], -1))
         faults = tf.where(tf.reduce_all(fine, axis=1), "", f"has {name} outside -1 to 1")
-        return serving_pictures.refuse(faults, "row")
+        return refuse(faults, "row")
 
 
 _STRINGS = tf.TensorSpec([None], tf.string)
-_CHIPS = tf.TensorSpec([None, FACE_SIZE, FACE_SIZE, 3], tf.uint8)
+_ALIGNED_FACES = tf.TensorSpec([None, FACE_SIZE, FACE_SIZE, 3], tf.uint8)
 
 
 def _floats(*shape: int) -> tf.TensorSpec:
@@ -183,6 +182,6 @@ def _floats(*shape: int) -> tf.TensorSpec:
 
 
 def _signature(function: Callable[..., Answer], **inputs: tf.TensorSpec) -> Callable[..., Answer]:
-    """A tf.function of tensors by name, as a SavedModel's signature has them."""
+    """A tf.function whose inputs carry these names in a SavedModel's signature."""
     named = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()]
     return tf.function(function, input_signature=named, autograph=False)

@@ -1,6 +1,6 @@
-"""Requests that any exported model can answer, and what its networks say to them, eagerly.
+"""Requests that any exported model accepts, and the eager networks' answers to them.
 
-They warm a server up and prove an export. Their pictures are drawn: no face leaves a database.
+They warm up a server and verify an export. Their images are synthetic: no face leaves a database.
 """
 
 from __future__ import annotations
@@ -20,54 +20,55 @@ from pipelines.faces.chips import FACE_SIZE
 Inputs = dict[str, np.ndarray]
 
 
-def picture(seed: int, form: str = "PNG", channels: int = 3, side: int = 120) -> bytes:
-    """A drawn picture, no face, smooth enough for JPEG: a file of side × (side - 8) pixels."""
+def image(seed: int, form: str = "PNG", channels: int = 3, side: int = 120) -> bytes:
+    """A synthetic image, no face, smooth enough for JPEG: a file of side × (side - 8) pixels."""
     random = np.random.default_rng(seed)
     small = random.integers(0, 256, (8, 8, 3), np.uint8)
-    image = Image.fromarray(small).resize((side, side - 8), Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(small).resize((side, side - 8), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
-    image.convert("L" if channels == 1 else "RGB").save(buffer, form)
+    smooth.convert("L" if channels == 1 else "RGB").save(buffer, form)
     return buffer.getvalue()
 
 
-def _chip(picture: bytes) -> np.ndarray:
-    """A picture's file -> uint8 (128,128,3), as `predict_pixels` takes faces."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    return np.asarray(image.resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BILINEAR))
+def _aligned_face(file: bytes) -> np.ndarray:
+    """An image file -> uint8 (128,128,3), the form of faces in `predict_pixels`."""
+    pixels = Image.open(io.BytesIO(file)).convert("RGB")
+    return np.asarray(pixels.resize((FACE_SIZE, FACE_SIZE), Image.Resampling.BILINEAR))
 
 
 def example(image_bytes: bytes) -> bytes:
-    """The tf.Example that `classify` takes, serialized: the feature `image_bytes`."""
+    """The serialized tf.Example that `classify` takes, with the feature `image_bytes`."""
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image_bytes]))
     features = tf.train.Features(feature={"image_bytes": feature})
     return tf.train.Example(features=features).SerializeToString()
 
 
 def inputs_of(
-    signature: meta_graph_pb2.SignatureDef, pictures: Sequence[bytes], classes: Sequence[str]
+    signature: meta_graph_pb2.SignatureDef, images: Sequence[bytes], classes: Sequence[str]
 ) -> Inputs:
-    """Inputs for a signature, a row a picture; codes and intensities are drawn from [-1,1]."""
-    count = len(pictures)
+    """Inputs for a signature, one row per image file; codes and intensities are uniform in
+    [-1,1]."""
+    count = len(images)
     random = np.random.default_rng(count)
     known = {
-        "image_bytes": lambda: list(pictures),
-        "inputs": lambda: [example(each) for each in pictures],
+        "image_bytes": lambda: list(images),
+        "inputs": lambda: [example(file) for file in images],
         "expression": lambda: [classes[i % len(classes)].encode() for i in range(count)],
         "seed": lambda: np.arange(count, dtype=np.int64),
-        "pixels": lambda: np.stack([_chip(each) for each in pictures]),
+        "pixels": lambda: np.stack([_aligned_face(file) for file in images]),
     }
-    made = {}
+    inputs = {}
     for key, info in signature.inputs.items():
-        shape = (count, *(each.size for each in info.tensor_shape.dim[1:]))
+        shape = (count, *(dim.size for dim in info.tensor_shape.dim[1:]))
         value = known[key]() if key in known else random.uniform(-1, 1, shape).astype(np.float32)
-        made[key] = np.array(value, object) if info.dtype == tf.string else value
-    return made
+        inputs[key] = np.array(value, object) if info.dtype == tf.string else value
+    return inputs
 
 
 def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mapping]]:
-    """What the networks answer, by signature and by the names of its inputs, without a graph.
+    """The networks' answers without a graph: a function per signature, of its inputs by name.
 
-    A face that is drawn comes as floats, under `image_bytes`, not as a file.
+    A generated face is returned as floats in [-1,1] under `image_bytes`, not as a file.
     """
     config, gan, recognizer = model.config, model.fesgan, model.recognizer
     names = [name.encode() for name in classes]
@@ -84,24 +85,22 @@ def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mappin
         return {"probabilities": shares, "label": label, "classes": rows}
 
     def classify(inputs: Sequence[bytes]) -> Mapping:
-        parsed = [tf.train.Example.FromString(each).features.feature for each in inputs]
-        answer = recognise(read([each["image_bytes"].bytes_list.value[0] for each in parsed]))
+        features = [tf.train.Example.FromString(each).features.feature for each in inputs]
+        answer = recognise(read([row["image_bytes"].bytes_list.value[0] for row in features]))
         return {"classes": answer["classes"], "scores": answer["probabilities"]}
 
     def u(expression: Sequence[bytes], intensity: np.ndarray) -> np.ndarray:
         code = np.full((len(expression), len(names)), -1.0, np.float32)
-        code[np.arange(len(code)), [names.index(each) for each in expression]] = intensity
+        code[np.arange(len(code)), [names.index(name) for name in expression]] = intensity
         return code
 
-    def draw(face_code: tf.Tensor, code: np.ndarray) -> Mapping:
+    def generate(face_code: tf.Tensor, code: np.ndarray) -> Mapping:
         return {"image_bytes": gan.decode(face_code, tf.constant(code)).numpy()}
 
     def z_of(seed: np.ndarray) -> tf.Tensor:
-        draws = [
-            tf.random.stateless_uniform((1, config.code_size), (int(each), 0), -1.0, 1.0)
-            for each in seed
-        ]
-        return tf.concat(draws, 0)
+        shape = (1, config.code_size)
+        rows = [tf.random.stateless_uniform(shape, (int(s), 0), -1.0, 1.0) for s in seed]
+        return tf.concat(rows, 0)
 
     return {
         "serving_default": lambda image_bytes: recognise(read(image_bytes)),
@@ -111,31 +110,37 @@ def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mappin
         ),
         "predict_tensor": lambda images: recognise(tf.constant(images)),
         "embed": lambda image_bytes: {"embedding": recognizer.features(read(image_bytes)).numpy()},
-        "synthesize": lambda image_bytes, expression, intensity: draw(
+        "synthesize": lambda image_bytes, expression, intensity: generate(
             gan.encode(read(image_bytes)), u(expression, intensity)
         ),
-        "synthesize_code": lambda image_bytes, code: draw(gan.encode(read(image_bytes)), code),
-        "sample": lambda expression, intensity, seed: draw(z_of(seed), u(expression, intensity)),
-        "sample_code": lambda expression, intensity, z: draw(
+        "synthesize_code": lambda image_bytes, code: generate(gan.encode(read(image_bytes)), code),
+        "sample": lambda expression, intensity, seed: generate(
+            z_of(seed), u(expression, intensity)
+        ),
+        "sample_code": lambda expression, intensity, z: generate(
             tf.constant(z), u(expression, intensity)
         ),
     }
 
 
 def difference(answer: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> float:
-    """The largest difference of two answers; infinite where names, shapes or strings differ.
+    """The largest absolute difference of two answers; infinite where names, shapes or strings
+    differ.
 
-    A drawn face, a PNG file, is held to floats in [-1,1] or to another file, and differs by what
-    its pixels are off more than rounding to 8 bits makes them.
+    A generated face, a PNG file, is compared with floats in [-1,1] or with another file; only a
+    difference beyond the rounding to 8 bits counts.
     """
     if set(answer) != set(expected):
         return np.inf
-    apart = (_faces if name == "image_bytes" else _apart for name in expected)
-    pairs = zip(apart, expected, strict=True)
-    return max(measure(answer[name], np.asarray(expected[name])) for measure, name in pairs)
+    return max(
+        (_face_difference if name == "image_bytes" else _array_difference)(
+            answer[name], np.asarray(expected[name])
+        )
+        for name in expected
+    )
 
 
-def _faces(answer: np.ndarray, expected: np.ndarray) -> float:
+def _face_difference(answer: np.ndarray, expected: np.ndarray) -> float:
     pixels, rounded = _pixels(answer), expected.dtype == object
     scaled = _pixels(expected) if rounded else (expected.astype(np.float64) + 1) * 127.5
     if pixels.shape != scaled.shape:
@@ -149,7 +154,7 @@ def _pixels(files: np.ndarray) -> np.ndarray:
     return images[..., np.newaxis] if images.ndim == 3 else images
 
 
-def _apart(answer: np.ndarray, expected: np.ndarray) -> float:
+def _array_difference(answer: np.ndarray, expected: np.ndarray) -> float:
     if answer.shape != expected.shape:
         return np.inf
     if answer.dtype == object:

@@ -28,7 +28,7 @@ def listed(items: Iterable[object], shown: int = 5, noun: str = "more") -> str:
     """`a, b and 3 more`: the first `shown` items and the number of the others, with `noun`."""
     texts = [plain(str(item)) for item in items]
     rest = len(texts) - shown
-    return ", ".join(texts[:shown]) + (f" and {rest:,} {noun}" if rest > 0 else "")
+    return ", ".join(texts[:shown]) + (f" and {rest} {noun}" if rest > 0 else "")
 
 
 def _cell(value: object) -> str:

@@ -1,4 +1,8 @@
-"""What is odd in the records: against the schema, between the parts of a fold, to the eye."""
+"""Finds anomalies: against the schema, between the parts of a fold, and in the images.
+
+`pipelines.verify` compares their texts with the stored ones: a changed word would make it refuse
+the folders of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -9,175 +13,157 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from pipelines.common.roles import TEST, TRAIN, UNUSED
-from pipelines.dataset import conformance
-from pipelines.dataset.conformance import ERROR, WARNING, listed, records_have
+from pipelines.common.text import listed
 from pipelines.dataset.folds import crossing
 from pipelines.dataset.inventory import Columns
-from pipelines.dataset.manifest import Anomaly
+from pipelines.dataset.manifest import ERROR, WARNING, Anomaly
+from pipelines.dataset.schema import SHOWN, records_have, violations
 from pipelines.faces.alignment import EYE_ROW
 
 NAME = "anomalies.pbtxt"
+_CUSTOM = "CUSTOM_VALIDATION"
 # dlib's landmarks put the eyes of a well aligned face within 6 rows of the template's.
-EYE_ROWS_OFF = 10
+_EYE_ROWS_OFF = 10
 
 
 def find(
     columns: Columns, schema: schema_pb2.Schema, subject_independent: bool
 ) -> tuple[Anomaly, ...]:
-    """Everything odd, in the order of the features; the same records give the same list."""
-    found = [
-        *conformance.against(columns, schema),
-        *_parts(columns, schema),
-        *_people(columns, subject_independent),
-        *_pictures(columns),
+    """All anomalies, in the order of the features; the same records give the same list."""
+    anomalies = [
+        *violations(columns, schema),
+        *_class_anomalies(columns, schema),
+        *_subject_anomalies(columns, subject_independent),
+        *_repeated_images(columns),
+        *_odd_images(columns),
     ]
     order = [feature.name for feature in schema.feature]
-    return tuple(sorted(found, key=lambda each: order.index(each.feature)))
+    return tuple(sorted(anomalies, key=lambda anomaly: order.index(anomaly.feature)))
 
 
 def proto(
-    found: Iterable[Anomaly], columns: Columns, schema: schema_pb2.Schema
+    anomalies: Iterable[Anomaly], columns: Columns, schema: schema_pb2.Schema
 ) -> anomalies_pb2.Anomalies:
     """The message: the schema, one entry a feature, and the class skew measured in each fold."""
-    made = anomalies_pb2.Anomalies(baseline=schema)
-    for name, group in groupby(found, key=lambda each: each.feature):
+    message = anomalies_pb2.Anomalies(baseline=schema)
+    for name, group in groupby(anomalies, key=lambda anomaly: anomaly.feature):
         reasons = list(group)
-        info = made.anomaly_info[name]
+        info = message.anomaly_info[name]
         info.path.step.append(name)
-        worst = ERROR if any(each.severity == ERROR for each in reasons) else WARNING
+        worst = min(reason.severity for reason in reasons)  # ERROR sorts before WARNING
         info.severity = anomalies_pb2.AnomalyInfo.Severity.Value(worst)
-        several = len(reasons) > 1
-        info.short_description = "Multiple errors" if several else reasons[0].short
-        info.description = " ".join(each.text for each in reasons)
-        for each in reasons:
-            kind = anomalies_pb2.AnomalyInfo.Type.Value(each.kind)
-            info.reason.add(type=kind, short_description=each.short, description=each.text)
-    threshold = _threshold(schema)
-    skews = [skew for skew, *_ in class_skews(columns) if skew is not None]
+        info.short_description = "Multiple errors" if reasons[1:] else reasons[0].short
+        info.description = " ".join(reason.text for reason in reasons)
+        for reason in reasons:
+            kind = anomalies_pb2.AnomalyInfo.Type.Value(reason.kind)
+            info.reason.add(type=kind, short_description=reason.short, description=reason.text)
+    measure = anomalies_pb2.DriftSkewInfo.Measurement
+    skews = [
+        measure(type=measure.L_INFTY, value=skew, threshold=_threshold(schema))
+        for skew, *_ in class_skews(columns)
+        if skew is not None
+    ]
     if skews:
-        drift = made.drift_skew_info.add()
+        drift = message.drift_skew_info.add(skew_measurements=skews)
         drift.path.step.append("class")
-        for skew in skews:
-            drift.skew_measurements.add(
-                type=anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY,
-                value=skew,
-                threshold=threshold,
-            )
-    return made
+    return message
 
 
 def class_skews(columns: Columns) -> list[tuple[float | None, str, int, int]]:
-    """For every fold the largest difference between a class's shares of training and of test
-    pictures, 0…1 (None without pictures in one of them), that class, and both parts' sizes."""
-    names, indices, found = columns.class_names, columns.class_name, []
-    order = sorted(range(len(names)), key=names.__getitem__)
+    """For every fold the largest difference between a class's shares of the training and of the
+    test images, 0…1 (None where either part is empty), that class, and both parts' sizes."""
+    names, skews = columns.class_names, []
     for fold in range(columns.folds):
         train, test = (
-            np.bincount(indices[columns.part(fold, role)], minlength=len(names))
+            np.bincount(columns.class_name[columns.part(fold, role)], minlength=len(names))
             for role in (TRAIN, TEST)
         )
-        if not train.sum() or not test.sum():
-            found.append((None, "", int(train.sum()), int(test.sum())))
+        sizes = int(train.sum()), int(test.sum())
+        if not all(sizes):
+            skews.append((None, "", *sizes))
             continue
-        skews = np.abs(train / train.sum() - test / test.sum())
-        worst = max(order, key=lambda index: skews[index])
-        found.append((float(skews[worst]), names[worst], int(train.sum()), int(test.sum())))
-    return found
+        differences = np.abs(train / sizes[0] - test / sizes[1])
+        name, skew = max(sorted(zip(names, differences, strict=True)), key=lambda pair: pair[1])
+        skews.append((float(skew), name, *sizes))
+    return skews
 
 
-def _parts(columns: Columns, schema: schema_pb2.Schema) -> Iterator[Anomaly]:
-    """What is tested but not trained on, and class shares that differ."""
-    names, indices, untrained = columns.class_names, columns.class_name, []
+def _class_anomalies(columns: Columns, schema: schema_pb2.Schema) -> Iterator[Anomaly]:
+    """Classes that are tested but not trained on, and class shares that differ."""
+    names, untrained = columns.class_names, []
     for fold in range(columns.folds):
-        train, test = (set(indices[columns.part(fold, role)].tolist()) for role in (TRAIN, TEST))
+        train, test = (set(columns.class_name[columns.part(fold, r)]) for r in (TRAIN, TEST))
         untrained += [f"{name} (fold {fold})" for name in sorted(names[i] for i in test - train)]
     if untrained:
-        yield Anomaly(
-            "class",
-            "SCHEMA_TRAINING_SERVING_SKEW",
-            ERROR,
-            "tested but not trained on",
-            f"Classes that a fold tests but has no picture to train on: {listed(untrained)}.",
-        )
+        classes = listed(untrained, SHOWN)
+        text = f"Classes that a fold tests but has no picture to train on: {classes}."
+        short = "tested but not trained on"
+        yield Anomaly("class", "SCHEMA_TRAINING_SERVING_SKEW", ERROR, short, text)
     threshold = _threshold(schema)
-    far = [
+    skewed = [
         f"{name} in fold {fold} ({skew:.2f}; {train} training, {test} test pictures)"
         for fold, (skew, name, train, test) in enumerate(class_skews(columns))
         if skew is not None and skew > threshold
     ]
-    if far:
-        yield Anomaly(
-            "class",
-            "COMPARATOR_L_INFTY_HIGH",
-            WARNING,
-            "class shares differ between training and test",
-            f"A class's share of the training and of the test pictures differs by more than "
-            f"{threshold:g}: {listed(far)}.",
+    if skewed:
+        text = (
+            "A class's share of the training and of the test pictures differs by more than "
+            f"{threshold:g}: {listed(skewed, SHOWN)}."
         )
+        short = "class shares differ between training and test"
+        yield Anomaly("class", "COMPARATOR_L_INFTY_HIGH", WARNING, short, text)
 
 
-def _people(columns: Columns, subject_independent: bool) -> Iterator[Anomaly]:
-    crossed = crossing(columns.roles())
-    if crossed:
-        people = sorted({subject for subject, _ in crossed})
-        official = "" if subject_independent else " (as the database's official folds have it)"
-        yield Anomaly(
-            "subject",
-            "CUSTOM_VALIDATION",
-            ERROR if subject_independent else WARNING,
-            "people on two sides of a split",
-            f"{len(people)} of {len(columns.subjects)} people have more than one of the roles "
-            f"train, valid and test in a fold{official}: {listed(people)}.",
+def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[Anomaly]:
+    subjects = sorted({subject for subject, _ in crossing(columns.roles())})
+    if subjects:
+        severity, official = ERROR, ""
+        if not subject_independent:
+            severity, official = WARNING, " (as the database's official folds have it)"
+        text = (
+            f"{len(subjects)} of {len(columns.subjects)} people have more than one of the roles "
+            f"train, valid and test in a fold{official}: {listed(subjects, SHOWN)}."
         )
+        yield Anomaly("subject", _CUSTOM, severity, "people on two sides of a split", text)
 
 
-def _pictures(columns: Columns) -> Iterator[Anomaly]:
-    splits, same = columns.splits, columns.same_pictures()
-    for leaks, severity, short in (
-        (True, ERROR, "one picture on two sides of a split"),
-        (False, WARNING, "duplicate pictures"),
+def _repeated_images(columns: Columns) -> Iterator[Anomaly]:
+    splits, groups = columns.splits, {True: [], False: []}
+    for rows in columns.same_images():
+        # A leak: some fold gives the image more than one of train, valid and test.
+        leaks = any(len(set(roles) - {UNUSED}) > 1 for roles in splits[rows].T.tolist())
+        groups[leaks].append(" = ".join(columns.keys[row] for row in rows[:5]))
+    for leaks, severity, short, where in (
+        (
+            True,
+            ERROR,
+            "one picture on two sides of a split",
+            "trained on and tested or validated in one fold",
+        ),
+        (False, WARNING, "duplicate pictures", "under two keys"),
     ):
-        groups = [rows for rows in same if _leaks(splits[rows]) == leaks]
-        if groups:
-            equal = [" = ".join(columns.keys[row] for row in rows[:5]) for rows in groups]
-            count = "1 picture is" if len(groups) == 1 else f"{len(groups)} pictures are"
-            said = "trained on and tested or validated in one fold" if leaks else "under two keys"
-            yield Anomaly(
-                "image",
-                "CUSTOM_VALIDATION",
-                severity,
-                short,
-                f"{count} there more than once, {said}: {listed(equal)}.",
-            )
-    if columns.constant:
-        yield Anomaly(
-            "image",
-            "CUSTOM_VALIDATION",
-            WARNING,
-            "pictures of one colour",
-            f"{records_have(len(columns.constant))} a picture of a single colour: "
-            f"{listed(columns.constant)}.",
-        )
+        if equal := groups[leaks]:
+            count = "1 picture is" if len(equal) == 1 else f"{len(equal)} pictures are"
+            text = f"{count} there more than once, {where}: {listed(equal, SHOWN)}."
+            yield Anomaly("image", _CUSTOM, severity, short, text)
+
+
+def _odd_images(columns: Columns) -> Iterator[Anomaly]:
+    """Images of one colour, and eyes far from their row."""
+    if keys := columns.constant:
+        text = f"{records_have(len(keys))} a picture of a single colour: {listed(keys, SHOWN)}."
+        yield Anomaly("image", _CUSTOM, WARNING, "pictures of one colour", text)
     eyes = columns.eyes.astype(np.float64)
     known = (eyes != 0).any(axis=1) & np.isfinite(eyes).all(axis=1)
     off = np.where(known, np.abs(eyes[:, 1::2] - EYE_ROW).max(axis=1), 0)
-    rows = np.flatnonzero(off > EYE_ROWS_OFF)
+    rows = np.flatnonzero(off > _EYE_ROWS_OFF)
     if len(rows):
-        rows = rows[np.argsort(-off[rows], kind="stable")]
-        worst = [f"{columns.keys[row]} ({off[row]:.0f} rows)" for row in rows]
-        yield Anomaly(
-            "eyes",
-            "CUSTOM_VALIDATION",
-            WARNING,
-            "badly aligned faces",
-            f"{records_have(len(rows))} an eye more than {EYE_ROWS_OFF} rows from row {EYE_ROW}: "
-            f"{listed(worst)}.",
+        worst = rows[np.argsort(-off[rows], kind="stable")]
+        text = (
+            f"{records_have(len(rows))} an eye more than {_EYE_ROWS_OFF} rows from row {EYE_ROW}: "
+            f"{listed((f'{columns.keys[row]} ({off[row]:.0f} rows)' for row in worst), SHOWN)}."
         )
-
-
-def _leaks(splits: np.ndarray) -> bool:
-    """Whether some fold gives the rows of `splits` more than one of train, valid and test."""
-    return any(len(set(roles) - {UNUSED}) > 1 for roles in splits.T.tolist())
+        yield Anomaly("eyes", _CUSTOM, WARNING, "badly aligned faces", text)
 
 
 def _threshold(schema: schema_pb2.Schema) -> float:

@@ -15,14 +15,35 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import google_crc32c
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import Location
 
-# What a TFRecord adds to its payload: its length, and two CRCs.
+# A TFRecord adds its length and two CRCs to the payload.
 FRAME_BYTES = 16
 
+_PROTO = """
+name: "fesr/example.proto" package: "tensorflow" syntax: "proto3"
+message_type { name: "BytesList"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_BYTES } }
+message_type { name: "FloatList"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_FLOAT } }
+message_type { name: "Int64List"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_INT64 } }
+message_type { name: "Feature" oneof_decl { name: "kind" }
+  field { name: "bytes_list" number: 1 label: LABEL_OPTIONAL type_name: "BytesList" oneof_index: 0 }
+  field { name: "float_list" number: 2 label: LABEL_OPTIONAL type_name: "FloatList" oneof_index: 0 }
+  field { name: "int64_list" number: 3 label: LABEL_OPTIONAL type_name: "Int64List" oneof_index: 0 }
+}
+message_type { name: "Features"
+  field { name: "feature" number: 1 label: LABEL_REPEATED type_name: "FeatureEntry" }
+  nested_type { name: "FeatureEntry" options { map_entry: true }
+    field { name: "key" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING }
+    field { name: "value" number: 2 label: LABEL_OPTIONAL type_name: "Feature" } } }
+message_type { name: "Example"
+  field { name: "features" number: 1 label: LABEL_OPTIONAL type_name: "Features" } }
+"""
 
 _FIELDS: dict[str, tuple[str, str, tuple[int, ...] | None, str]] = {
     # feature: (Record field, dtype, shape or None for (K,), meaning)
@@ -39,13 +60,25 @@ _FIELDS: dict[str, tuple[str, str, tuple[int, ...] | None, str]] = {
 }
 
 
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+# The list of a feature that holds a dtype, and the conversion of a value to it.
+_KINDS = {
+    "string": ("bytes_list", _bytes),
+    "int64": ("int64_list", int),
+    "float32": ("float_list", float),
+}
+
+
 @dataclass(frozen=True)
 class Record:
-    """One aligned face with everything that training and evaluation may ask about it.
+    """One aligned face with everything that training and evaluation need.
 
-    `image` is the PNG of the uint8 chip, (128,128) gray or (128,128,3) RGB. `splits` holds
+    `image` is the PNG of the uint8 face, (128,128) gray or (128,128,3) RGB. `splits` holds
     one role per fold. `eyes` are the centres of the eye on the left and on the right of
-    the picture, x then y, in chip pixels; four zeros when the database came pre-aligned.
+    the image, x then y, in its pixels; four zeros when the database came pre-aligned.
     """
 
     key: str
@@ -65,7 +98,7 @@ def schema(num_folds: int) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "dtype": dtype,
-            "shape": [num_folds] if shape is None else list(shape),
+            "shape": list((num_folds,) if shape is None else shape),
             "about": about,
         }
         for name, (_, dtype, shape, about) in _FIELDS.items()
@@ -91,25 +124,18 @@ def encode(record: Record) -> bytes:
     example = _example_class()()
     for name, (field, dtype, shape, _) in _FIELDS.items():
         value = getattr(record, field)
-        values = [value] if shape == () else list(value)
-        feature = example.features.feature[name]
-        if dtype == "string":
-            values = [item.encode() if isinstance(item, str) else item for item in values]
-            feature.bytes_list.value.extend(values)
-        elif dtype == "int64":
-            feature.int64_list.value.extend(int(item) for item in values)
-        else:
-            feature.float_list.value.extend(float(item) for item in values)
+        values = [value] if shape == () else value
+        kind, convert = _KINDS[dtype]
+        getattr(example.features.feature[name], kind).value.extend(map(convert, values))
     return example.SerializeToString(deterministic=True)
 
 
 def decode(serialized: bytes) -> Record:
     """The inverse of `encode`; floats come back at float32 precision."""
     example = _example_class().FromString(serialized)
-    kinds = {"string": "bytes_list", "int64": "int64_list", "float32": "float_list"}
     values: dict[str, Any] = {}
     for name, (field, dtype, shape, _) in _FIELDS.items():
-        items = tuple(getattr(example.features.feature[name], kinds[dtype]).value)
+        items = tuple(getattr(example.features.feature[name], _KINDS[dtype][0]).value)
         if shape == () and len(items) != 1:
             raise FailedWork(f"a record has {len(items)} values of the feature {name!r}, not one")
         if dtype == "string" and name != "image":
@@ -147,14 +173,13 @@ def read_record(file: BinaryIO, left: int, name: str) -> bytes:
     Raises `FailedWork`, calling the record `name`, if it is cut short or damaged.
     """
     head = file.read(12)
-    # The length is checked before it is believed: a flipped bit there would ask for petabytes.
-    if len(head) < 12 or head[8:] != _masked_crc(head[:8]):
-        raise FailedWork(f"{name} is damaged or cut short; write it again")
-    size = struct.unpack("<Q", head[:8])[0]
-    body = file.read(size + 4) if size + FRAME_BYTES <= left else b""
-    if len(body) < size + 4 or body[size:] != _masked_crc(body[:size]):
-        raise FailedWork(f"{name} is damaged or cut short; write it again")
-    return body[:size]
+    # The length is checked before it is used: a flipped bit there would request petabytes.
+    if len(head) == 12 and head[8:] == _masked_crc(head[:8]):
+        size = struct.unpack("<Q", head[:8])[0]
+        body = file.read(size + 4) if size + FRAME_BYTES <= left else b""
+        if len(body) == size + 4 and body[size:] == _masked_crc(body[:size]):
+            return body[:size]
+    raise FailedWork(f"{name} is damaged or cut short; write it again")
 
 
 def _masked_crc(data: bytes) -> bytes:
@@ -165,45 +190,7 @@ def _masked_crc(data: bytes) -> bytes:
 @functools.cache
 def _example_class() -> Any:
     """tensorflow.Example, from the field numbers of its published .proto files."""
-    kind = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="fesr/example.proto", package="tensorflow", syntax="proto3"
-    )
-
-    def message(parent: Any, name: str, *fields: tuple[str, int, int, str]) -> Any:
-        made = parent.add(name=name)
-        for field, number, label, type_name in fields:
-            entry = made.field.add(name=field, number=number, label=label)
-            if type_name.startswith("."):
-                entry.type, entry.type_name = kind.TYPE_MESSAGE, type_name
-            else:
-                entry.type = getattr(kind, type_name)
-        return made
-
-    one, many = kind.LABEL_OPTIONAL, kind.LABEL_REPEATED
-    message(file.message_type, "BytesList", ("value", 1, many, "TYPE_BYTES"))
-    message(file.message_type, "FloatList", ("value", 1, many, "TYPE_FLOAT"))
-    message(file.message_type, "Int64List", ("value", 1, many, "TYPE_INT64"))
-    feature = message(
-        file.message_type,
-        "Feature",
-        ("bytes_list", 1, one, ".tensorflow.BytesList"),
-        ("float_list", 2, one, ".tensorflow.FloatList"),
-        ("int64_list", 3, one, ".tensorflow.Int64List"),
-    )
-    feature.oneof_decl.add(name="kind")
-    for field in feature.field:
-        field.oneof_index = 0
-    entry_type = ".tensorflow.Features.FeatureEntry"
-    holder = message(file.message_type, "Features", ("feature", 1, many, entry_type))
-    entry = message(
-        holder.nested_type,
-        "FeatureEntry",
-        ("key", 1, one, "TYPE_STRING"),
-        ("value", 2, one, ".tensorflow.Feature"),
-    )
-    entry.options.map_entry = True
-    message(file.message_type, "Example", ("features", 1, one, ".tensorflow.Features"))
+    file = text_format.Parse(_PROTO, descriptor_pb2.FileDescriptorProto())
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))

@@ -1,7 +1,7 @@
-"""What a preprocessed folder holds: classes, schema, files with digests, counts, rejects.
+"""The contents of a preprocessed folder: classes, schema, files with digests, counts, rejects.
 
 `manifest.json` is written last, so a folder that has one is complete. It carries no
-times and no machine's paths: two runs over the same pictures give the same bytes.
+times and no machine's paths: two runs over the same images give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
@@ -24,6 +24,8 @@ FORMAT = 2
 NAME = MANIFEST_NAME
 _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
+_COUNTS = ("by_class", "by_subject", "rejected_by_class", "rejected_by_subject", "by_channels")
+ERROR, WARNING = "ERROR", "WARNING"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class File:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Something odd in the records, in plain words.
+    """An anomaly of the records, in plain words.
 
     feature: of `pipelines.dataset.examples`; kind: a name of AnomalyInfo.Type; severity: WARNING
     (look at it) or ERROR (what is measured on these data would be wrong); short: a few words.
@@ -60,15 +62,25 @@ class Anomaly:
     text: str
 
 
+class Loss(NamedTuple):
+    """Images of one class or subject: read = aligned + rejected; share = rejected / read."""
+
+    name: str
+    read: int
+    aligned: int
+    rejected: int
+    share: float
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
 
     `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
     aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
-    by_channels ({"1": n, "3": n}, of chips) and by_fold ([{train, valid, test}], one entry a
-    fold). fold_rule and valid_share: how the folds were cut, see `pipelines.dataset.folds`. files:
-    the side files. fold_digest: that of `folds.json`; equal where people, rule and database are.
+    by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
+    entry a fold). fold_rule and valid_share: see `pipelines.dataset.folds.Division`. files: the
+    side files. fold_digest: that of `folds.json`; equal where subjects, rule and database are.
     digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
     SHA-256 of this file's text with that value empty.
     """
@@ -98,8 +110,18 @@ class Manifest:
         """The shards under `fold-NN/`."""
         return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
 
+    def losses(self, what: str) -> list[Loss]:
+        """The losses of every "class" or "subject", worst first."""
+        aligned, rejected = self.counts[f"by_{what}"], self.counts[f"rejected_by_{what}"]
+        losses = []
+        for name in aligned | rejected:
+            kept, lost = aligned.get(name, 0), rejected.get(name, 0)
+            share = lost / (kept + lost) if kept + lost else 0.0
+            losses.append(Loss(name, kept + lost, kept, lost, share))
+        return sorted(losses, key=lambda loss: (-loss.share, -loss.rejected, loss.name))
+
     def to_json(self) -> str:
-        """The file's text; the digests of the shards and of the text are worked out here."""
+        """The file's text; the digests of the shards and of the text are computed here."""
         data = dataclasses.asdict(self)
         data["digest"] = combined_digest(self.shards)
         data["manifest_digest"] = ""
@@ -129,8 +151,7 @@ def combined_digest(shards: Iterable[Shard]) -> str:
 
 
 def database_in(folder: str | Location) -> str | None:
-    """The name of the database in a preprocessed folder of whatever format, or None if it is
-    not one: what may be replaced by another run of the job."""
+    """The name of the database in a preprocessed folder of any format, None if it is not one."""
     try:
         data = json.loads((location(folder) / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -141,15 +162,13 @@ def database_in(folder: str | Location) -> str | None:
 
 def load(folder: str | Location) -> Manifest:
     """The manifest of a preprocessed folder; `BadUse` if the folder is not one."""
-    folder = location(folder) if isinstance(folder, str) else folder
+    folder = location(folder)
     path = folder / NAME
-    if not folder.is_dir():
-        raise BadUse(f"{folder} is not a folder; make one with `python -m pipelines.preprocess`")
     if not path.is_file():
-        raise BadUse(
-            f"{folder} holds no {NAME}, so it is not a finished data folder; make one with "
-            "`python -m pipelines.preprocess`"
-        )
+        trouble = f"holds no {NAME}, so it is not a finished data folder"
+        if not folder.is_dir():
+            trouble = "is not a folder"
+        raise BadUse(f"{folder} {trouble}; make one with `python -m pipelines.preprocess`")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data.get("format")
@@ -169,16 +188,14 @@ def verify(folder: str | Location, manifest: Manifest) -> None:
     A TFRecord file cut at a record's boundary reads short without any error, so this runs
     before training does. The manifest has to be the folder's, byte for byte.
     """
-    folder = location(folder) if isinstance(folder, str) else folder
-    for shard in manifest.shards:
-        if wrong := file_trouble(folder, shard):
-            raise FailedWork(f"{wrong}; {_AGAIN}")
-    if wrong := manifest_trouble(folder, manifest):
-        raise FailedWork(f"{wrong}; {_AGAIN}")
+    folder = location(folder)
+    troubles = (file_trouble(folder, shard) for shard in manifest.shards)
+    if trouble := next(filter(None, troubles), None) or manifest_trouble(folder, manifest):
+        raise FailedWork(f"{trouble}; {_AGAIN}")
 
 
 def file_trouble(folder: Location, listed: Shard | File) -> str | None:
-    """What is wrong with a listed file: missing, short, changed; None if nothing is."""
+    """The defect of a listed file: missing, cut short or changed; None if it has none."""
     path = folder / listed.path
     if not path.is_file():
         return f"{path} is missing, though the manifest lists it"
@@ -191,11 +208,9 @@ def file_trouble(folder: Location, listed: Shard | File) -> str | None:
 
 
 def manifest_trouble(folder: Location, manifest: Manifest) -> str | None:
-    """What is wrong with the manifest's own text, digests included; None if nothing is."""
-    path = folder / NAME
-    if path.read_bytes() != manifest.to_json().encode():
-        return f"{path} was changed after it was written"
-    return None
+    """The defect of the manifest's own text, digests included; None if it has none."""
+    same = (folder / NAME).read_bytes() == manifest.to_json().encode()
+    return None if same else f"{folder / NAME} was changed after it was written"
 
 
 def _text(data: dict[str, Any]) -> str:
@@ -208,33 +223,29 @@ def _from_data(data: dict[str, Any]) -> Manifest:
         for entry in data["rejects"]
     ]
     manifest = typed(Manifest, {**data, "rejects": renamed})
-    counts = manifest.counts
-    if manifest.feature_schema != schema(manifest.folds):
-        raise ValueError(f"feature_schema is not that of {manifest.folds} folds")
+    counts, folds = manifest.counts, manifest.folds
+    if manifest.feature_schema != schema(folds):
+        raise ValueError(f"feature_schema is not that of {folds} folds")
     if list(counts["by_class"]) != list(manifest.classes):
         raise ValueError("classes are not those of by_class")
-    if len(counts["by_fold"]) != manifest.folds:
-        raise ValueError(f"by_fold does not count {manifest.folds} folds")
-    tables = [
-        counts[f"{lost}by_{name}"] for lost in ("", "rejected_") for name in ("class", "subject")
-    ]
-    for table in (*tables, counts["by_channels"], *counts["by_fold"]):
-        typed(dict, table, "counts")
-        _ = [typed(int, number, name) for name, number in table.items()]
-    if any(tuple(part) != _PARTS for part in counts["by_fold"]):
-        raise ValueError("by_fold does not count train, valid and test")
-    _ = [typed(int, counts[name], name) for name in ("read", "aligned", "rejected")]
+    by_fold = counts["by_fold"]
+    if len(by_fold) != folds or any(tuple(part) != _PARTS for part in by_fold):
+        raise ValueError(f"by_fold does not count train, valid and test of {folds} folds")
+    numbers = {name: counts[name] for name in ("read", "aligned", "rejected")}
+    for table in (numbers, *(counts[name] for name in _COUNTS), *by_fold):
+        for name, number in typed(dict, table, "counts").items():
+            typed(int, number, name)
     for reject in manifest.rejects:
         if reject.splits and (
-            len(reject.splits) != manifest.folds or reject.class_name not in manifest.classes
+            len(reject.splits) != folds or reject.class_name not in manifest.classes
         ):
             raise ValueError(f"the reject {reject.key!r} has no class or no role in every fold")
-    pictures = [reject.picture for reject in manifest.rejects if reject.picture]
-    for path in (*(each.path for each in (*manifest.shards, *manifest.files)), *pictures):
-        # A path from a file that anybody may have edited must not lead out of the folder.
+    thumbnails = [reject.picture for reject in manifest.rejects if reject.picture]
+    for path in (*(file.path for file in (*manifest.shards, *manifest.files)), *thumbnails):
+        # A path from an edited file must not lead out of the folder.
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path:
             raise ValueError(f"{path!r} is not a path inside the folder")
-    # JSON can write half a character, which no file name and no digest can hold.
+    # JSON can hold half a character, which no file name and no digest can.
     manifest.to_json().encode()
     return manifest

@@ -1,7 +1,7 @@
-"""Who the people of a database are, where it says so: a table beside the shards.
+"""Writes `people.csv`, the known attributes of a database's subjects, beside the shards.
 
-`people.csv` has the column `subject`, then what is known of each person. It is for reports of error
-rates by group; nothing is trained on it.
+Its columns are `subject` and the attributes. It serves reports of error rates by group; nothing
+is trained on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NAME = "people.csv"
 
 
 def table(people: Mapping[str, Mapping[str, str]]) -> str:
-    """The file's text, a line a person in the order of their names."""
+    """The file's text, a line a subject, sorted by name."""
     columns = list(dict.fromkeys(name for each in people.values() for name in each))
     text = io.StringIO()
     writer = csv.DictWriter(text, ["subject", *columns], restval="", lineterminator="\n")

@@ -1,14 +1,13 @@
-"""What the records are like, as TensorFlow Metadata's `DatasetFeatureStatisticsList`.
+"""Statistics of the records as TensorFlow Metadata's `DatasetFeatureStatisticsList`.
 
 The sums are exact or correctly rounded, so that the same records give the same bytes on any
-processor: the order in which a vector unit adds would otherwise show in the last digit.
+processor: the order in which a vector unit adds would otherwise change the last digit.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
@@ -21,8 +20,10 @@ NAME = "statistics.pb"
 ALL = "all"
 _BUCKETS = 10
 _TOP = 10
-_NUMBERS = ("label", "splits", "frame", "intensity", "yaw", "eyes")
-_WHOLE = ("label", "splits", "frame")
+_KINDS = {
+    **dict.fromkeys(("label", "splits", "frame"), pb.FeatureNameStatistics.INT),
+    **dict.fromkeys(("intensity", "yaw", "eyes"), pb.FeatureNameStatistics.FLOAT),
+}
 
 
 def build(columns: Columns) -> pb.DatasetFeatureStatisticsList:
@@ -31,14 +32,17 @@ def build(columns: Columns) -> pb.DatasetFeatureStatisticsList:
     The entry of a part without records has no features. Standard deviations are those of the
     population; histograms have ten buckets of equal width; `image` is counted in bytes.
     """
-    made = pb.DatasetFeatureStatisticsList()
-    table = _Table(columns)
-    table.describe(made.datasets.add(name=ALL), np.ones(len(columns), bool))
+    statistics = pb.DatasetFeatureStatisticsList()
+    numbers = {name: getattr(columns, name) for name in _KINDS}
+    parts = {ALL: np.ones(len(columns), bool)}
     for fold in range(columns.folds):
         for part, role in PARTS.items():
-            name = f"{fold_folder(fold)}/{part}"
-            table.describe(made.datasets.add(name=name), columns.part(fold, role))
-    return made
+            parts[f"{fold_folder(fold)}/{part}"] = columns.part(fold, role)
+    for name, rows in parts.items():
+        dataset = statistics.datasets.add(name=name, num_examples=int(rows.sum()))
+        if rows.any():
+            _describe(dataset, columns, numbers, np.flatnonzero(rows))
+    return statistics
 
 
 def serialised(statistics: pb.DatasetFeatureStatisticsList) -> bytes:
@@ -46,52 +50,38 @@ def serialised(statistics: pb.DatasetFeatureStatisticsList) -> bytes:
     return statistics.SerializeToString(deterministic=True)
 
 
-class _Table:
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
-        self._numbers = {name: getattr(columns, name) for name in _NUMBERS}
-        self._bytes = columns.image_bytes
-        self._key_lengths = np.array([len(key) for key in columns.keys], np.int64)
+def _describe(
+    dataset: pb.DatasetFeatureStatistics,
+    columns: Columns,
+    numbers: dict[str, np.ndarray],
+    rows: np.ndarray,
+) -> None:
+    def feature(name: str, kind: int) -> pb.FeatureNameStatistics:
+        feature = dataset.features.add(type=kind)
+        feature.path.step.append(name)
+        return feature
 
-    def describe(self, dataset: pb.DatasetFeatureStatistics, rows: np.ndarray) -> None:
-        columns, count = self._columns, int(rows.sum())
-        dataset.num_examples = count
-        if not count:
-            return
-        made = _feature(dataset, "key", pb.FeatureNameStatistics.STRING).string_stats
-        _common(made.common_stats, count, 1)
-        made.unique = len({columns.keys[row] for row in np.flatnonzero(rows)})
-        made.avg_length = int(self._key_lengths[rows].sum()) / count
-        for name, names in (("class", columns.class_names), ("subject", columns.subjects)):
-            indices = columns.class_name if name == "class" else columns.subject
-            top = len(names) if name == "class" else _TOP
-            _names(
-                _feature(dataset, name, pb.FeatureNameStatistics.STRING), names, indices[rows], top
-            )
-        self._image(_feature(dataset, "image", pb.FeatureNameStatistics.BYTES), rows)
-        for name, values in self._numbers.items():
-            kind = (
-                pb.FeatureNameStatistics.INT if name in _WHOLE else pb.FeatureNameStatistics.FLOAT
-            )
-            _numeric(_feature(dataset, name, kind), values[rows])
-
-    def _image(self, feature: pb.FeatureNameStatistics, rows: np.ndarray) -> None:
-        sizes, made = self._bytes[rows], feature.bytes_stats
-        _common(made.common_stats, len(sizes), 1)
-        made.unique = len({self._columns.digest(row) for row in np.flatnonzero(rows)})
-        made.avg_num_bytes = int(sizes.sum()) / len(sizes)
-        made.min_num_bytes, made.max_num_bytes = float(sizes.min()), float(sizes.max())
-        made.max_num_bytes_int = int(sizes.max())
-        values, counts = np.unique(sizes, return_counts=True)
-        _histogram(feature.custom_stats.add(name="bytes").histogram, values, counts)
-
-
-def _feature(
-    dataset: pb.DatasetFeatureStatistics, name: str, kind: int
-) -> pb.FeatureNameStatistics:
-    feature = dataset.features.add(type=kind)
-    feature.path.step.append(name)
-    return feature
+    text = pb.FeatureNameStatistics.STRING
+    keys = [columns.keys[row] for row in rows]
+    _strings(feature("key", text).string_stats, Counter(keys), top=0)
+    for name, names, indices, top in (
+        ("class", columns.class_names, columns.class_name, None),
+        ("subject", columns.subjects, columns.subject, _TOP),
+    ):
+        counts = np.bincount(indices[rows]).tolist()
+        counted = Counter({names[index]: count for index, count in enumerate(counts) if count})
+        _strings(feature(name, text).string_stats, counted, top)
+    image, sizes = feature("image", pb.FeatureNameStatistics.BYTES), columns.image_bytes[rows]
+    stats = image.bytes_stats
+    _common(stats.common_stats, len(rows), 1)
+    stats.unique = len({columns.digest(row) for row in rows})
+    stats.avg_num_bytes = int(sizes.sum()) / len(sizes)
+    stats.min_num_bytes, stats.max_num_bytes = float(sizes.min()), float(sizes.max())
+    stats.max_num_bytes_int = int(sizes.max())
+    values, counts = np.unique(sizes, return_counts=True)
+    _histogram(image.custom_stats.add(name="bytes").histogram, values, counts)
+    for name, values in numbers.items():
+        _numeric(feature(name, _KINDS[name]).num_stats, values[rows])
 
 
 def _common(stats: pb.CommonStatistics, count: int, length: int) -> None:
@@ -101,36 +91,32 @@ def _common(stats: pb.CommonStatistics, count: int, length: int) -> None:
     stats.tot_num_values = count * length
 
 
-def _names(
-    feature: pb.FeatureNameStatistics, names: Sequence[str], indices: np.ndarray, top: int
-) -> None:
-    counted = Counter({names[i]: n for i, n in enumerate(np.bincount(indices).tolist()) if n})
-    made = feature.string_stats
-    _common(made.common_stats, len(indices), 1)
-    made.unique = len(counted)
-    made.avg_length = sum(len(name) * n for name, n in counted.items()) / len(indices)
-    for name, number in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:top]:
-        made.top_values.add(value=name, frequency=number)
+def _strings(stats: pb.StringStatistics, counted: Counter[str], top: int | None) -> None:
+    """counted: how often each value occurs; top: how many values are listed (None: all)."""
+    total = counted.total()
+    _common(stats.common_stats, total, 1)
+    stats.unique = len(counted)
+    stats.avg_length = sum(len(name) * count for name, count in counted.items()) / total
+    for name, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:top]:
+        stats.top_values.add(value=name, frequency=count)
 
 
-def _numeric(feature: pb.FeatureNameStatistics, values: np.ndarray) -> None:
-    """values: (N,) or (N,M), of which every number counts."""
-    made = feature.num_stats
-    _common(made.common_stats, len(values), values.shape[1] if values.ndim == 2 else 1)
+def _numeric(stats: pb.NumericStatistics, values: np.ndarray) -> None:
+    """values: (N,) or (N,M); all numbers are counted."""
+    _common(stats.common_stats, len(values), values.shape[1] if values.ndim == 2 else 1)
     numbers, counts = np.unique(values.reshape(-1).astype(np.float64), return_counts=True)
     finite = np.isfinite(numbers)
-    missing = int(counts[np.isnan(numbers)].sum())
+    histogram = stats.histograms.add(num_nan=int(counts[np.isnan(numbers)].sum()))
     numbers, counts = numbers[finite], counts[finite]
-    histogram = made.histograms.add(num_nan=missing)
     if not len(numbers):
         return
     total = int(counts.sum())
-    made.mean = math.fsum((numbers * counts).tolist()) / total
-    made.std_dev = math.sqrt(math.fsum((counts * (numbers - made.mean) ** 2).tolist()) / total)
-    made.num_zeros = int(counts[numbers == 0].sum())
-    made.min, made.max = float(numbers[0]), float(numbers[-1])
+    stats.mean = math.fsum((numbers * counts).tolist()) / total
+    stats.std_dev = math.sqrt(math.fsum((counts * (numbers - stats.mean) ** 2).tolist()) / total)
+    stats.num_zeros = int(counts[numbers == 0].sum())
+    stats.min, stats.max = float(numbers[0]), float(numbers[-1])
     places = np.searchsorted(np.cumsum(counts), [(total - 1) // 2 + 1, total // 2 + 1])
-    made.median = (float(numbers[places[0]]) + float(numbers[places[1]])) / 2
+    stats.median = (float(numbers[places[0]]) + float(numbers[places[1]])) / 2
     _histogram(histogram, numbers, counts)
 
 

@@ -1,1 +1,1 @@
-"""What a person reads of a preprocessed folder, and every check of it."""
+"""Checks of a preprocessed folder, its page, contact sheets and closing report."""

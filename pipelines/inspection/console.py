@@ -1,4 +1,4 @@
-"""What a job says when it is done: found, kept, lost, and where it lies."""
+"""Formats the command's closing text: counts, losses, anomalies and where the data lie."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pipelines.common.errors import plain
 from pipelines.common.files import Location
 from pipelines.common.records import Finding
 from pipelines.common.text import table
-from pipelines.dataset import fold_manifest
-from pipelines.dataset.manifest import NAME, Manifest
-from pipelines.dataset.rejections import losses
+from pipelines.dataset import folds
+from pipelines.dataset.manifest import NAME, Loss, Manifest
 from pipelines.inspection import contact_sheet, page
 
 _SHOWN_REJECTS = 20
@@ -18,71 +17,72 @@ _SHOWN_LOSSES = 5
 
 
 def findings_report(findings: Sequence[Finding]) -> str:
-    """What was found beside what is published, and a warning by name for each difference."""
+    """The counts found beside the published ones, and a warning by name for each difference."""
     rows = [(f.name, f.found, "" if f.expected == -1 else f"{f.expected:,}") for f in findings]
-    lines = [table(("", "found", "expected"), rows)]
-    lines += [
+    warnings = [
         f"warning: {f.name}: found {f.found:,}, expected {f.expected:,}"
         for f in findings
         if f.differs
     ]
-    return "\n".join(lines)
+    return "\n".join([table(("", "found", "expected"), rows), *warnings])
 
 
 def closing_report(
     manifest: Manifest, output: Location, scales: dict[str, int], replaced: bool
 ) -> str:
-    """The job's last words, from the manifest that it wrote."""
+    """The summary of a finished job, from the manifest that it wrote.
+
+    scales: how many faces were found at each scale of detection.
+    """
     counts = manifest.counts
-    parts = [
+    lines = [
         f"{counts['read']} images read, {counts['aligned']} faces aligned, "
         f"{counts['rejected']} rejected"
     ]
     if scales:
         found = ", ".join(f"{count} {name}" for name, count in sorted(scales.items()))
-        parts.append(f"found at the scales: {found}")
-    parts.append(table(("class", "faces"), list(counts["by_class"].items())))
-    rows = [
-        (fold, part["train"], part["valid"], part["test"])
-        for fold, part in enumerate(counts["by_fold"])
+        lines.append(f"found at the scales: {found}")
+    independent = manifest.subject_independent
+    lines += [
+        table(("class", "faces"), list(counts["by_class"].items())),
+        f"folds ({'subject-independent' if independent else 'official, subjects may cross'}):",
+        table(
+            ("fold", "train", "valid", "test"),
+            [(fold, *part.values()) for fold, part in enumerate(counts["by_fold"])],
+        ),
     ]
-    kind = "no person crosses" if manifest.subject_independent else "official, people may cross"
-    parts.append(f"folds ({kind}):")
-    parts.append(table(("fold", "train", "valid", "test"), rows))
     if manifest.rejects:
-        parts.append(f"rejected (all of them in {NAME}):")
-        rows = [
-            (reject.source, reject.class_name, reject.subject, reject.reason)
-            for reject in manifest.rejects[:_SHOWN_REJECTS]
-        ]
-        parts.append(table(("source", "class", "subject", "reason"), rows))
-        if len(manifest.rejects) > _SHOWN_REJECTS:
-            parts.append(f"  … and {len(manifest.rejects) - _SHOWN_REJECTS} more")
-        parts += _losses(manifest)
-    parts.extend(f"note: {plain(note)}" for note in manifest.notes)
-    parts.extend(f"{each.severity.lower()}: {plain(each.text)}" for each in manifest.anomalies)
+        lines += [f"rejected (all of them in {NAME}):", *_rejects(manifest)]
+        for what in ("class", "subject"):
+            lines += [f"lost by {what}, worst first:", *_losses(what, manifest.losses(what))]
+    lines += [f"note: {plain(note)}" for note in manifest.notes]
+    lines += [f"{each.severity.lower()}: {plain(each.text)}" for each in manifest.anomalies]
     if replaced:
-        parts.append(f"the data that {output} held before was replaced")
-    parts.append(
-        f"data     {output} ({len(manifest.shards)} TFRecord files, digest "
-        f"{manifest.digest[:12]})\nfolds    {output / fold_manifest.NAME} (digest "
-        f"{manifest.fold_digest[:12]})\n"
-        f"page     {output / page.NAME}\npicture  {output / contact_sheet.NAME}"
-    )
-    return "\n".join(parts)
+        lines.append(f"the earlier data in {output} was replaced")
+    lines += [
+        f"data     {output} ({len(manifest.shards)} TFRecord files, digest {manifest.digest[:12]})",
+        f"folds    {output / folds.NAME} (digest {manifest.fold_digest[:12]})",
+        f"page     {output / page.NAME}",
+        f"image    {output / contact_sheet.NAME}",
+    ]
+    return "\n".join(lines)
 
 
-def _losses(manifest: Manifest) -> list[str]:
-    """Where pictures were lost, worst first, in a few lines."""
-    lines = []
-    for what in ("class", "subject"):
-        lost = [each for each in losses(manifest.counts, what) if each.rejected]
-        rows = [
-            (each.name or "(none)", each.read, each.aligned, each.rejected, f"{each.share:.1%}")
-            for each in lost[:_SHOWN_LOSSES]
-        ]
-        lines.append(f"lost by {what}, worst first:")
-        lines.append(table((what, "read", "aligned", "rejected", "share"), rows))
-        if len(lost) > _SHOWN_LOSSES:
-            lines.append(f"  … and {len(lost) - _SHOWN_LOSSES} more in {page.NAME}")
-    return lines
+def _rejects(manifest: Manifest) -> list[str]:
+    shown = manifest.rejects[:_SHOWN_REJECTS]
+    rows = [(each.source, each.class_name, each.subject, each.reason) for each in shown]
+    return [
+        table(("source", "class", "subject", "reason"), rows),
+        *_more(len(manifest.rejects) - len(shown)),
+    ]
+
+
+def _losses(what: str, losses: Sequence[Loss]) -> list[str]:
+    lossy = [loss for loss in losses if loss.rejected]
+    rows = [(x.name or "(none)", *x[1:4], f"{x.share:.1%}") for x in lossy[:_SHOWN_LOSSES]]
+    more = _more(len(lossy) - len(rows), f" in {page.NAME}")
+    return [table((what, *Loss._fields[1:]), rows), *more]
+
+
+def _more(count: int, where: str = "") -> list[str]:
+    return [f"  … and {count} more{where}"] if count > 0 else []

@@ -1,11 +1,11 @@
-"""One picture of what was aligned, a row of chips for each class, and one of the rejects."""
+"""Draws the contact sheets: a row of aligned faces for each class, and the rejects by reason."""
 
 from __future__ import annotations
 
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -28,11 +28,12 @@ _TEXT, _SMALL_TEXT = 18, 12
 _WIDEST_NAME = 220
 _BACKGROUND, _INK, _LINE = "#ffffff", "#202020", "#00b4ff"
 
+T = TypeVar("T")
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 class _Cell(NamedTuple):
-    picture: Image.Image
+    image: Image.Image
     captions: Sequence[str]
 
 
@@ -41,20 +42,15 @@ def choose(
 ) -> dict[str, list[str]]:
     """Evenly spaced keys of every class, at most about a hundred in all.
 
-    Keys carry the subject, so that even spacing in their order spreads over the people.
+    Keys carry the subject, so that even spacing in their order covers the subjects.
     """
     share = max(1, _MOST_FACES // max(1, len(classes)))
-    chosen = {}
-    for name in classes:
-        keys = sorted(keys_by_class.get(name, []))
-        if keys:
-            places = np.linspace(0, len(keys) - 1, min(share, len(keys)))
-            chosen[name] = [keys[int(place)] for place in places]
-    return chosen
+    keys = {name: sorted(keys_by_class.get(name, [])) for name in classes}
+    return {name: _spaced(keys[name], share) for name in classes if keys[name]}
 
 
 def draw(chosen: dict[str, list[str]], records: Mapping[str, Record], title: str) -> bytes:
-    """PNG bytes of the sheet: labelled rows for each class, a line across every chip at row
+    """PNG bytes of the sheet: labelled rows for each class, a line across every face at row
     40, where the eyes should be. records: by their keys."""
     rows = {
         name: [_Cell(_marked(records[key].image), [records[key].subject]) for key in keys]
@@ -64,30 +60,29 @@ def draw(chosen: dict[str, list[str]], records: Mapping[str, Record], title: str
 
 
 def choose_rejects(rejects: Sequence[Reject]) -> list[Reject]:
-    """Rejects that have pictures, evenly spaced within each reason, at most about a hundred."""
+    """Rejects that have images, evenly spaced within each reason, at most about a hundred."""
     by_reason = defaultdict(list)
     for reject in rejects:
         if reject.picture:
             by_reason[reject.reason].append(reject)
-    reasons = sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason))
-    chosen = []
-    for reason in reasons[:_MOST_FACES]:
-        share = max(1, _MOST_FACES // min(len(reasons), _MOST_FACES))
-        there = by_reason[reason]
-        places = np.linspace(0, len(there) - 1, min(share, len(there)))
-        chosen += [there[int(place)] for place in places]
-    return chosen
+    reasons = sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason))[:_MOST_FACES]
+    share = max(1, _MOST_FACES // max(1, len(reasons)))
+    return [reject for reason in reasons for reject in _spaced(by_reason[reason], share)]
 
 
-def draw_rejects(chosen: Sequence[Reject], pictures: Mapping[str, bytes], title: str) -> bytes:
-    """PNG bytes of the sheet: a heading for each reason, then its pictures. pictures: the
-    thumbnails' bytes by `Reject.picture`."""
-    rows: dict[str, list[_Cell]] = {}
+def draw_rejects(chosen: Sequence[Reject], thumbnails: Mapping[str, bytes], title: str) -> bytes:
+    """PNG bytes of the sheet: a heading for each reason, then its images. thumbnails: PNG bytes
+    by `Reject.picture`."""
+    rows = defaultdict(list)
     for reject in chosen:
-        captions = [reject.class_name, reject.subject]
-        cell = _Cell(_thumbnail(pictures[reject.picture]), captions)
-        rows.setdefault(reject.reason, []).append(cell)
+        cell = _Cell(_thumbnail(thumbnails[reject.picture]), [reject.class_name, reject.subject])
+        rows[reject.reason].append(cell)
     return _sheet(rows, title, _REJECTED_FOOTER, captions=2, beside=False)
+
+
+def _spaced(items: Sequence[T], count: int) -> list[T]:
+    places = np.linspace(0, len(items) - 1, min(count, len(items)))
+    return [items[int(place)] for place in places]
 
 
 def _sheet(
@@ -102,11 +97,9 @@ def _sheet(
     ]
     beside_names = {name: _shortened(name, large, _WIDEST_NAME) for name in rows}
     margin = 16 + max(int(large.getlength(name)) for name in beside_names.values()) if beside else 8
-    columns = max(len(cells) for _, cells in lines)
-    widest = [large.getlength(title), small.getlength(footer)]
-    if not beside:
-        columns = max(columns, 4)
-    width = max(margin + columns * (FACE_SIZE + _GAP) + _GAP, int(max(widest)) + 24)
+    columns = max(*(len(cells) for _, cells in lines), 0 if beside else 4)
+    texts = max(large.getlength(title), small.getlength(footer))
+    width = max(margin + columns * (FACE_SIZE + _GAP) + _GAP, int(texts) + 24)
     pitch = FACE_SIZE + captions * (_SMALL_TEXT + 3) + 2 * _GAP
     heading = 0 if beside else _SMALL_TEXT + 2 * _GAP
     headings = sum(heading for name, _ in lines if name)
@@ -118,14 +111,14 @@ def _sheet(
     y = top
     for name, cells in lines:
         if name and beside:
-            short = beside_names[name]
-            pen.text((8, y + EYE_ROW), short, fill=_INK, font=large, anchor="lm")
+            place = (8, y + EYE_ROW)
+            pen.text(place, beside_names[name], fill=_INK, font=large, anchor="lm")
         elif name:
             pen.text((8, y), _shortened(name, small, width - 16), fill=_INK, font=small)
             y += heading
         for column, cell in enumerate(cells):
             x = margin + column * (FACE_SIZE + _GAP)
-            sheet.paste(cell.picture, (x, y))
+            sheet.paste(cell.image, (x, y))
             for index, caption in enumerate(cell.captions):
                 place = (x, y + FACE_SIZE + 2 + index * (_SMALL_TEXT + 3))
                 pen.text(place, _shortened(caption, small, FACE_SIZE), fill=_INK, font=small)
@@ -137,19 +130,19 @@ def _sheet(
 
 
 def _marked(png: bytes) -> Image.Image:
-    chip = Image.open(io.BytesIO(png)).convert("RGB")
+    face = Image.open(io.BytesIO(png)).convert("RGB")
     band = (0, EYE_ROW, FACE_SIZE, EYE_ROW + 1)
     line = Image.new("RGB", (FACE_SIZE, 1), _LINE)
-    chip.paste(Image.blend(chip.crop(band), line, 0.55), band)
-    return chip
+    face.paste(Image.blend(face.crop(band), line, 0.55), band)
+    return face
 
 
 def _thumbnail(png: bytes) -> Image.Image:
     """At most 128 pixels a side, standing on the row's lower edge."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.thumbnail((FACE_SIZE, FACE_SIZE))
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.thumbnail((FACE_SIZE, FACE_SIZE))
     cell = Image.new("RGB", (FACE_SIZE, FACE_SIZE), _BACKGROUND)
-    cell.paste(picture, (0, FACE_SIZE - picture.height))
+    cell.paste(image, (0, FACE_SIZE - image.height))
     return cell
 
 

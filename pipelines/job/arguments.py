@@ -1,4 +1,4 @@
-"""What the preprocessing command may be asked for, beside every option of Apache Beam's."""
+"""The options of the preprocessing command; all others belong to Apache Beam."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pipelines.job.tasks import RECORDS_A_SHARD
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's own options; what it does not know is for `pipelines.job.beam_options`."""
-    made = argparse.ArgumentParser(
+    """The command's own options; unknown ones go to `pipelines.job.beam_options`."""
+    parser = argparse.ArgumentParser(
         prog="python -m pipelines.preprocess",
         description="Aligns the faces of a database and writes them as per-fold TFRecords.",
         epilog="Any other option is Apache Beam's, for example --direct_num_workers 2 "
         "--direct_running_mode multi_processing, or --runner FlinkRunner.",
         allow_abbrev=False,
     )
-    made.add_argument("--db", default="demo", choices=sorted(READERS), help="default: demo")
-    made.add_argument(
+    parser.add_argument("--db", default="demo", choices=sorted(READERS), help="default: demo")
+    parser.add_argument(
         "--input",
         type=location,
         help="the database's folder or file, or gs://…; demo renders one if not given",
     )
-    made.add_argument("--output", type=location, help="default: data/<db>")
-    made.add_argument("--shards", type=int, help=f"files a fold; default 1 per {RECORDS_A_SHARD}")
-    made.add_argument(
+    parser.add_argument("--output", type=location, help="default: data/<db>")
+    parser.add_argument("--shards", type=int, help=f"files a fold; default 1 per {RECORDS_A_SHARD}")
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace the data of another database"
     )
-    folds = made.add_argument_group("who is tested when")
+    folds = parser.add_argument_group("folds")
     folds.add_argument("--folds", type=int, help="default: the database's customary number")
     folds.add_argument(
         "--fold-rule",
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         default=VALID_SHARE,
         help="part of each fold's training subjects that validates; default %(default)s",
     )
-    faces = made.add_argument_group("faces")
+    faces = parser.add_argument_group("faces")
     faces.add_argument(
         "--points",
         type=int,
@@ -59,17 +59,17 @@ def parser() -> argparse.ArgumentParser:
         "--max-rejects",
         type=float,
         default=1.0,
-        help="share of the pictures, 0 to 1, beyond which the job fails; default %(default)s",
+        help="share of the images, 0 to 1, beyond which the job fails; default %(default)s",
     )
-    reader = made.add_argument_group("what one reader knows")
+    reader = parser.add_argument_group("options of single databases")
     for option, databases in reader_options().items():
         text = f"{', '.join(databases)}: {option.help}"
         reader.add_argument(option.flag, help=text, default=None, **option.argparse)
-    demo = made.add_argument_group("the demo database, where it is rendered first")
+    demo = parser.add_argument_group("the rendered demo database")
     demo.add_argument("--demo-subjects", type=int, default=DEMO_SUBJECTS)
     demo.add_argument("--demo-seed", type=int, default=DEMO_SEED)
     demo.add_argument("--demo-frames", type=int, default=DEMO_FRAMES)
-    return made
+    return parser
 
 
 def options_of_reader(args: argparse.Namespace) -> dict[str, Any]:

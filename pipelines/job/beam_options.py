@@ -1,4 +1,4 @@
-"""Options that are not this project's are Apache Beam's: checked, then passed on whole."""
+"""Checks the options that belong to Apache Beam and passes all of them on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines.common.errors import BadUse
 
-# Runs in this process, needs no download, and is what DirectRunner ends at after it has
-# tried to fetch and start the Prism binary, which fails without a network.
+# Runs in this process and needs no download; DirectRunner ends at it after it has tried to
+# fetch and start the Prism binary, which fails without a network.
 #
 # One worker stays the default: a second process needs seconds to start, so it pays only
 # from about a thousand photographs on, and it prints its own logs over the progress bar.
@@ -31,28 +31,20 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner", default=LOCAL_RUNNER)
     chosen, rest = parser.parse_known_args(list(arguments))
-    runner = LOCAL_RUNNER if chosen.runner.lower() in _IN_PROCESS else chosen.runner
-    if runner == LOCAL_RUNNER:
-        _refuse_unknown(rest, known, own)
-    return PipelineOptions([f"--runner={runner}", *rest])
+    if chosen.runner.lower() not in _IN_PROCESS:
+        return PipelineOptions([f"--runner={chosen.runner}", *rest])
+    if unknown := known.parse_known_args(rest)[1]:
+        name = unknown[0].split("=", 1)[0]
+        names = [*own, *(text for action in known._actions for text in action.option_strings)]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise BadUse(f"unknown option {name}: neither this command nor Apache Beam has it{hint}")
+    return PipelineOptions([f"--runner={LOCAL_RUNNER}", *rest])
 
 
 def runs_here(options: PipelineOptions) -> bool:
     """Whether the workers are on this machine and see its files."""
     return options.view_as(StandardOptions).runner == LOCAL_RUNNER
-
-
-def _refuse_unknown(
-    arguments: Sequence[str], known: argparse.ArgumentParser, own: Sequence[str]
-) -> None:
-    _, unknown = known.parse_known_args(list(arguments))
-    if not unknown:
-        return
-    name = unknown[0].split("=", 1)[0]
-    names = [*own, *(text for action in known._actions for text in action.option_strings)]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise BadUse(f"unknown option {name}: neither this command nor Apache Beam has it{hint}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""How far a job is, with rate and time left, from a file that its workers make longer."""
+"""Shows the progress of a job, from a file that its workers lengthen."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ _SECONDS = 0.5
 @contextlib.contextmanager
 def watched(ticks: str | None, total: int, title: str) -> Iterator[None]:
     """Shows a bar of `total` while the block runs; the file `ticks` has one byte per finished
-    item. None shows nothing: a cluster has a page of its own.
-
-    Counting bytes works for workers in threads and in other processes alike, and asks
-    nothing of the runner.
+    item, which works with threads, processes and every runner. None shows nothing: a cluster has
+    its own page.
     """
     if ticks is None:
         yield

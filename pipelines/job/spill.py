@@ -1,7 +1,7 @@
-"""Finished records on their way to their shards: in files beside them, not in memory.
+"""Spills finished records to part files beside the shards, and gathers each shard from them.
 
-A shuffle would carry every picture through the runner's memory. Here it carries places in part
-files, one part a bundle, and a shard is copied together from them.
+A shuffle would carry every image through the runner's memory. Here it carries places in part
+files, one part a bundle.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from pipelines.common.files import Location, writing
 from pipelines.dataset.manifest import Shard
 
 FOLDER = "parts"
+# What the workers wrote and rejected.
+RESULT = "job.json"
 # Enough for the parts of one shard on most runners, far below a system's limit.
 _OPEN_PARTS = 64
 
 
 class Ref(NamedTuple):
-    """Where a record lies: its key, the part's name, first byte, number of bytes; and how its
-    face was found. A plain tuple, which Beam's coders know."""
+    """Where a record lies: its key, the part's name, first byte, number of bytes; and the scale
+    at which its face was found. A plain tuple, which Beam's coders know."""
 
     key: str
     part: str
     start: int
     size: int
-    how: str
+    scale: str
 
 
 class Part:
-    """A part file being written. Its name is its own: a bundle that is tried again leaves the
-    part of the first attempt unused."""
+    """A part file being written. Its name is unique: a retried bundle leaves the part of the
+    first attempt unused."""
 
     def __init__(self, folder: Location) -> None:
         self.name = uuid.uuid4().hex
@@ -41,20 +43,19 @@ class Part:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         self._file = (folder / FOLDER / self.name).open("wb")
 
-    def append(self, key: str, record: bytes, how: str) -> Ref:
+    def append(self, key: str, record: bytes, scale: str) -> Ref:
         """Adds one framed record."""
         self._file.write(record)
         start, self._end = self._end, self._end + len(record)
-        return Ref(key, self.name, start, len(record), how)
+        return Ref(key, self.name, start, len(record), scale)
 
     def close(self) -> None:
-        """Has to be called before anybody reads: a store shows a file only then."""
+        """Has to be called before the part is read: a store shows a file only then."""
         self._file.close()
 
 
 def gather(folder: Location, path: str, refs: Iterable[Ref]) -> Shard:
-    """Writes the shard `path` whole: the records in the order of their keys, whatever the order
-    in which they came. Holds one record at a time."""
+    """Writes the shard `path` atomically, sorted by key. Holds one record at a time."""
     digest = hashlib.sha256()
     count = size = 0
     with writing(folder / path) as shard, contextlib.ExitStack() as stack:

@@ -1,14 +1,10 @@
-"""The Beam steps of the preprocessing job, each small enough to read alone.
-
-They live apart from the command so that worker processes import them by name.
-"""
+"""The Beam steps of the preprocessing job; worker processes import them by name."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -30,28 +26,22 @@ from pipelines.media import films, images
 
 REJECTED = "rejected"
 REJECT_PICTURES = "rejects"
-RESULT = "job.json"
 _THUMBNAIL = 128
 # 68 rows of two numbers are two kilobytes.
 _LANDMARK_BYTES = 2**16
 
 
-class ReadTasks(beam.DoFn):
+def read_tasks(chunk: Chunk, plan: str) -> Iterator[list[Task]]:
     """Chunk → lists of tasks of one source, from the plan's file."""
-
-    def __init__(self, plan: str) -> None:
-        self._plan = plan
-
-    def process(self, chunk: Chunk) -> Iterator[list[Task]]:
-        yield from read_chunk(location(self._plan), chunk)
+    return read_chunk(location(plan), chunk)
 
 
 class _Step(beam.DoFn):
     """A step that may reject a sample, and that counts the samples it has finished with.
 
     folder: the output. ticks: a file that grows by one byte a finished sample, which the
-    command watches on its own machine to show progress (Beam's local runner reports metrics
-    only at the end); None where worker and command share no disk.
+    command watches to show progress (Beam's local runner reports metrics only at the end);
+    None where worker and command share no disk.
     """
 
     def __init__(self, folder: str, ticks: str | None) -> None:
@@ -61,17 +51,14 @@ class _Step(beam.DoFn):
 
     def _finished(self) -> None:
         if self._ticks is not None:
-            # One byte under O_APPEND arrives whole whoever else is writing.
-            descriptor = os.open(self._ticks, os.O_WRONLY | os.O_APPEND)
-            try:
-                os.write(descriptor, b".")
-            finally:
-                os.close(descriptor)
+            # One byte appended without a buffer arrives whole even with several writers.
+            with open(self._ticks, "ab", buffering=0) as file:
+                file.write(b".")
 
     def _rejected(
         self, task: Task, reason: object, image: np.ndarray | None = None
     ) -> beam.pvalue.TaggedOutput:
-        """A reject for the list, and its picture, where there is one, for people to look at."""
+        """A reject, with a thumbnail of `image` where there is one."""
         Metrics.counter("faces", REJECTED).inc()
         self._finished()
         sample, picture = task.sample, ""
@@ -90,7 +77,7 @@ class Decode(_Step):
     """Tasks of one source → (task, uint8 image) each; what cannot be read is rejected."""
 
     def setup(self) -> None:
-        # Only films need it, to find out how they lie. No property: Beam looks at every
+        # Only films need it, to find their orientation. Not a property: Beam reads every
         # attribute of a step before it pickles it, and would send the models along.
         self._aligner: alignment.FaceAligner | None = None
 
@@ -99,11 +86,10 @@ class Decode(_Step):
             yield from self._frames(tasks)
             return
         for task in tasks:
-            sample = task.sample
+            image = task.sample.pixels
             try:
-                image = (
-                    images.read(location(sample.path)) if sample.pixels is None else sample.pixels
-                )
+                if image is None:
+                    image = images.read(location(task.sample.path))
             except images.UnreadableImage as reason:
                 yield self._rejected(task, reason)
                 continue
@@ -111,7 +97,7 @@ class Decode(_Step):
             yield task, image
 
     def _frames(self, tasks: list[Task]) -> Iterator:
-        """Frames of one film, turned and cut as its middle frame shows a face."""
+        """Frames of one film, turned and cut to the view in which its middle frame has a face."""
         path, film = location(tasks[0].sample.path), tasks[0].sample.film
         try:
             count = films.count_frames(path)
@@ -131,10 +117,8 @@ class Decode(_Step):
                 continue
             self._count.inc()
             sample = dataclasses.replace(task.sample, frame=number)
-            yield (
-                dataclasses.replace(task, sample=sample),
-                np.ascontiguousarray(films.look(frames[number], view)),
-            )
+            image = np.ascontiguousarray(films.look(frames[number], view))
+            yield dataclasses.replace(task, sample=sample), image
 
     def _certainty(self, image: np.ndarray) -> float:
         if self._aligner is None:
@@ -143,7 +127,7 @@ class Decode(_Step):
 
 
 class Align(_Step):
-    """(task, image) → (task, chip, eyes, how it was found); no face is a reject.
+    """(task, image) → (task, aligned face, eyes, scale of detection); no face is a reject.
 
     Cropped faces are resized and not searched; their eyes are zeros, for not known. Where no
     sample has to be searched for landmarks (search=False), no model is loaded.
@@ -154,7 +138,7 @@ class Align(_Step):
         self._search, self._points = search, points
 
     def setup(self) -> None:
-        # Models are read where the work is done: they take a second and do not pickle.
+        # Models are loaded by the worker: they take a second and do not pickle.
         if self._search:
             self._aligner = alignment.FaceAligner(self._points)
 
@@ -183,17 +167,17 @@ class Align(_Step):
 
 
 class Encode(_Step):
-    """(task, chip, eyes, how) → (shard, place of the record in this bundle's part)."""
+    """(task, aligned face, eyes, scale) → (shard, place of the record in this bundle's part)."""
 
     def start_bundle(self) -> None:
         self._part: spill.Part | None = None
 
     def process(self, element: tuple[Task, np.ndarray, tuple[float, ...], str]) -> Iterator:
-        task, chip, eyes, how = element
+        task, face, eyes, scale = element
         sample = task.sample
         record = examples.Record(
             key=sample.key,
-            image=images.encode_png(chip),
+            image=images.encode_png(face),
             label=sample.label,
             class_name=task.class_name,
             subject=sample.subject,
@@ -205,7 +189,7 @@ class Encode(_Step):
         )
         if self._part is None:
             self._part = spill.Part(location(self._folder))
-        ref = self._part.append(sample.key, examples.framed(examples.encode(record)), how)
+        ref = self._part.append(sample.key, examples.framed(examples.encode(record)), scale)
         self._count.inc()
         self._finished()
         yield task.shard, tuple(ref)
@@ -215,38 +199,33 @@ class Encode(_Step):
             self._part.close()
 
 
-class WriteShard(beam.DoFn):
-    """(shard, places of its records in any order) → (`Shard`, how many were found how).
+def write_shard(
+    element: tuple[str, Iterable[tuple[Any, ...]]], folder: str
+) -> tuple[Shard, dict[str, int]]:
+    """(shard, places of its records in any order) → (`Shard`, number of faces by scale).
 
-    Sorting is what makes the bytes independent of workers and bundles; writing under another
-    name first makes a retried bundle harmless.
+    Sorting makes the bytes independent of workers and bundles; writing under another name first
+    makes a retried bundle harmless.
     """
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-
-    def process(
-        self, element: tuple[str, Iterable[tuple[Any, ...]]]
-    ) -> Iterator[tuple[Shard, dict[str, int]]]:
-        path, places = element
-        refs = [spill.Ref(*place) for place in places]
-        shard = spill.gather(location(self._folder), path, refs)
-        yield shard, dict(Counter(ref.how for ref in refs))
+    path, places = element
+    refs = [spill.Ref(*place) for place in places]
+    shard = spill.gather(location(folder), path, refs)
+    return shard, dict(Counter(ref.scale for ref in refs))
 
 
 def write_result(
     folder: str, written: list[tuple[Shard, dict[str, int]]], rejects: list[Reject]
 ) -> None:
-    """Leaves beside the shards what the workers wrote, rejected, and found how."""
-    found: Counter[str] = Counter()
-    for _, how in written:
-        found.update(how)
+    """Writes `job.json`: the shards, the rejects, and the number of faces found at each scale."""
+    scales: Counter[str] = Counter()
+    for _, counts in written:
+        scales.update(counts)
     data = {
         "shards": [asdict(shard) for shard, _ in written],
         "rejects": [asdict(reject) for reject in rejects],
-        "found": dict(sorted(found.items())),
+        "found": dict(sorted(scales.items())),
     }
-    write_whole(location(folder) / RESULT, json.dumps(data))
+    write_whole(location(folder) / spill.RESULT, json.dumps(data))
 
 
 def _text(path: Location) -> str:

@@ -1,7 +1,7 @@
-"""What is to be done, decided before the job begins: one task a sample, in a file of its own.
+"""Plans the job before it begins, one task a sample, and writes the plan to a file.
 
-The plan travels as a file, and only places in it travel through Beam: the launcher's memory and
-the size of the job's graph, which Dataflow limits, then hardly grow with the database.
+Only places in that file travel through Beam: the launcher's memory and the size of the job's
+graph, which Dataflow limits, then hardly grow with the database.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from pipelines.common.files import Location, writing
 from pipelines.common.records import typed
@@ -23,23 +24,19 @@ from pipelines.dataset.folds import Division
 from pipelines.dataset.manifest import shard_path
 from pipelines.media import images
 
-# About 25 MB a shard at 25 KB a face: large enough to read fast, small enough to be handed to
-# one worker whole.
+# About 25 MB a shard at 25 KB a face: fast to read, and not too much for one worker.
 RECORDS_A_SHARD = 1000
-# Few enough for an even share to every worker, enough to make a worker's turn worth its cost.
+# Few enough to balance the workers, enough to outweigh the cost of a bundle.
 _TASKS_A_CHUNK = 8
 
 Chunk = tuple[int, int]
-"""Where consecutive tasks lie in the plan's file: first byte, number of bytes."""
+"""The place of consecutive tasks in the plan's file: first byte, number of bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A sample and everything that was decided about it before the job began.
-
-    shard: the path, relative to the output, of the file that will hold it. source: where it
-    came from, as a reject names it. splits: its role in every fold.
-    """
+    """A sample with its class, its role in every fold (splits), the path of its shard relative
+    to the output, and the source that a reject names."""
 
     sample: Sample
     class_name: str
@@ -51,9 +48,8 @@ class Task:
 def plan(database: Database, division: Division, shards: int | None = None) -> Iterator[Task]:
     """One task a sample, fold after fold, in key order.
 
-    Each fold's samples are cut into `shards` files (by default as many as keep a file at
-    `RECORDS_A_SHARD`) in key order, so that which file a face goes to depends on nothing but
-    the database.
+    Each fold's samples are cut into `shards` files in key order (by default at most
+    `RECORDS_A_SHARD` a file), so that a face's file depends on the database alone.
     """
     by_fold: dict[int, list[Sample]] = defaultdict(list)
     for sample in database.samples:
@@ -71,8 +67,8 @@ def plan(database: Database, division: Division, shards: int | None = None) -> I
 
 
 def write_plan(path: Location, tasks: Iterable[Task]) -> list[Chunk]:
-    """Writes the tasks and says where chunks of about eight lie. Tasks that are frames of one
-    film stay together, so that it is decoded once."""
+    """Writes the tasks and returns chunks of about eight. The frames of one film stay together,
+    so that it is decoded once."""
     chunks = []
     start = end = count = 0
     with writing(path) as file:
@@ -88,7 +84,7 @@ def write_plan(path: Location, tasks: Iterable[Task]) -> list[Chunk]:
 
 
 def read_chunk(path: Location, chunk: Chunk) -> Iterator[list[Task]]:
-    """The tasks of a chunk, each with the others of its film, else alone."""
+    """The tasks of a chunk in lists: the frames of one film, or a single image."""
     start, left = chunk
     tasks = []
     with path.open("rb") as file:
@@ -101,17 +97,16 @@ def read_chunk(path: Location, chunk: Chunk) -> Iterator[list[Task]]:
 
 
 def _by_film(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    for _, together in itertools.groupby(
-        tasks, lambda task: task.sample.path if task.sample.film else task.sample.key
-    ):
-        yield list(together)
+    def source(task: Task) -> str:
+        return task.sample.path if task.sample.film else task.sample.key
+
+    return (list(group) for _, group in itertools.groupby(tasks, source))
 
 
 def _dump(task: Task) -> bytes:
-    """JSON: what a worker reads back must not be able to run anything. Pixels go as PNG."""
+    """JSON, which cannot run anything when a worker reads it; pixels as PNG."""
     pixels = task.sample.pixels
-    sample = dataclasses.replace(task.sample, pixels=None)
-    data: dict[str, Any] = dataclasses.asdict(dataclasses.replace(task, sample=sample))
+    data = dataclasses.asdict(_with_pixels(task, None))
     if pixels is not None:
         data["png"] = base64.b64encode(images.encode_png(pixels)).decode()
     return json.dumps(data, separators=(",", ":")).encode()
@@ -121,7 +116,8 @@ def _parse(payload: bytes) -> Task:
     data = json.loads(payload)
     png = data.pop("png", None)
     task = typed(Task, data)
-    if png is None:
-        return task
-    pixels = images.decode(base64.b64decode(png))
+    return task if png is None else _with_pixels(task, images.decode(base64.b64decode(png)))
+
+
+def _with_pixels(task: Task, pixels: np.ndarray | None) -> Task:
     return dataclasses.replace(task, sample=dataclasses.replace(task.sample, pixels=pixels))

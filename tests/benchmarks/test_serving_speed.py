@@ -105,7 +105,6 @@ def test_impossible_options_are_refused():
 
 @pytest.mark.slow
 def test_the_command_prints_every_backend():
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     done = run("--models", "demo", "--batch", "1,2", "--rounds", "1", "--seconds", "0",
                "--reloads", "4", "--trials", "1", "--threads", "1")  # fmt: skip
     assert done.returncode == 0, done.stderr

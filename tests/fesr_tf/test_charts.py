@@ -152,6 +152,8 @@ def test_renderings_are_deterministic():
 
     assert charts.png(chart()) == charts.png(chart())
     assert charts.svg(chart()) == charts.svg(chart())
+    confusion = charts.confusion(np.eye(3), CLASSES, "title", "a note")
+    assert charts.png(confusion) == charts.png(confusion)
     image = np.asarray(Image.open(io.BytesIO(charts.png(chart()))).convert("RGB"))
     np.testing.assert_array_equal(charts.pixels(chart()), image)
 

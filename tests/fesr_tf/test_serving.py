@@ -18,9 +18,9 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from fesr_tf.data.images import from_model
 from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.serving import signatures_check
-from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
+from fesr_tf.serving.cpp_loader import CppSession, Refused, meta_graph
 from fesr_tf.serving.images import MAX_BATCH, MAX_SCANS, MAX_SIDE, MAX_TEXTS, MIN_SIDE
-from fesr_tf.serving.requests import difference, eager, example, inputs_of, picture
+from fesr_tf.serving.requests import difference, eager, example, image, inputs_of
 from fesr_tf.synthesis import generation
 from tests.fesr_tf.naming import naming
 
@@ -133,17 +133,17 @@ TEXT = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))
 BAD: list[tuple[bytes, tuple[object, ...]]] = [  # and what is named of it
     (b"", ()),
     (b"GIF89a" + bytes(100), ("PNG", "JPEG")),
-    (picture(0)[:-200], ()),
+    (image(0)[:-200], ()),
     (png(60000, 60000), ("60000 x 60000", MIN_SIDE, MAX_SIDE)),
     (png(8, 64), ("8 x 64", MIN_SIDE, MAX_SIDE)),
     (png(64, 64, *[TEXT] * (MAX_TEXTS + 1)), (MAX_TEXTS,)),
-    (picture(0, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1), (MAX_SCANS,)),
+    (image(0, "JPEG") + b"\xff\xda" * (MAX_SCANS + 1), (MAX_SCANS,)),
 ]
 
 
 @pytest.mark.parametrize("name", ["serving_default", "classify", "embed", "synthesize"])
 def test_a_bad_picture_fails_its_request_by_name_and_no_other(name, session):
-    good = picture(1)
+    good = image(1)
     with pytest.raises(Refused) as failure:
         ask(session, name, [good, *(data for data, _ in BAD)])
     # 7 of 8, then the place and what is wrong of each, a semicolon between them.
@@ -171,7 +171,7 @@ def test_as_many_faces_as_pixels_are_refused(count, session):
 
 def test_an_example_without_the_feature_is_an_empty_picture(session):
     with pytest.raises(Refused, match=naming(1, 2)):
-        session.run("classify", {"inputs": np.array([example(picture(0)), b""], object)})
+        session.run("classify", {"inputs": np.array([example(image(0)), b""], object)})
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_an_example_without_the_feature_is_an_empty_picture(session):
     ],
 )
 def test_what_is_out_of_range_is_refused_by_row(name, changes, wrong_rows, session):
-    inputs = inputs_of(session.signatures[name], [picture(0), picture(1)], ["neutral"])
+    inputs = inputs_of(session.signatures[name], [image(0), image(1)], ["neutral"])
     for key, value in changes.items():
         wrong = 200 * inputs[key] if value is None else value
         inputs[key] = np.array(wrong, inputs[key].dtype)
@@ -217,7 +217,7 @@ def test_a_seed_draws_the_identity_that_synthesize_draws_in_any_batch(session, o
 
 
 def test_full_intensity_is_the_expression_code_of_equation_2(session, opened_run):
-    faces = [picture(0), picture(1)]
+    faces = [image(0), image(1)]
     classes = opened_run.info.classes
     asked = {
         "image_bytes": np.array(faces, object),

@@ -11,7 +11,7 @@ from fesr_tf import evaluate
 from fesr_tf.client import Client
 from fesr_tf.data import Faces
 from fesr_tf.data import images as preprocessing
-from fesr_tf.serving.cpp_session import CppSession
+from fesr_tf.serving.cpp_loader import CppSession
 from pipelines.common.errors import BadUse
 from pipelines.faces.alignment import FaceAligner
 from pipelines.media import images

@@ -12,9 +12,8 @@ from inspection import mentions
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.roles import TEST, TRAIN
-from pipelines.dataset import fold_manifest, manifest, rejections
-from pipelines.dataset.fold_manifest import Member
-from pipelines.dataset.folds import divide
+from pipelines.dataset import folds, manifest
+from pipelines.dataset.folds import Member, divide
 from pipelines.inspection.console import closing_report
 from pipelines.job.finish import finish
 from pipelines.media import images
@@ -57,12 +56,12 @@ def test_losses_are_counted_by_class_and_by_subject(lossy):
     counts = lossy[1].counts
     assert counts["rejected_by_class"] == {"fear": 1, "happiness": 1}
     assert counts["rejected_by_subject"] == {"p001": 2}
-    assert rejections.losses(counts, "subject") == [
+    assert lossy[1].losses("subject") == [
         ("p001", 2, 0, 2, 1.0),
         ("p000", 2, 2, 0, 0.0),
         ("p002", 2, 2, 0, 0.0),
     ]
-    assert rejections.losses(counts, "class")[0] == ("fear", 3, 2, 1, 1 / 3)
+    assert lossy[1].losses("class")[0] == ("fear", 3, 2, 1, 1 / 3)
 
 
 def test_the_closing_report_shows_losses_worst_first(lossy):
@@ -93,7 +92,8 @@ def test_the_fold_digest_is_over_sorted_lines():
         Member("c", 0, "x", (TRAIN,)),
         Member("a", 0, "x", (TRAIN,)),
     ]
-    text, digest = fold_manifest.build(members, "db", ["calm", "glad"], 1, "step", 0.1, True)
+    described = manifest.Manifest("db", ("calm", "glad"), 1, 1, True, {}, (), {}, valid_share=0.1)
+    text, digest = folds.to_json(described, members)
     data = json.loads(text)
     train = hashlib.sha256(b"a\t1\t0\tx\nc\t1\t0\tx\n").hexdigest()
     test = hashlib.sha256(b"b\t3\t1\ty\n").hexdigest()

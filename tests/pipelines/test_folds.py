@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,10 @@ def test_how_many_validate(people, share, expected):
 def test_counts_add_up():
     made = database(10)
     division = folds.divide(made, 5)
-    counts = folds.count_roles(((roles, 1) for roles in division.splits.values()), 5)
     # Two people tested on two frames each; one of eight validates, on two; seven train on two.
-    assert counts == [{"train": 14, "valid": 2, "test": 4}] * 5
+    for fold in range(5):
+        counts = Counter(roles[fold] for roles in division.splits.values())
+        assert (counts[TRAIN], counts[VALID], counts[TEST]) == (14, 2, 4)
 
 
 def test_customary_number_shrinks_to_the_people_there_are():
@@ -100,14 +102,12 @@ def test_a_person_on_both_sides_is_noticed():
     splits = {sample.key: (TRAIN,) for sample in made.samples}
     splits["c/s01_1"] = (TEST,)
     with pytest.raises(FailedWork, match=r"\bs01\b.*\b0\b"):
-        folds.check_subjects(made.samples, splits)
+        folds.refuse_crossing(made.samples, splits)
 
 
 def test_crossing_is_found_from_pairs_in_any_order():
     roles = [("b", (TRAIN, TEST)), ("a", (TRAIN, VALID)), ("b", (TRAIN, TRAIN)), ("a", (3, 0))]
     assert folds.crossing(roles) == folds.crossing(roles[::-1]) == [("a", 0), ("b", 1)]
-    with pytest.raises(FailedWork, match=r"\bsubject '?a\b.*\b0\b"):
-        folds.refuse_crossing(roles)
 
 
 def test_names_that_hardly_differ_are_grouped():

@@ -56,7 +56,7 @@ def test_counts_are_those_of_the_records():
 
 def test_equal_pictures_are_grouped():
     made = columns(record("a"), record("b", RED), record("c"), record("d", GRAY), record("e", RED))
-    assert made.same_pictures() == [[0, 2], [1, 4]]
+    assert made.same_images() == [[0, 2], [1, 4]]
 
 
 def test_pictures_of_one_colour_are_known():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -13,7 +14,6 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from pipelines.common.records import Finding, Reject
 from pipelines.inspection import page
-from pipelines.inspection.histograms import histogram
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 EVIL = "<script>alert(1)</script>&\"'"
@@ -113,10 +113,10 @@ def test_classes_by_folds_are_the_records(made):
     assert numbers[:4] == ["2", "1", "0", "1"]
 
 
-def test_bars_are_as_high_as_their_counts():
-    found = statistics_pb2.Histogram()
-    for low, count in ((0, 10), (1, 5), (2, 0)):
-        found.buckets.add(low_value=low, high_value=low + 1, sample_count=count)
-    heights = [float(part.split('"')[0]) for part in histogram(found).split(' height="')[1:]]
-    assert heights[1] == pytest.approx(2 * heights[2], abs=0.1)
-    assert heights[3] == 0
+def test_bars_are_as_high_as_their_counts(made):
+    assert [bar.share for bar in page.bars([("a", 10), ("b", 5), ("c", 0)])] == [1, 0.5, 0]
+    assert page.bars([("a", 0)]) == [("a", 0, 0)] and page.bars([]) == []
+    # happiness: 3 records; fear: 2, since one is rejected.
+    widths = re.findall(r'<i style="width:([\d.]+)%"></i>(\d+)', made[2])
+    assert [int(count) for _, count in widths] == sorted((2, 3), reverse=True)
+    assert float(widths[1][0]) == pytest.approx(float(widths[0][0]) * 2 / 3, abs=0.1)

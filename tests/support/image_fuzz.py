@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fesr_tf.serving.cpp_session import CppSession, Refused, meta_graph
-from fesr_tf.serving.requests import inputs_of, picture
+from fesr_tf.serving.cpp_loader import CppSession, Refused, meta_graph
+from fesr_tf.serving.requests import image, inputs_of
 from fesr_tf.serving.signatures_check import signatures_of
 from pipelines.common.errors import FailedWork
 from tests.support.corpus.pictures import flipped, png, saved, scans, zeros
@@ -28,11 +28,11 @@ MAGIC = (b"GIF89a", b"BM", b"RIFF", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 def whole(seed: int) -> bytes:
     """A sound image, PNG or JPEG, gray or colour."""
-    return picture(seed, ("PNG", "JPEG")[seed % 2], (1, 3)[seed // 2 % 2])
+    return image(seed, ("PNG", "JPEG")[seed % 2], (1, 3)[seed // 2 % 2])
 
 
 def _opened(seed: int) -> Image.Image:
-    return Image.open(io.BytesIO(picture(seed)))
+    return Image.open(io.BytesIO(image(seed)))
 
 
 def _bits_flipped(seed: int) -> bytes:
@@ -57,7 +57,7 @@ def _text_bomb(seed: int) -> bytes:
 
 
 def _jpeg_bomb(seed: int) -> bytes:
-    data = bytearray(picture(seed, "JPEG"))
+    data = bytearray(image(seed, "JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", HUGE, HUGE)
     return bytes(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 from fesr_tf.report.material import Material
 from fesr_tf.report.values import COUNT, Cell, Part, Table, Text
 from fesr_tf.results.sources import Document
-from pipelines.dataset import fold_manifest
+from pipelines.dataset import folds as fold_files
 from pipelines.dataset.manifest import NAME, Manifest
 from pipelines.inspection import contact_sheet
 
@@ -76,7 +76,7 @@ def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
 
 
 def _people_of_folds(data: Path) -> Document | None:
-    path = data / fold_manifest.NAME
+    path = data / fold_files.NAME
     try:
         return Document(str(path), json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

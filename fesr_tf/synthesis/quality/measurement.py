@@ -13,7 +13,7 @@ from fesr_tf import runs
 from fesr_tf.data import Fold
 from fesr_tf.networks.face_networks import FETCHED, FaceNetwork, load_face_network
 from fesr_tf.plots import image_grids
-from fesr_tf.runs import Run
+from fesr_tf.runs import Run, files
 from fesr_tf.runs.opening import load_data
 from fesr_tf.synthesis.generation import require_generator
 from fesr_tf.synthesis.quality import kid, novelty, pairs
@@ -193,8 +193,9 @@ def notes(run: Run, measured: dict, independent: bool) -> list[str]:
 def save(folder: Path, result: dict, sheet: np.ndarray) -> list[Path]:
     """Writes pictures/nearest.png and synthesis.json; the names end in the checkpoint unless it is
     the last. Returns the paths."""
-    suffix = "" if result["checkpoint"] == runs.LAST else f"-{result['checkpoint']}"
-    image, values = folder / f"pictures/nearest{suffix}.png", folder / f"synthesis{suffix}.json"
+    suffix = files.suffix("test", result["checkpoint"])
+    image = folder / files.IMAGES / f"nearest{suffix}.png"
+    values = folder / f"synthesis{suffix}.json"
     write_whole(image, image_grids.png(sheet))
     write_whole(values, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return [image, values]

@@ -21,7 +21,6 @@ def drawing_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def loaded(drawing_folder):
     """The versions of `drawing_folder`, loaded once: `serving_standin.Models`."""
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     from tests.support.serving_standin import Models
 
     return Models(drawing_folder, "drawing", labels={"stable": 1})

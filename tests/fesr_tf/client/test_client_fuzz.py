@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.slow
 def test_a_thousand_malformed_images(exported_model):
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     words = ["-m", "benchmarks.robustness.client_fuzz", "--model", str(exported_model.parent)]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]

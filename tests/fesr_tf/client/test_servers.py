@@ -14,8 +14,8 @@ import time
 import numpy as np
 import pytest
 
-from fesr_tf.client import Client, errors, retries
-from fesr_tf.client.connection import Address, parse
+from fesr_tf.client import Client, errors
+from fesr_tf.client.connection import Address, parse, pauses
 from pipelines.common.errors import BadUse
 from pipelines.media import images
 from tests.fesr_tf.naming import naming
@@ -58,7 +58,6 @@ def test_a_photographs_faces_come_by_three_lines(server, demo_images):
 
 
 def test_the_exported_model_answers_the_same_behind_both(demo_images, exported_model):
-    pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     from tests.support.serving_standin import Models, serve_grpc, serve_rest
 
     models = Models(exported_model.parent, "fesr")
@@ -115,8 +114,8 @@ def test_a_busy_server_is_asked_again(server, models):
 
 
 def test_pauses_double_up_to_a_limit():
-    assert retries.pauses(1) == []
-    assert retries.pauses(8) == [0.25, 0.5, 1, 2, 4, 8, 8]
+    assert pauses(1) == []
+    assert pauses(8) == [0.25, 0.5, 1, 2, 4, 8, 8]
 
 
 def test_a_model_that_is_loading_is_waited_for(server, models):
@@ -186,8 +185,6 @@ def test_a_slow_server_is_given_up_once(server, models):
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_a_server_that_is_down_is_one_sentence(scheme):
-    if scheme == "grpc":
-        pytest.importorskip("tensorflow_serving", reason="pip install 'fesr-tf[client]'")
     port, began = free_port(), time.monotonic()
     with pytest.raises(errors.ServerDown) as told:
         Client(f"{scheme}://127.0.0.1:{port}", attempts=2)
