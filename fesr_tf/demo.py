@@ -1,7 +1,7 @@
-"""`python -m fesr_tf.demo`: the whole way, from rendered faces to a classified photograph.
+"""`python -m fesr_tf.demo`: from rendered faces to a trained model and a classified image.
 
-Every stage is a command that a user would type, printed and then run as its own process.
-What is finished is not done again; training goes on where it stopped.
+Every stage is a command that is printed and then run as its own process. Finished stages are not
+repeated, and training resumes.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fesr_tf.client.saved_model import version_folder
+from fesr_tf.own_data.plan import exported
 from fesr_tf.processes.sequence import Stage, call, minutes, run_stages, shown_python
 from fesr_tf.runs import files, run_folder
-from fesr_tf.serving.export import EXTRA
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import write_whole
 
 FOLDS, FOLD = 5, 0
 BASELINE, JOINT = "BASELINE", "FESR_JL"
-# The stranger of the last but one stage: another seed renders other people.
-STRANGER_SEED_SHIFT, STRANGER_CLASS = 1000, "happiness"
-# Stands for a picture whose name is known once it is rendered.
+# The new person of a late stage: another seed renders other people.
+NEW_SEED_SHIFT, NEW_CLASS = 1000, "happiness"
+# Stands for an image whose name is known once it is rendered.
 PHOTO = "PHOTO"
 NAME = "fesr_demo"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the demo puts what, and how much of it there is."""
+    """The size of the demo and the places of its outputs."""
 
     output: Path
     model: Path
@@ -40,18 +40,17 @@ class Plan:
     seed: int
     overrides: list[str] = field(default_factory=list)
 
-    def settle(self) -> None:
-        """Claims `output`. Raises `BadUse` where it holds a demo of other people."""
-        path, text = self.output / "demo.json", json.dumps(self._people())
+    def claim(self) -> None:
+        """Records the people in `output`. Raises `BadUse` where it holds a demo of others."""
+        path = self.output / "demo.json"
+        people = {"subjects": self.subjects, "frames": self.frames, "seed": self.seed}
+        text = json.dumps(people)
         if path.exists() and path.read_text() != text:
             raise BadUse(
-                f"{self.output} holds a demo of other people ({path.read_text()}): give the same "
+                f"{self.output} holds a demo of other people ({path.read_text()}); give the same "
                 "--subjects, --frames and --seed, or another --output"
             )
         write_whole(path, text)
-
-    def _people(self) -> dict[str, int]:
-        return {"subjects": self.subjects, "frames": self.frames, "seed": self.seed}
 
     def folder(self, name: str) -> Path:
         """A folder of the output: faces, data, runs, stranger, photograph, report."""
@@ -61,30 +60,16 @@ class Plan:
         return run_folder(self.folder("runs"), "demo", variant, FOLD)
 
     def photo(self) -> Path:
-        """The stranger's last, strongest frame; rendered before it is asked for."""
-        frames = sorted((self.folder("stranger") / STRANGER_CLASS).glob("*.png"))
+        """The new person's last, strongest frame. Raises `FailedWork` before it is rendered."""
+        frames = sorted((self.folder("stranger") / NEW_CLASS).glob("*.png"))
         if not frames:
-            raise FailedWork(f"{self.folder('stranger')} holds no {STRANGER_CLASS}: delete it "
-                             "and start again")  # fmt: skip
+            raise FailedWork(f"{self.folder('stranger')} holds no {NEW_CLASS}; delete it and "
+                             "run the command again")  # fmt: skip
         return frames[-1]
-
-    def exported(self) -> bool:
-        """True where the newest version of the model is of the joint run as it stands."""
-        try:
-            place = self.run(JOINT) / files.CHECKPOINTS
-            checkpoint = files.step_folder(place, max(files.steps(place)))
-            about = version_folder(self.model) / EXTRA / "model.json"
-            evaluation = json.loads((self.run(JOINT) / files.evaluation()).read_text())
-            model = json.loads(about.read_text())
-            newer = about.stat().st_mtime > checkpoint.stat().st_mtime
-            same = ("database", "variant", "fold", "data_digest", "step")
-            return newer and all(model[key] == evaluation[key] for key in same)
-        except (OSError, ValueError, KeyError, TypeError, BadUse):
-            return False
 
 
 def stages(plan: Plan) -> list[Stage]:
-    """The demo in order. Estimates are of two cores at the default settings."""
+    """The demo in order. Minutes are of two cores at the default settings."""
     faces, data, stranger = map(str, map(plan.folder, ("faces", "data", "stranger")))
     base, joint = str(plan.run(BASELINE)), str(plan.run(JOINT))
     stamps = plan.folder("finished")
@@ -101,53 +86,53 @@ def stages(plan: Plan) -> list[Stage]:
     preprocess = ["-m", "pipelines.preprocess", "--db", "demo", "--input", faces, "--output", data]
     return [
         Stage(
-            f"renders the demo database: {plan.subjects} people, 8 expressions",
+            f"render the demo database: {plan.subjects} people, 8 expressions",
             [render(faces, plan.subjects, plan.seed)],
             1.5,
             stamp=stamps / "render",
             makes=plan.folder("faces") / "faces.csv",
         ),
         Stage(
-            "finds, aligns and stores every face, a person's pictures in one fold",
+            "detect and align every face, with all images of a person in one fold",
             [[*preprocess, "--folds", str(FOLDS)]],
             0.7,
             stamp=stamps / "preprocess",
             makes=plan.folder("data") / "manifest.json",
         ),
-        Stage(f"trains {BASELINE}: the recogniser alone, on real faces", [train(BASELINE)], 1.0),
-        Stage(f"trains {JOINT}: the generator first, then both together", [train(JOINT)], 11.0),
+        Stage(f"train {BASELINE}: the recogniser alone, on real faces", [train(BASELINE)], 1.0),
+        Stage(f"train {JOINT}: the generator first, then both jointly", [train(JOINT)], 11.0),
         Stage(
-            "evaluates both on people whom neither has seen",
+            "evaluate both on held-out subjects",
             [["-m", "fesr_tf.evaluate", base], ["-m", "fesr_tf.evaluate", joint]],
             0.6,
         ),
         Stage(
-            "draws every expression, every intensity and new people",
+            "generate every expression, every intensity and new identities",
             [["-m", "fesr_tf.synthesize", joint]],
             0.3,
         ),
         Stage(
-            f"exports {JOINT}'s networks as a SavedModel, and proves it in the server's loader",
+            f"export {JOINT} as a SavedModel and check it in TensorFlow Serving's loader",
             [["-m", "fesr_tf.export", "--run", joint, "--name", plan.model.name,
               "--models", str(plan.model.parent)]],
             0.6,
-            done=plan.exported,
+            done=lambda: exported(plan.model, plan.run(JOINT)),
         ),
         Stage(
-            "renders a person who is in no training set",
-            [render(stranger, 1, plan.seed + STRANGER_SEED_SHIFT)],
+            "render a person who is in no training set",
+            [render(stranger, 1, plan.seed + NEW_SEED_SHIFT)],
             0.1,
             stamp=stamps / "stranger",
             makes=plan.folder("stranger") / "faces.csv",
         ),
         Stage(
-            "classifies that person's photograph with the exported model",
+            "classify an image of that person with the exported model",
             [["-m", "fesr_tf.client", PHOTO, "--model", str(plan.model), "--output",
               str(plan.folder("photograph"))]],
             0.2,
         ),
         Stage(
-            "writes the report",
+            "write the report",
             [["-m", "fesr_tf.report", base, joint, "--output", str(plan.folder("report"))]],
             0.1,
         ),
@@ -155,24 +140,24 @@ def stages(plan: Plan) -> list[Stage]:
 
 
 def summary(plan: Plan) -> str:
-    """What came out, where it lies and how to open it."""
-    lines = ["", f"Accuracy on fold {FOLD}, on people seen by no network:"]
+    """The results, where the outputs are and how to open them."""
+    lines = ["", f"Accuracy on the held-out subjects of fold {FOLD}:"]
     for variant in (BASELINE, JOINT):
-        found = json.loads((plan.run(variant) / files.evaluation()).read_text())
-        low, high = found["interval"]
+        result = json.loads((plan.run(variant) / files.evaluation()).read_text())
+        low, high = result["interval"]
         lines.append(
-            f"  {variant:<9} {found['accuracy']:6.1%}  ({found['correct']} of {found['total']} "
-            f"test pictures of {found['people']} people; 95 % interval {low:.1%} to {high:.1%})"
+            f"  {variant:<9} {result['accuracy']:6.1%}  ({result['correct']} of {result['total']} "
+            f"test images of {result['people']} people; 95 % interval {low:.1%} to {high:.1%})"
         )
     joint, python = plan.run(JOINT), shown_python()
     lines += [
         "",
         f"model        {version_folder(plan.model)}",
         f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
-        "             (it learnt from rendered people: what it says of real ones means nothing;",
-        f"             for those train on photographs: {python} -m fesr_tf.own_data FOLDER)",
-        f"pictures     {joint / 'pictures'}: expressions.png, intensity.png, new_identities.png",
-        f"photograph   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
+        "             (trained on rendered people, so its predictions for real people are",
+        f"             meaningless; train on photographs by {python} -m fesr_tf.own_data FOLDER)",
+        f"images       {joint / files.IMAGES}: expressions.png, intensity.png, new_identities.png",
+        f"prediction   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
         f"report       {plan.folder('report') / 'index.html'} (open it in a browser)",
         f"TensorBoard  {python} -m tensorboard.main --logdir {plan.folder('runs')}",
     ]
@@ -181,18 +166,19 @@ def summary(plan: Plan) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of this command."""
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.demo",
-        description="Renders faces, trains, evaluates, exports and predicts, in one go.",
+        description="Renders faces, then trains, evaluates, exports and classifies.",
     )
-    made.add_argument("--output", type=Path, default=Path("demo"), help="folder of it all [demo]")
-    made.add_argument("--model", type=Path, default=Path("saved_models") / NAME,
-                      help=f"folder of the exported model [saved_models/{NAME}]")  # fmt: skip
-    made.add_argument("--subjects", type=int, default=50, help="people in the database [50]")
-    made.add_argument("--frames", type=int, default=5, help="frames a sequence [5]")
-    made.add_argument("--seed", type=int, default=0, help="of the people [0]")
-    made.add_argument("overrides", nargs="*", metavar="key=value", help="settings of both runs")
-    return made
+    add = parser.add_argument
+    add("--output", type=Path, default=Path("demo"), help="folder of all outputs [demo]")
+    add("--model", type=Path, default=Path("saved_models") / NAME,
+        help=f"folder of the exported model [saved_models/{NAME}]")  # fmt: skip
+    add("--subjects", type=int, default=50, help="people in the database [50]")
+    add("--frames", type=int, default=5, help="frames per sequence [5]")
+    add("--seed", type=int, default=0, help="of the rendered people [0]")
+    add("overrides", nargs="*", metavar="key=value", help="settings of both runs")
+    return parser
 
 
 @command
@@ -200,16 +186,12 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the demo; 0, or the exit code of the stage that failed."""
     options = parser().parse_args(argv)
     if options.subjects < 2 * FOLDS:
-        raise BadUse(f"--subjects must be at least {2 * FOLDS}: {FOLDS} folds need people to test")
-    plan = Plan(
-        output=options.output,
-        model=options.model,
-        subjects=options.subjects,
-        frames=options.frames,
-        seed=options.seed,
-        overrides=options.overrides,
-    )
-    plan.settle()
+        raise BadUse(
+            f"--subjects must be at least {2 * FOLDS}, so that each of {FOLDS} folds has test "
+            f"people, not {options.subjects}"
+        )
+    plan = Plan(**vars(options))
+    plan.claim()
     began = time.monotonic()
     code = run_stages(stages(plan), call, lambda word: str(plan.photo()) if word == PHOTO else word)
     if code == 0:

@@ -14,7 +14,7 @@ from pipelines.common.errors import BadUse
 
 
 class CachedFeatures(Protocol):
-    """Features of the same faces, computed beforehand: `fesr_tf.model.frozen_features`."""
+    """Cached features of the same faces: `fesr_tf.model.frozen_features`."""
 
     def of(
         self, rows: tf.Tensor, positives: tf.Tensor, flips: tf.Tensor, positive_flips: tf.Tensor
@@ -27,18 +27,17 @@ def batches(
 ) -> tf.data.Dataset:
     """Endless batches (image, positive, label) from iteration `start` of Algorithm 1 on.
 
-    With `frozen`, the features of these very faces, a fourth member tells the training step
-    what it would compute from them (`frozen.Known`).
-
     image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
-    is a pure function of the seed and t: each epoch is its own permutation, a last short batch
-    is left out, and a positive is drawn uniformly from the other images of its class. A class
-    with a single image has no positive; its image then stands for itself
-    (docs/method/algorithm.md).
+    is a pure function of the seed and t: each epoch is its own permutation, a last short batch is
+    left out, and a positive is sampled uniformly from the other images of its class. The image of
+    a class with a single image is its own positive (docs/method/algorithm.md). With `frozen`, the
+    cached features of `faces`, each batch has a fourth member, `frozen_features.Known`.
+
+    Raises `BadUse` where `config.batch_size` exceeds the number of faces.
     """
     size, count = config.batch_size, len(faces)
     if size > count:
-        raise BadUse(f"batch_size is {size} and the training part has {count} images: lower it")
+        raise BadUse(f"batch_size={size} exceeds the {count} training images; lower it")
     per_epoch = count // size
     images = tf.constant(faces.images)
     labels = tf.constant(faces.labels)
@@ -50,15 +49,15 @@ def batches(
     first = np.searchsorted(faces.labels[order], faces.labels)
 
     def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
-        chosen = to_float(tf.gather(images, rows))
+        selected = to_float(tf.gather(images, rows))
         if not config.horizontal_flip:
-            return chosen
-        return tf.where(flips[:, None, None, None], chosen[:, :, ::-1], chosen)
+            return selected
+        return tf.where(flips[:, None, None, None], selected[:, :, ::-1], selected)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         fold_in = tf.random.experimental.stateless_fold_in
         seed = tf.constant(config.seed, tf.int64)
-        # Streams of their own: a step must not share a seed with an epoch or with the draws.
+        # Separate streams: a step must share no seed with an epoch or with `expression_codes`.
         positive_seed, flip_seed, epoch_seed = (
             fold_in(tf.stack([seed, number]), salt)
             for number, salt in ((step, 1), (step, 2), (step // per_epoch, 3))
@@ -78,12 +77,12 @@ def batches(
         flips = tf.random.stateless_uniform((2, size), flip_seed) < 0.5
         if not config.horizontal_flip:
             flips = tf.zeros_like(flips)
-        made = (
+        triplet = (
             float_images(rows, flips[0]),
             float_images(positives, flips[1]),
             tf.gather(labels, rows),
         )
-        return (*made, frozen.of(rows, positives, flips[0], flips[1])) if frozen else made
+        return (*triplet, frozen.of(rows, positives, flips[0], flips[1])) if frozen else triplet
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=2).prefetch(2)

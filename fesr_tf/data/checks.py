@@ -1,4 +1,4 @@
-"""Whether a fold can be trained as it is configured, and what a person should know beforehand."""
+"""Checks of a fold before training: errors, and notes on unusual data."""
 
 from __future__ import annotations
 
@@ -9,63 +9,57 @@ import numpy as np
 from fesr_tf.config import Config
 from fesr_tf.data.faces import Fold
 from pipelines.common.errors import BadUse
+from pipelines.common.text import listed
 from pipelines.dataset import manifest as manifests
 from pipelines.faces.chips import FACE_SIZE
-
-NAMED = 5
 
 
 def refuse(fold: Fold, config: Config, source: Path) -> None:
     """Raises `BadUse` for a fold, of the data folder `source`, that cannot be trained on."""
     if config.image_size > FACE_SIZE:
         raise BadUse(
-            f"image_size is {config.image_size} and the faces in {source} have {FACE_SIZE} x "
-            f"{FACE_SIZE} pixels: more would be made up, so set image_size={FACE_SIZE} or lower"
+            f"image_size={config.image_size} exceeds the {FACE_SIZE} pixels of the faces in "
+            f"{source} and would upsample; set image_size={FACE_SIZE} or lower"
         )
     if config.batch_size > len(fold.train):
         raise BadUse(
-            f"batch_size is {config.batch_size} and the training part of {source} has "
-            f"{len(fold.train)} images: lower it"
+            f"batch_size={config.batch_size} exceeds the {len(fold.train)} training images of "
+            f"{source}; lower it"
         )
 
 
 def notes(fold: Fold, config: Config, source: Path) -> list[str]:
-    """Sentences on what is odd about the fold and what training makes of it."""
+    """Sentences on unusual data and their effect on training."""
     counts = np.bincount(fold.train.labels, minlength=len(fold.classes))
     by_channels = manifests.load(source).counts.get("by_channels", {})
     gray, coloured = (int(by_channels.get(channels, 0)) for channels in ("1", "3"))
-    said = []
+    sentences = []
     if absent := _classes(fold, counts == 0):
-        said.append(
-            f"no training image of {absent}: R cannot learn what it never sees, and FESGAN is "
-            "still asked to draw it"
+        sentences.append(
+            f"no training image of {absent}: R cannot learn it, while FESGAN still generates it"
         )
-    alone = _classes(fold, counts == 1)
-    if alone and config.synthetic == "prior" and config.trains_recognizer:
-        said.append(
-            f"a single training image of {alone}: it has no other of its class, so it stands "
-            "for its own positive and adds only the noise of dropout to L_dist^r"
+    single = _classes(fold, counts == 1)
+    if single and config.synthetic == "prior" and config.trains_recognizer:
+        sentences.append(
+            f"a single training image of {single}: it is its own positive and adds only the noise "
+            "of dropout to L_dist^r"
         )
     if not len(fold.test):
-        said.append(
-            "everybody trains and nobody is held out: no accuracy while training or after, and the "
-            "panel shows training people"
+        sentences.append(
+            "training on all subjects: there is no accuracy on held-out subjects, and the panel "
+            "shows training subjects"
         )
     elif not len(fold.valid) and config.trains_recognizer:
-        said.append(
-            "no validation part: no accuracy while training, the panel shows test people, and the "
-            "last checkpoint stands for the best"
+        sentences.append(
+            "no validation part: there is no accuracy during training, the panel shows test "
+            "subjects, and the last checkpoint counts as the best"
         )
     if config.channels == 1 and coloured:
-        said.append(f"{coloured} faces are in colour and channels=1: they are used in gray")
+        sentences.append(f"{coloured} colour images are converted to gray, as channels=1")
     if config.channels == 3 and gray:
-        said.append(
-            f"{gray} faces are gray and channels=3: they are used with three equal channels"
-        )
-    return said
+        sentences.append(f"{gray} gray images get three equal channels, as channels=3")
+    return sentences
 
 
 def _classes(fold: Fold, chosen: np.ndarray) -> str:
-    names = [name for name, each in zip(fold.classes, chosen, strict=True) if each]
-    more = f" and {len(names) - NAMED} more classes" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return listed([fold.classes[label] for label in np.flatnonzero(chosen)], 5, "more classes")

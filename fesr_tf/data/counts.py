@@ -1,4 +1,4 @@
-"""Who shows what in a preprocessed folder, and in which fold: counted, without the pictures."""
+"""Counts of a preprocessed folder by class, subject and fold, without decoding an image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipelines.dataset.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Census:
-    """Who shows what: row i of every array is one aligned picture."""
+class ClassCounts:
+    """Class, subject and roles of every aligned face: row i of each array is one face."""
 
     classes: tuple[str, ...]
     labels: np.ndarray  # int (N,)
@@ -23,16 +23,16 @@ class Census:
     splits: np.ndarray  # int (N,K): the role in each fold
 
     def part(self, fold: int, role: int) -> np.ndarray:
-        """bool (N,): which pictures have the role in the fold."""
+        """bool (N,): the faces that have the role in the fold."""
         return self.splits[:, fold] == role
 
     def people(self, chosen: np.ndarray) -> int:
-        """How many people `chosen`, bool (N,), shows."""
+        """The number of subjects among the faces `chosen`, bool (N,)."""
         return len(np.unique(self.subjects[chosen]))
 
     @property
     def folds(self) -> tuple[int, ...]:
-        """The folds that have somebody to train on and somebody to test."""
+        """The folds that have both training and test faces."""
         both = (roles.TRAIN, roles.TEST)
         every = range(self.splits.shape[1])
         return tuple(fold for fold in every if all(self.part(fold, r).any() for r in both))
@@ -43,41 +43,43 @@ class Census:
 
     @property
     def tests(self) -> np.ndarray:
-        """int (N,): how many of those folds test each picture."""
+        """int (N,): the number of those folds that test each face."""
         return (self.splits[:, list(self.folds)] == roles.TEST).sum(1)
 
     @property
-    def guess(self) -> tuple[str, float]:
-        """The class with most test pictures, and the share right of who always answers it."""
+    def majority(self) -> tuple[str, float]:
+        """The majority-class baseline: the class with most test faces, and its accuracy, 0 to 1."""
         counts = np.bincount(self.labels, self.tests, len(self.classes))
         return self.classes[counts.argmax()], float(counts.max() / counts.sum())
 
 
-def take(folder: Path, manifest: Manifest) -> Census:
-    """Reads a preprocessed folder's records. Raises `BadUse` for one that nobody can be trained
-    and tested on: of one person or one class, or without a fold that has both parts."""
+def count_classes(folder: Path, manifest: Manifest) -> ClassCounts:
+    """Reads the records of a preprocessed folder.
+
+    Raises `BadUse` where nothing can be trained and tested: for one subject, for one class, and
+    where no fold has both a training and a test part.
+    """
     columns, _ = inventory.take(folder, manifest.shards, manifest.folds)
     rows = list(columns.rows())
-    found = Census(
+    counts = ClassCounts(
         classes=manifest.classes,
         labels=np.array([label for _, label, _, _ in rows], np.int64),
         subjects=np.array([subject for _, _, subject, _ in rows], dtype=np.str_),
         splits=np.array([splits for _, _, _, splits in rows], np.int64),
     )
-    everybody = np.ones(len(rows), bool)
-    if found.people(everybody) < 2:
+    if len(np.unique(counts.subjects)) < 2:
         raise BadUse(
-            f"{folder} shows one person ({found.subjects[0]}): to test on somebody who was not "
-            "trained on takes two or more"
+            f"{folder} shows one person ({counts.subjects[0]}); a test on held-out subjects needs "
+            "two or more"
         )
-    if len(np.unique(found.labels)) < 2:
+    if len(np.unique(counts.labels)) < 2:
         raise BadUse(
-            f"{folder} shows one class ({found.classes[found.labels[0]]}): to tell expressions "
-            "apart takes two or more"
+            f"{folder} shows one class ({counts.classes[counts.labels[0]]}); classification needs "
+            "two or more"
         )
-    if not found.folds:
+    if not counts.folds:
         raise BadUse(
-            f"no fold of {folder} has both pictures to train on and pictures to test: preprocess "
-            "with another --folds, or mend the rejected pictures"
+            f"no fold of {folder} has both training and test images; preprocess with another "
+            "--folds, or repair the rejected images"
         )
-    return found
+    return counts

@@ -1,10 +1,10 @@
-"""Shards to batches of triplets (image, positive, label)."""
+"""The training, validation and test faces of a fold, read from shards into memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +18,8 @@ from pipelines.dataset.manifest import Manifest
 from pipelines.dataset.manifest import load as load_manifest
 from pipelines.dataset.manifest import verify as verify_manifest
 
-if TYPE_CHECKING:
-    pass
-
 ALL = "all"
-"""The fold that holds nobody out."""
+"""The fold without held-out subjects."""
 FoldNumber = Literal["all"] | int
 
 
@@ -35,7 +32,7 @@ class Faces:
     subjects: np.ndarray  # str (N,)
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
-    yaw: np.ndarray | None = None  # float32 (N,), degrees; None where nobody asks
+    yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,10 +49,8 @@ class Faces:
 
 @dataclass(frozen=True)
 class Fold:
-    """The three parts of one fold. `valid` is empty when the data were cut without one; in the
-    fold `ALL`, so is `test`.
-
-    folder, number and database: the preprocessed folder, which of its folds, and of which database.
+    """The three parts of one fold. `valid` is empty where the data have none, and in the fold
+    `ALL` so is `test`. folder, number, database: the preprocessed folder, its fold and database.
     """
 
     train: Faces
@@ -76,14 +71,14 @@ def fold_number(text: str) -> FoldNumber:
 def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
     """Loads one fold of a preprocessed database, at the config's size and channels.
 
-    Counts and digests of all shards are verified first: a TFRecord file that was cut at a
-    record boundary reads short without any error.
+    Counts and digests of all shards are verified first, because a TFRecord file that was truncated
+    at a record boundary is read without an error.
 
     Args:
         folder: The output of `pipelines.preprocess`.
-        fold: Its number, from 0; or "all", which trains on everybody: every image that some fold
-            trains on, and every one that each fold tests or validates on. What the database
-            keeps for tests alone stays out.
+        fold: Its number, from 0; or "all", which trains on all subjects: on every image that some
+            fold trains on, and on every one that each fold tests or validates on. Images that the
+            database reserves for tests are left out.
         config: Gives `image_size` and `channels`.
 
     Returns:
@@ -127,7 +122,7 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
 
 
 def role(splits: np.ndarray, fold: FoldNumber) -> int:
-    """What a record with these roles, one a fold, int (K,), is in fold `fold`: a split code."""
+    """The split code in `fold` of a record with the roles `splits`, int (K,), one per fold."""
     if fold != ALL:
         return int(splits[fold])
     trains = roles.TRAIN in splits or roles.UNUSED not in splits
@@ -168,6 +163,6 @@ def _refuse_shared_subjects(parts: Fold, folder: Path, fold: FoldNumber) -> None
         shared = set(getattr(parts, first).subjects) & set(getattr(parts, second).subjects)
         if shared:
             raise FailedWork(
-                f"in fold {fold} of {folder} subject {min(shared)} is in {first} and in {second}; "
-                "preprocess the database again"
+                f"subject {min(shared)} is in both {first} and {second} of fold {fold} of "
+                f"{folder}; preprocess the database again"
             )

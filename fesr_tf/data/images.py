@@ -1,8 +1,8 @@
-"""Image bytes to what the networks see and back: the one path of training, tests and serving.
+"""Conversion between image bytes and network input, shared by training, evaluation and serving.
 
-Only stock TensorFlow operations, so that the exported model carries the very same path.
-Sizes are reached in uint8: a face that was resized and stored (training) and one that is
-resized on arrival (serving) are then equal to the bit.
+It uses only stock TensorFlow operations, so that an exported model contains the same conversion.
+Images are resized in uint8: a face resized and stored (training) and one resized on arrival
+(serving) are then bit-identical.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 # ITU-R BT.601 luma, as Pillow and JPEG use it; unlike tf.image.rgb_to_grayscale's weights
-# these add up to 1, so that a gray picture in three channels stays exactly itself.
+# these add up to 1, so that a gray image in three channels is unchanged.
 LUMA = (0.299, 0.587, 0.114)
 
 
 def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
-    """uint8 (…,H,W,1|3) -> uint8 (…,H,W,channels): gray repeated, colour to luma, or as it is.
+    """uint8 (…,H,W,1|3) -> uint8 (…,H,W,channels): gray repeated, colour to luma, or unchanged.
 
-    The last dimension must be known. Raises ValueError for other numbers of channels.
+    The last dimension must be static. Raises ValueError for other numbers of channels.
     """
     present = image.shape[-1]
     if present not in (1, 3) or channels not in (1, 3):
@@ -36,9 +36,8 @@ def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
 def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
     """The bytes of a PNG, JPEG, BMP or GIF, a string scalar -> uint8 (H,W,channels).
 
-    Decoded in colour and brought to `channels` by `to_channels`, so that gray means the same
-    whatever the format; transparency is dropped, 16 bits become 8, of an animation the first
-    frame counts.
+    The image is decoded in colour and converted by `to_channels`, so that gray is the same for
+    every format. Transparency is dropped, 16 bits become 8, and an animation gives its first frame.
     """
     colour = tf.io.decode_image(data, channels=3, expand_animations=False)
     return to_channels(tf.ensure_shape(colour, (None, None, 3)), channels)
@@ -47,7 +46,7 @@ def decode_image(data: tf.Tensor, channels: int) -> tf.Tensor:
 def to_size(images: tf.Tensor, size: int, channels: int) -> tf.Tensor:
     """uint8 (H,W,C) or (B,H,W,C) -> uint8 (size,size,channels) or (B,size,size,channels).
 
-    Bilinear, with a low-pass filter when it shrinks (no aliasing); exact when nothing changes.
+    Bilinear, antialiased when it shrinks; unchanged at the same size.
     """
     images = to_channels(tf.convert_to_tensor(images), channels)
     if images.shape[-3:-1] == (size, size):
@@ -58,7 +57,7 @@ def to_size(images: tf.Tensor, size: int, channels: int) -> tf.Tensor:
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """uint8 [0,255] -> float32 [-1,1], any shape."""
-    # Of a plain division by a constant a graph makes a multiplication, which rounds otherwise.
+    # A graph turns a plain division by a constant into a multiplication, which rounds differently.
     return tf.math.divide_no_nan(tf.cast(images, tf.float32), 127.5) - 1.0
 
 

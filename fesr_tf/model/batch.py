@@ -1,4 +1,4 @@
-"""What a training step is given, and what it says to somebody who gives it something else."""
+"""The batch of a training step and its check."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from fesr_tf.model.frozen_features import Known
 from pipelines.common.errors import BadUse
 
 Batch = tuple[Any, ...]
-"""(image, positive, label) of `fesr_tf.data`, and what is known of them beforehand, if anything."""
+"""(image, positive, label) of `fesr_tf.data`, optionally with their cached features (`Known`)."""
 
 
 def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Known]:
-    """The members of a batch; nothing is known of one that has three.
+    """The members of a batch, checked once, while the step is traced; without a fourth member the
+    cached features are empty.
 
-    Looked at once, while the step is traced. Raises `BadUse` where the members are not floats
-    (B, S, S, c) twice, of Keras' own type, and integers (B,); S and c are the configuration's.
+    Raises `BadUse` where the members are not two float tensors (B, S, S, c) of Keras' float type
+    and integers (B,), with S and c of the configuration.
     """
     members = batch if isinstance(batch, tuple) else (batch,)
     side, channels, floats = config.image_size, config.channels, keras.backend.floatx()
@@ -32,15 +33,15 @@ def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
             fits &= each.shape[1:].is_compatible_with((side, side, channels))
     if not fits:
         raise BadUse(
-            f"a batch is (image, positive, label), {floats} (B, {side}, {side}, {channels}) in "
-            f"[-1, 1] twice and integers (B,), and the dataset gives {_described(batch)}: see "
-            "'In a notebook' in README.md"
+            f"a batch is (image, positive, label), two {floats} (B, {side}, {side}, {channels}) in "
+            f"[-1, 1] and integers (B,), but the dataset yields {_described(batch)}; see "
+            "docs/guide/notebook.md"
         )
     return image, positive, label, members[3] if len(members) == 4 else {}
 
 
 def _described(batch: Any) -> str:
-    """A batch's structure, as its types and shapes: "(float32 (8, 32, 32, 1), int32 (8,))"."""
+    """The types and shapes of a batch: "(float32 (8, 32, 32, 1), int32 (8,))"."""
     if isinstance(batch, tuple | list):
         return f"({', '.join(map(_described, batch))})"
     if isinstance(batch, dict):

@@ -1,4 +1,4 @@
-"""Expression codes and the random draws of one step (eq. 2 and Algorithm 1)."""
+"""Expression codes (eq. 2) and the random numbers of one iteration of Algorithm 1."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fesr_tf.networks import replicas
 def expression_code(label: tf.Tensor, intensity: tf.Tensor, num_classes: int) -> tf.Tensor:
     """u(y) = v * (2y - 1), eq. 2: (B,) int and v (B, K) or scalar in [0, 1] -> (B, K) in [-1, 1].
 
-    The entry of the class is its intensity v; every other entry is -v of its own.
+    The entry of the class is its intensity v; every other entry is minus its own v.
     """
     chosen = tf.one_hot(label, num_classes, dtype=keras.backend.floatx())
     return intensity * (2.0 * chosen - 1.0)
 
 
 class Draws(NamedTuple):
-    """Everything random in one iteration of Algorithm 1."""
+    """All random numbers of one iteration of Algorithm 1."""
 
     prior_code: tf.Tensor  # z ~ U(-1, 1), (B, n): for D_z and for x^{p,f}
     target_label: tf.Tensor  # y' != y, uniform over the other K - 1 classes, (B,)
@@ -42,10 +42,9 @@ def draw(
 ) -> Draws:
     """The draws of iteration `step` (scalar int): a pure function of seed, step and labels.
 
-    Codes and intensities are of Keras' float type (float32 unless set otherwise).
-
-    A run that was stopped and goes on at a step therefore draws what it would have drawn.
-    With `intensity` "one" every v is 1: the codes tell the class alone.
+    A resumed run therefore repeats the draws of an uninterrupted one. Codes and intensities have
+    Keras' float type (default float32). With `intensity` "one" every v is 1, so that a code holds
+    only the class.
     """
     batch = tf.shape(label)[0]
     seeds = tf.random.experimental.stateless_split(

@@ -27,12 +27,12 @@ def minimise(
     loss: tf.Tensor,
     variables: list[tf.Variable],
 ) -> tf.Tensor:
-    """One update of `variables`. A variable that the loss does not reach stays as it is.
+    """One update of `variables`; a variable without a gradient is unchanged.
 
-    Over several devices the update is that of the mean of their losses. Returns the global norm
-    of this device's gradients: not finite where any of them is not.
+    With several devices the update follows the mean of their losses. Returns the global norm of
+    this device's gradients, which is not finite where any of them is not.
     """
-    share = tf.ones_like(loss) / replicas.count()  # apply_gradients adds the devices' up
+    share = tf.ones_like(loss) / replicas.count()  # apply_gradients sums over the devices
     gradients = tape.gradient(loss, variables, output_gradients=share)
     reached = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
     optimizer.apply_gradients(reached)
@@ -40,7 +40,7 @@ def minimise(
 
 
 def running(config: Config) -> dict[str, object]:
-    """What `keras.Model.compile` is told."""
+    """Options of `keras.Model.compile`."""
     return {
         "steps_per_execution": config.steps_per_execution,
         "jit_compile": config.jit_compile or None,
@@ -51,8 +51,8 @@ class FESGAN(keras.Model):
     """G = (G_enc, G_dec), D_img and D_z (Section III-B).
 
     Images are float32 (B, S, S, c) in [-1, 1], labels (B,) int32 in 0..K-1. `train_step` takes
-    the batch (image, positive, label) of `fesr_tf.data`; the positive is R's alone. A fourth
-    member, `frozen.Known`, spares it what the face network says of real images.
+    the batch (image, positive, label) of `fesr_tf.data` and ignores the positive. A fourth member,
+    `frozen_features.Known`, holds the cached features of the real images.
     """
 
     def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
@@ -66,7 +66,7 @@ class FESGAN(keras.Model):
         self.image_critic = ImageCritic(config, num_classes)
         self.code_critic = CodeCritic(config)
         only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        # t of Algorithm 1: seeds the draws, and stands in every checkpoint.
+        # t of Algorithm 1: seeds the draws and is saved in every checkpoint.
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", **only_one)
         image = tf.zeros((1, config.image_size, config.image_size, config.channels))
         self((image, tf.zeros((1, num_classes))))
@@ -74,7 +74,7 @@ class FESGAN(keras.Model):
         self.code_critic(tf.zeros((1, config.code_size)))
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Draws the face of the image, inputs[0], with the expression code u(y), inputs[1]."""
+        """x_hat (eq. 3) of the image, inputs[0], with the expression code u(y), inputs[1]."""
         image, expression = inputs
         return self.decode(self.encode(image), expression)
 
@@ -92,7 +92,7 @@ class FESGAN(keras.Model):
         return self.encoder.trainable_variables + self.decoder.trainable_variables
 
     def compile(self, **kwargs) -> None:
-        """Gives each network its own Adam, with all state created before the first step."""
+        """Creates one Adam per network, with all state, before the first step."""
         super().compile(**running(self.config) | kwargs)
         self.distribute_reduction_method = "first"  # train_step gives means over all devices
         self.generator_optimizer = adam(self.config)
@@ -102,11 +102,11 @@ class FESGAN(keras.Model):
         self.code_critic_optimizer = adam(self.config)
         self.code_critic_optimizer.build(self.code_critic.trainable_variables)
 
-    # AutoGraph would rewrite all of tf_keras first (a minute), for code that has no tensor
-    # in an `if` or a loop.
+    # AutoGraph would first rewrite all of tf_keras (a minute), and no `if` or loop here depends
+    # on a tensor.
     @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: Batch) -> Scalars:
-        """One iteration of Algorithm 1 while t < P_pre. Returns every loss by name."""
+        """One iteration of Algorithm 1 for t < P_pre. Returns every loss by name."""
         image, _, label, known = unpack(batch, self.config)
         draws = self.draw(label)
         with tf.GradientTape() as tape:
@@ -148,7 +148,7 @@ class FESGAN(keras.Model):
         return self.decode(face_code, expression_code(label, draws.own_intensity, self.num_classes))
 
     def update_code_critic(self, face_code: tf.Tensor, draws: Draws) -> Scalars:
-        """L_D_z (eq. 24) moves D_z."""
+        """Updates D_z by L_D_z (eq. 24)."""
         if not self.config.code_critic:
             return {}
         with tf.GradientTape() as tape:
@@ -166,9 +166,9 @@ class FESGAN(keras.Model):
     def update_image_critic(
         self, image: tf.Tensor, translated: tf.Tensor, label: tf.Tensor, draws: Draws
     ) -> Scalars:
-        """L_D_img (eq. 23) moves D_img, `critic_steps` times on this batch.
+        """Updates D_img by L_D_img (eq. 23), `critic_steps` times on this batch.
 
-        The class head learns from the real images only.
+        The class head learns from the real images only (eq. 9).
         """
         config, critic = self.config, self.image_critic
         if not config.image_critic:
@@ -203,10 +203,9 @@ class FESGAN(keras.Model):
         reconstructed: tf.Tensor,
         draws: Draws,
     ) -> dict[str, tuple[float, tf.Tensor]]:
-        """The terms of L_G by eq. 22, each with its weight. A weight of 0 computes nothing.
+        """The terms of L_G (eq. 22), each with its weight. A term of weight 0 is not computed.
 
-        `identities` are F_id(x), which no weight moves, and F_id(x_rec); None only where lambda3
-        is 0.
+        identities: F_id(x), a constant, and F_id(x_rec); None only where lambda3 is 0.
         """
         config = self.config
         terms: dict[str, tuple[float, tf.Tensor]] = {}
@@ -228,6 +227,6 @@ class FESGAN(keras.Model):
         return terms
 
     def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> Scalars:
-        """L_G moves W_G."""
+        """Updates W_G by L_G (eq. 22 or 25)."""
         norm = minimise(self.generator_optimizer, tape, loss, self.generator_variables)
         return {"signals/gradient_G": norm}

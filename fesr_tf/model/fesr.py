@@ -1,4 +1,4 @@
-"""FESR: FESGAN and the recogniser R learning together, the second stage of Algorithm 1."""
+"""FESR: joint training of FESGAN and the recogniser R, the second stage of Algorithm 1."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from fesr_tf.networks.recognizer import Recognizer
 class FESR(keras.Model):
     """FESGAN and R (Section III-D). Calling it classifies: (B, S, S, c) -> logits (B, K).
 
-    `train_step` takes the batch of `fesr_tf.data`, as FESGAN's does. With `synthetic: none`
-    (BASELINE) it trains R alone, on real images.
+    `train_step` takes the same batch as FESGAN's. With `synthetic: none` (BASELINE) it trains R
+    alone, on real images.
     """
 
     def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
@@ -36,10 +36,10 @@ class FESR(keras.Model):
         return self.recognizer(image)
 
     def compile(self, **kwargs) -> None:
-        """Gives each of the four networks its own Adam, before either stage begins.
+        """Creates one Adam for each of the four networks, before either stage starts.
 
-        An optimizer that first acts in the second stage would create its state in a second
-        trace, and fail.
+        An optimizer that is first used in the second stage would create its state in a second
+        trace, which fails.
         """
         self.fesgan.compile(**kwargs)
         super().compile(**running(self.config) | kwargs)
@@ -49,13 +49,13 @@ class FESR(keras.Model):
 
     @tf.autograph.experimental.do_not_convert  # see FESGAN.train_step
     def train_step(self, batch: Batch) -> Scalars:
-        """One iteration of Algorithm 1 from t = P_pre on. Returns every loss by name."""
+        """One iteration of Algorithm 1 for t >= P_pre. Returns every loss by name."""
         if self.config.synthetic == "none":
             return self.real_only_step(batch)
         image, positive, label, known = unpack(batch, self.config)
         gan, config, frozen = self.fesgan, self.config, self.fesgan.frozen
         draws = gan.draw(label)
-        # The frozen trunk sees each picture once: F_id and R share its maps.
+        # The frozen trunk processes each image once: F_id and R share its maps.
         if known:
             real_map, positive_map = known["map"], known["positive_map"]
         else:
@@ -69,14 +69,14 @@ class FESR(keras.Model):
                 logs |= gan.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = gan.reconstruct(face_code, label, draws)  # line 10
             synthetic, synthetic_label = self.synthesize(face_code, label, draws)  # line 14
-            drawn_map, synthetic_map = self.map_drawn(reconstructed, synthetic)
+            reconstructed_map, synthetic_map = self.map_generated(reconstructed, synthetic)
             with tape.stop_recording():
                 maps = (real_map, positive_map, synthetic_map)
                 logs |= self.update_recognizer(maps, label, synthetic_label, draws)  # lines 15, 16
             identities = None
             if config.lambda3:
                 identity = known["identity"] if known else frozen.embed_trunk(real_map)
-                identities = identity, frozen.embed_trunk(drawn_map)
+                identities = identity, frozen.embed_trunk(reconstructed_map)
             terms = gan.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -96,9 +96,9 @@ class FESR(keras.Model):
     def synthesize(
         self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """x^{p,f} and its labels: eq. 13, a new identity of the input's class.
+        """x^{p,f} (eq. 13), a new identity of the input's class, and its labels.
 
-        FESR_Real draws the input's own identity instead, with any of the K expressions.
+        FESR_Real generates the input's own identity instead, with any of the K expressions.
         """
         code = draws.prior_code
         if self.config.synthetic == "encoder":
@@ -106,19 +106,19 @@ class FESR(keras.Model):
         expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
         return self.fesgan.decode(code, expression), label
 
-    def map_drawn(
+    def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """The trunk's maps of x_rec (None where lambda3 is 0, as nothing reads it) and x^{p,f}.
+        """The trunk's maps of x_rec (None where lambda3 is 0, which does not need it) and x^{p,f}.
 
-        One pass where L_G goes back through both: else half of the way back would be for nothing.
+        They share one pass only where L_G needs the gradient of both; otherwise half of the
+        backward pass would be wasted.
         """
         frozen, config = self.fesgan.frozen, self.config
         if not config.lambda3:
             return None, frozen.trunk(synthetic)
         if config.recognizer_guides_generator:
-            drawn, new = frozen.trunks(reconstructed, synthetic)
-            return drawn, new
+            return tuple(frozen.trunks(reconstructed, synthetic))
         return frozen.trunk(reconstructed), frozen.trunk(synthetic)
 
     def update_recognizer(
@@ -128,7 +128,7 @@ class FESR(keras.Model):
         synthetic_label: tf.Tensor,
         draws: Draws,
     ) -> Scalars:
-        """L_R (eq. 26) moves R, on the trunk maps of x, x^{p,r} and x^{p,f}, constants here."""
+        """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}."""
         recognizer, config, gan = self.recognizer, self.config, self.fesgan
         with tf.GradientTape() as tape:
             plain = recognizer.extract_all(maps, gan.frozen.together)
@@ -158,13 +158,13 @@ class FESR(keras.Model):
     def classify_synthetic(
         self, synthetic_map: tf.Tensor, label: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
-        """L_cls,R^f (eq. 21) with R's updated weights, for G: R is a constant here."""
+        """L_cls,R^f (eq. 21) with R's updated weights, constant in L_G (eq. 25)."""
         features = self.recognizer.extract(synthetic_map)
         logits = self.recognizer.classify(self.recognizer.drop(features, seed))
         return losses.classification(label, logits)
 
     def real_only_step(self, batch: Batch) -> Scalars:
-        """BASELINE: L_cls,R^r (eq. 20) moves R."""
+        """Updates R by L_cls,R^r (eq. 20), for BASELINE."""
         image, _, label, known = unpack(batch, self.config)
         draws = self.fesgan.draw(label)
         trunk = known["map"] if known else self.fesgan.frozen.trunk(image)
@@ -177,10 +177,10 @@ class FESR(keras.Model):
 
 
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
-    """Builds a compiled `FESR` model whose initial weights follow from `config.seed`.
+    """Builds a compiled `FESR` model whose initial weights are determined by `config.seed`.
 
-    With `mirrored`, every variable stands on each of the machine's devices (a given face network
-    must have been created in the scope of the current strategy).
+    With `mirrored`, every variable is mirrored on all devices (a given face network must have been
+    created in the scope of the current strategy).
 
     Args:
         config: The settings; `config.identity` names the face network to load.
@@ -192,7 +192,7 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
         `fesgan` is FESGAN, its `recognizer` R.
 
     Raises:
-        BadUse: The face network's weights are not there or do not fit `config.image_size`.
+        BadUse: The face network's weights do not exist or do not fit `config.image_size`.
 
     Example:
         >>> config = fesr_tf.load_config("demo", overrides=["image_size=32", "width=0.0625"])
@@ -209,7 +209,7 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
 
 
 def strategy(config: Config) -> tf.distribute.Strategy:
-    """The current strategy; with `mirrored` and none chosen, one over every GPU."""
+    """The current strategy; with `mirrored` and no current one, mirroring over all GPUs."""
     if config.mirrored and not tf.distribute.has_strategy():
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

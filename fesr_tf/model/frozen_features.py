@@ -1,7 +1,7 @@
-"""What never changes in training: passes through the frozen face network, and their cache.
+"""Passes through the frozen face network, and the cache of its features.
 
-The trunk's maps and F_id of real images are the same at every step, so they are computed once
-(`frozen_features`) and handed out with the batches. Drawn faces pass through it anew each step.
+The trunk's maps and F_id of real images are constant, so they are computed once and passed on with
+the batches. Generated images pass through the network at each step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from fesr_tf.networks.face_networks import FaceNetwork
 
 GIB = 2**30
 Known = dict[str, tf.Tensor]
-"""What a batch of `FrozenFeatures.of` holds: any of `map`, `positive_map` and `identity`."""
+"""The cached features of a batch: any of `map`, `positive_map` and `identity`."""
 
 
 class FrozenPasses:
-    """The face network as a training step calls it: by `frozen_dtype`, jointly by `passes`.
+    """The face network as a training step uses it, with `frozen_dtype` and `passes`.
 
-    Takes and gives float32 whatever it computes in. Not a layer: it has no weights of its own.
+    Input and output are float32 for every `frozen_dtype`. It is no layer and owns no weights.
     """
 
     def __init__(self, face_network: FaceNetwork, config: Config):
@@ -38,9 +38,9 @@ class FrozenPasses:
         return self.face_network.trunk(image, self.dtype)
 
     def trunks(self, *images: tf.Tensor) -> Sequence[tf.Tensor]:
-        """The maps of several batches: in one pass, or in one each where `passes` is separate."""
+        """The maps of several batches: in one pass, or one each where `passes` is separate."""
         if not self.together:
-            return [self.trunk(each) for each in images]
+            return [self.trunk(image) for image in images]
         return tf.split(self.trunk(tf.concat(images, 0)), len(images))
 
     def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
@@ -54,10 +54,10 @@ class FrozenPasses:
 
 @dataclass(frozen=True)
 class FrozenFeatures:
-    """The cache: row i is image i, row N + i its mirror image (where there are any).
+    """The cache: row i is image i, row N + i its mirror image (with `horizontal_flip`).
 
-    `maps` are the trunk's, (rows, s/8, s/8, C); `embeddings` F_id, (rows, E). None where the
-    run has no use for them. In the type that they were computed in.
+    maps: of the trunk, (rows, s/8, s/8, C); embeddings: F_id, (rows, E); both of `frozen_dtype`,
+    None where the run does not need them.
     """
 
     maps: tf.Tensor | None
@@ -67,24 +67,24 @@ class FrozenFeatures:
     def of(
         self, rows: tf.Tensor, positives: tf.Tensor, flips: tf.Tensor, positive_flips: tf.Tensor
     ) -> Known:
-        """What is known of a batch of images, float32: rows (B,) int, flips (B,) bool."""
+        """The cached features of a batch, float32, for rows (B,) int and flips (B,) bool."""
         here, there = (
             index + self.images * tf.cast(flip, tf.int64)
             for index, flip in ((rows, flips), (positives, positive_flips))
         )
-        found = {}
+        sources = {}
         if self.maps is not None:
-            found |= {"map": (self.maps, here), "positive_map": (self.maps, there)}
+            sources |= {"map": (self.maps, here), "positive_map": (self.maps, there)}
         if self.embeddings is not None:
-            found["identity"] = (self.embeddings, here)
+            sources["identity"] = (self.embeddings, here)
         return {
             name: tf.cast(tf.gather(table, index), tf.float32)
-            for name, (table, index) in found.items()
+            for name, (table, index) in sources.items()
         }
 
 
 def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
-    """How much memory `frozen_features` takes for so many images."""
+    """The memory, in bytes, of `frozen_features` for a number of images."""
     shape = (1, config.image_size, config.image_size, config.channels)
     _, rows, columns, channels = face_network.trunk(tf.zeros(shape)).shape
     wants_maps, wants_embeddings = _wanted(config)
@@ -94,17 +94,17 @@ def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
 
 
 def _wanted(config: Config) -> tuple[bool, bool]:
-    """Whether a run reads maps, and embeddings, of real images."""
+    """Whether a run needs maps, and embeddings, of real images."""
     return config.trains_recognizer, config.trains_fesgan and config.lambda3 > 0
 
 
 def frozen_features(
     face_network: FaceNetwork, faces: Faces, config: Config, progress: bool = True
 ) -> FrozenFeatures | None:
-    """Computes and keeps what the face network says of every image, and says what it takes.
+    """Computes the face network's features of every image and prints their size.
 
-    None where the configuration wants no cache, where the run has no use for one, and where it
-    would be larger than `frozen_cache_limit_gib`: the steps then compute it anew.
+    Returns None with `frozen_cache: none`, where the run needs no features, and where the cache
+    would exceed `frozen_cache_limit_gib`; the steps then compute the features themselves.
     """
     wants_maps, wants_embeddings = _wanted(config)
     if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
@@ -116,7 +116,7 @@ def frozen_features(
     if size > limit * GIB:
         print(
             f"{about} would take {size / GIB:.2f} GiB of memory, more than "
-            f"frozen_cache_limit_gib={limit:g}: they are computed anew at every step",
+            f"frozen_cache_limit_gib={limit:g}; every step computes them instead",
             flush=True,
         )
         return None
@@ -128,25 +128,25 @@ def frozen_features(
     @tf.function(autograph=False)
     def features(image: tf.Tensor) -> list[tf.Tensor]:
         feature_map = frozen.trunk(image)
-        found = [feature_map] if wants_maps else []
-        found += [frozen.embed_trunk(feature_map)] if wants_embeddings else []
-        return [tf.cast(each, dtype) for each in found]
+        values = [feature_map] if wants_maps else []
+        values += [frozen.embed_trunk(feature_map)] if wants_embeddings else []
+        return [tf.cast(value, dtype) for value in values]
 
     count = len(faces)
     tables: list[np.ndarray] = []
     total = count * (1 + config.horizontal_flip)
     for begin in tqdm(range(0, total, batch), unit="batch", disable=not progress):
-        # Batches as training has them, so that the same kernels run; the last is filled up.
+        # Batches of the training size, so that the same kernels run; the last one is padded.
         rows = np.minimum(np.arange(begin, begin + batch), total - 1)
         image = faces.floats(rows % count)
         mirrored = (rows >= count)[:, None, None, None]
         image = tf.where(mirrored, image[:, :, ::-1], image)
-        found = [each.numpy() for each in features(image)]
-        tables = tables or [np.empty((total, *each.shape[1:]), each.dtype) for each in found]
-        for table, part in zip(tables, found, strict=True):
+        parts = [part.numpy() for part in features(image)]
+        tables = tables or [np.empty((total, *part.shape[1:]), part.dtype) for part in parts]
+        for table, part in zip(tables, parts, strict=True):
             table[begin : begin + batch] = part[: total - begin]
-    with tf.device("CPU:0"):  # a GPU is sent the rows of a batch
-        kept = [tf.constant(tables.pop(0)) for _ in found]
+    with tf.device("CPU:0"):  # only the rows of a batch are copied to a GPU
+        kept = [tf.constant(tables.pop(0)) for _ in range(len(tables))]
     return FrozenFeatures(
         kept[0] if wants_maps else None, kept[-1] if wants_embeddings else None, count
     )

@@ -1,4 +1,4 @@
-"""The paper's losses: one pure function an equation, tensors in, a scalar of their type out."""
+"""The paper's losses: pure functions from tensors to a scalar of the same type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from fesr_tf.networks import replicas
 
-# Keeps the gradient of a norm finite where the norm is 0; far below any norm that matters.
+# Keeps the gradient of a norm finite at 0; far below any relevant norm.
 TINY = 1e-12
 
 
@@ -27,8 +27,8 @@ def gradient_penalty(
 ) -> tf.Tensor:
     """WGAN-GP [65]: E[(||d critic / d x|| - 1)^2] at x on the line from `real` to `fake`.
 
-    Images (B, H, W, C); one alpha ~ U(0, 1) an image, from `seed` (int32 (2,)). The norm runs
-    over the whole image; a patch critic is summed over its patches, as its gradient is.
+    Images (B, H, W, C); one alpha ~ U(0, 1) per image, from `seed` (int32 (2,)). The norm is over
+    the whole image; the outputs of a patch critic are summed over its patches.
     """
     alpha = replicas.own_rows(
         lambda rows: tf.random.stateless_uniform((rows, 1, 1, 1), seed, dtype=real.dtype),
@@ -64,7 +64,7 @@ def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def l1(first: tf.Tensor, second: tf.Tensor, reduction: str = "mean") -> tf.Tensor:
     """E[||a - b||_1], eq. 10 (images) and 12 (face features), batch first.
 
-    `mean` also averages over an example's entries, `sum` adds them, as the norm is written.
+    `mean` also averages over an example's entries; `sum` adds them, as in the paper's norm.
     """
     distance = tf.abs(first - second)
     if reduction == "mean":
@@ -75,7 +75,7 @@ def l1(first: tf.Tensor, second: tf.Tensor, reduction: str = "mean") -> tf.Tenso
 def distance(first: tf.Tensor, second: tf.Tensor, squared: bool = False) -> tf.Tensor:
     """L_dist, eq. 15 and 16: E[||a - b||_2] over features (B, F), or its square.
 
-    The gradient is finite (and 0) where two features are equal.
+    The gradient is 0 where two features are equal.
     """
     squares = tf.reduce_sum(tf.square(first - second), axis=-1)
     return tf.reduce_mean(squares if squared else tf.sqrt(squares + TINY))
@@ -91,8 +91,8 @@ def intra_class(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """L_dist^r and L_dist^rf, the terms of L_intra (eq. 14 to 16), on R_ext features (B, F).
 
-    Real data-guided back-propagation (eq. 18): in the real-synthetic term the real features
-    are the ground truth and get no gradient; the real-real term (eq. 17) moves both sides.
+    Real data-guided back-propagation (RDBP, eq. 18): in the real-synthetic term the real features
+    are the ground truth and get no gradient; in the real-real term (eq. 17) both sides get one.
     """
     guide = tf.stop_gradient(real) if rdbp else real
     return distance(real, positive, squared), distance(guide, synthetic, squared)

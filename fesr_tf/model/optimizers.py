@@ -1,4 +1,4 @@
-"""Adam, in one pass over the memory."""
+"""Adam as one fused operation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fesr_tf.config import Config
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam, its state and its arithmetic, by TensorFlow's own operation for it.
+    """Keras' Adam with the same state, by TensorFlow's fused operation, for dense gradients.
 
-    Keras 2 writes the update as some ten operations, each a pass over the memory: three times as
-    long for 46 million weights. Equal to it within rounding. Gradients are dense.
+    Keras 2 uses some ten operations, each a pass over the memory, which takes three times as long
+    for 46 million weights. The results are equal within rounding.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
@@ -35,9 +35,9 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 def adam(config: Config) -> keras.optimizers.Optimizer:
-    """Adam as in Section IV-B, its epsilon of PyTorch's size, the paper's framework.
+    """Adam as in Section IV-B, with the default epsilon of PyTorch, the paper's framework.
 
-    Keras adds it before the bias correction and PyTorch after (docs/benchmarks/parity.md).
+    Keras adds epsilon before the bias correction, PyTorch after it (docs/benchmarks/parity.md).
     """
     return FusedAdam(
         config.learning_rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False

@@ -1,4 +1,4 @@
-"""R's logits for a set of faces."""
+"""Inference of R on a set of faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `fesr_tf.own_data` does, in which order, and where it puts what."""
+"""The stages of `fesr_tf.own_data`, their order and the places of their outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fesr_tf.client.saved_model import version_folder
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation import plan as crossval_plan
 from fesr_tf.data import ALL, FoldNumber
-from fesr_tf.data.counts import Census
+from fesr_tf.data.counts import ClassCounts
 from fesr_tf.processes.sequence import Stage
 from fesr_tf.runs import files
 from fesr_tf.serving.export import EXTRA
@@ -30,8 +30,8 @@ DATABASE = "images"
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked. folds: None where the CSV says them. overrides: the size's settings and the
-    user's, as `key=value`."""
+    """The request. folds: None where the CSV assigns them. overrides: the settings of the size
+    and of the user, as `key=value`."""
 
     source: Path
     output: Path
@@ -52,8 +52,12 @@ class Plan:
 
     @property
     def final(self) -> str:
-        """The variant that is trained on everybody and exported."""
+        """The variant that is trained on all subjects and exported."""
         return self.variants[-1]
+
+    @property
+    def final_run(self) -> Path:
+        return self.run(self.final, ALL)
 
     @property
     def crossval(self) -> Path:
@@ -63,13 +67,14 @@ class Plan:
         return runs.run_folder(self.runs, DATABASE, variant, fold)
 
     def settings(self, variant: str) -> Config:
-        """A variant's configuration. Raises `BadUse` for one that cannot be."""
-        return configs.resolve(DATABASE, variant, kept(variant, self.overrides))
+        """A variant's configuration. Raises `BadUse` for an invalid one."""
+        return configs.resolve(DATABASE, variant, applicable(variant, self.overrides))
 
-    def settle(self, database: Database) -> None:
-        """Claims `output`. Raises `BadUse` where it was begun with other pictures or settings."""
+    def claim(self, database: Database) -> None:
+        """Records the request in `output`. Raises `BadUse` where it holds that of other images or
+        settings."""
         path = self.output / "own_data.json"
-        now = {
+        request = {
             "pictures": digest(database),
             "folds": self.folds,
             "prealigned": self.prealigned,
@@ -77,86 +82,85 @@ class Plan:
         }
         if path.exists():
             try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-                other = [name for name in now if before[name] != now[name]]
+                stored = json.loads(path.read_text(encoding="utf-8"))
+                changed = [name for name in request if stored[name] != request[name]]
             except (ValueError, KeyError, TypeError) as error:
-                raise FailedWork(f"{path} is damaged ({error!r}): give another --output") from None
-            if other:
+                raise FailedWork(f"{path} is damaged ({error!r}); give another --output") from None
+            if changed:
                 raise BadUse(
-                    f"{self.output} was begun with other {' and '.join(other)}: nothing of it was "
-                    f"touched; give another --output, or delete {self.output} to begin anew"
+                    f"{self.output} was started with other {' and '.join(changed)}, and was left "
+                    f"unchanged; give another --output, or delete {self.output} to restart"
                 )
-        write_whole(path, json.dumps(now, indent=1) + "\n")
+        write_whole(path, json.dumps(request, indent=1) + "\n")
 
     def photo(self, database: Database) -> str | None:
-        """The first picture in which a face was found, None where none was looked for: in cropped
-        faces, and where the CSV says where the face is."""
-        lost = {reject.key for reject in manifests.load(self.data).rejects}
-        searched = (each for each in database.samples if not (each.aligned or each.box))
-        return next((str(each.path) for each in searched if each.key not in lost), None)
-
-    def exported(self) -> bool:
-        """True where the newest version of the model is the run of everybody as it stands."""
-        folder = self.run(self.final, ALL)
-        try:
-            info = runs.read_info(folder)
-            about = version_folder(self.model) / EXTRA / "model.json"
-            model = json.loads(about.read_text(encoding="utf-8"))
-            same = all(
-                model[key] == getattr(info, key)
-                for key in ("database", "variant", "fold", "data_digest")
-            )
-            settings = configs.load(folder / files.CONFIG).model_dump()
-            return same and after_training(about, folder) and model["config"] == settings
-        except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
-            return False
+        """The first image in which a face was detected; None where none was searched: for cropped
+        faces and faces with boxes."""
+        rejected = {reject.key for reject in manifests.load(self.data).rejects}
+        searched = (s for s in database.samples if not (s.aligned or s.box))
+        return next((str(s.path) for s in searched if s.key not in rejected), None)
 
 
-def after_training(made: Path, folder: Path) -> bool:
-    """Whether the file is there and newer than the last checkpoint of the run in `folder`."""
-    there = folder / files.CHECKPOINTS
-    places = [files.step_folder(there, step) for step in files.steps(there)]
-    there = made.exists() and places
-    return bool(there) and made.stat().st_mtime > max(each.stat().st_mtime for each in places)
+def exported(model: Path, folder: Path) -> bool:
+    """Whether the newest version in `model` is an export of the run in `folder` as it is now."""
+    try:
+        info = runs.read_info(folder)
+        path = version_folder(model) / EXTRA / "model.json"
+        about = json.loads(path.read_text(encoding="utf-8"))
+        same = all(
+            about[key] == getattr(info, key)
+            for key in ("database", "variant", "fold", "data_digest")
+        )
+        settings = configs.load(folder / files.CONFIG).model_dump()
+        return same and after_training(path, folder) and about["config"] == settings
+    except (OSError, ValueError, KeyError, TypeError, BadUse, FailedWork):
+        return False
 
 
-def kept(variant: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides without those that would make the variant another one."""
-    without = configs.withheld(variant, overrides)
-    return [text for text in overrides if text not in without]
+def after_training(path: Path, folder: Path) -> bool:
+    """Whether a file exists and is newer than the last checkpoint of the run in `folder`."""
+    place = folder / files.CHECKPOINTS
+    saved = [files.step_folder(place, step).stat().st_mtime for step in files.steps(place)]
+    return path.exists() and bool(saved) and path.stat().st_mtime > max(saved)
+
+
+def applicable(variant: str, overrides: Sequence[str]) -> list[str]:
+    """The overrides without those that would turn the variant into another one."""
+    withheld = configs.withheld(variant, overrides)
+    return [text for text in overrides if text not in withheld]
 
 
 def digest(database: Database) -> str:
-    """SHA-256 over what a reader says of the pictures and over their sizes, in hex."""
+    """SHA-256, in hex, over the samples of a reader and the sizes of their files."""
     lines = []
-    for each in database.samples:
-        path = Path(each.path)
+    for sample in database.samples:
+        path = Path(sample.path)
         size = path.stat().st_size if path.is_file() else -1
-        said = dataclasses.replace(each, path=None, landmarks=None, aligned=False)
-        lines.append(f"{database.source(each)} {size} {database.classes[each.label]} {said}\n")
+        kept = dataclasses.replace(sample, path=None, landmarks=None, aligned=False)
+        lines.append(f"{database.source(sample)} {size} {database.classes[sample.label]} {kept}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def first_stages(plan: Plan) -> list[Stage]:
-    """What has to be done before it is known what there is to train on."""
+def preprocessing(plan: Plan) -> Stage:
+    """The stage before the numbers of images and subjects are known."""
     words = ["-m", "pipelines.preprocess", "--db", DATABASE, "--input", str(plan.source),
              "--output", str(plan.data)]  # fmt: skip
     if plan.folds:
         words += ["--folds", str(plan.folds)]
     if plan.prealigned:
         words.append("--prealigned")
-    return [
-        Stage(
-            "finds, aligns and stores every face, a person's pictures in one fold",
-            [words],
-            0.5,
-            stamp=plan.output / "finished" / "preprocess",
-            makes=plan.data / "manifest.json",
-        ),
-    ]
+    return Stage(
+        "detect and align every face, with all images of a person in one fold",
+        [words],
+        0.5,
+        stamp=plan.output / "finished" / "preprocess",
+        makes=plan.data / "manifest.json",
+    )
 
 
-def cross_validation(plan: Plan, known: Census, settings: list[str]) -> crossval_plan.Plan:
+def cross_validation(
+    plan: Plan, counts: ClassCounts, settings: Sequence[str]
+) -> crossval_plan.Plan:
     """The cross-validation as `fesr_tf.crossval` plans it."""
     return crossval_plan.Plan(
         database=DATABASE,
@@ -164,87 +168,85 @@ def cross_validation(plan: Plan, known: Census, settings: list[str]) -> crossval
         runs=plan.runs,
         manifest=manifests.load(plan.data),
         variants=plan.variants,
-        folds=known.folds,
+        folds=counts.folds,
         seeds=(0,),
         overrides=tuple(settings),
     )
 
 
 def last_stages(
-    plan: Plan, known: Census, settings: list[str], minutes: dict[str, float], photo: str | None
+    plan: Plan,
+    counts: ClassCounts,
+    settings: Sequence[str],
+    minutes: dict[str, float],
+    photo: str | None,
 ) -> list[Stage]:
-    """From the cross-validation to a photograph, if there is one. `settings` hold for every run;
-    `minutes` are those of "crossval" and of "everybody"."""
+    """From the cross-validation to the prediction for `photo`, if there is one.
+
+    settings: of every run. minutes: of "crossval" and "everybody", the run on all subjects.
+    """
     common = ["--db", DATABASE, "--data", str(plan.data), "--runs", str(plan.runs)]
-    folds = ",".join(map(str, known.folds))
-    crossval = ["-m", "fesr_tf.crossval", *common, "--jobs", str(plan.jobs), "--folds", folds,
-                "--variants", *plan.variants, *settings]  # fmt: skip
-    everybody = plan.run(plan.final, ALL)
+    crossval = ["-m", "fesr_tf.crossval", *common, "--jobs", str(plan.jobs), "--folds",
+                ",".join(map(str, counts.folds)), "--variants", *plan.variants,
+                *settings]  # fmt: skip
     train = ["-m", "fesr_tf.train", *common, "--fold", ALL, "--variant", plan.final,
-             *kept(plan.final, settings)]  # fmt: skip
-    export = ["-m", "fesr_tf.export", "--run", str(everybody), "--name", plan.model.name,
+             *applicable(plan.final, settings)]  # fmt: skip
+    export = ["-m", "fesr_tf.export", "--run", str(plan.final_run), "--name", plan.model.name,
               "--models", str(plan.model.parent)]  # fmt: skip
-    report = ["-m", "fesr_tf.report", *map(str, reported(plan)), "--output",
+    report = ["-m", "fesr_tf.report", str(plan.crossval.parent), str(plan.final_run), "--output",
               str(plan.output / "report")]  # fmt: skip
-    made = [
+    client = ["-m", "fesr_tf.client", str(photo), "--model", str(plan.model), "--output",
+              str(plan.output / "photograph")]  # fmt: skip
+    return [
         Stage(
-            f"cross-validates {', '.join(plan.variants)}: every person is tested by networks that "
-            "never saw them",
+            f"cross-validate {', '.join(plan.variants)} on held-out subjects",
             [crossval],
             minutes["crossval"],
         ),
-        Stage(f"trains {plan.final} on everybody", [train], minutes["everybody"]),
-        *drawing_stages(plan, known),
+        Stage(f"train {plan.final} on all subjects", [train], minutes["everybody"]),
+        *synthesis_stages(plan, counts),
         Stage(
-            "exports what everybody trained, and proves it in the server's loader",
+            "export that model and check it in TensorFlow Serving's loader",
             [export],
             0.6,
-            done=plan.exported,
+            done=lambda: exported(plan.model, plan.final_run),
         ),
-        Stage("writes the report", [report], 0.1),
-    ]
-    if photo:
-        client = ["-m", "fesr_tf.client", photo, "--model", str(plan.model), "--output",
-                  str(plan.output / "photograph")]  # fmt: skip
-        made.append(Stage("asks the exported model about one of the photographs", [client], 0.2))
-    return made
+        Stage("write the report", [report], 0.1),
+        *([Stage("classify one of the images with the exported model", [client], 0.2)] if photo
+          else []),
+    ]  # fmt: skip
 
 
-def drawing_stages(plan: Plan, known: Census) -> list[Stage]:
-    """Pictures of what the generator draws, and figures on them where there are enough people."""
+def synthesis_stages(plan: Plan, counts: ClassCounts) -> list[Stage]:
+    """Generated images, and their quality where both parts have two subjects or more."""
     if not plan.settings(plan.final).trains_fesgan:
         return []
-    fold = known.folds[0]
+    fold = counts.folds[0]
     tested = plan.run(plan.final, fold)
-    draws = [tested, plan.run(plan.final, ALL)]
-    made = [
+    folders = [tested, plan.final_run]
+    stages = [
         Stage(
-            f"draws expressions, intensities and new people: of people whom fold {fold} never "
-            "saw, and of everybody",
-            [["-m", "fesr_tf.synthesize", str(folder)] for folder in draws],
+            f"generate expressions, intensities and new identities: of the held-out subjects of "
+            f"fold {fold}, and of all subjects",
+            [["-m", "fesr_tf.synthesize", str(folder)] for folder in folders],
             0.5,
             done=lambda: all(
-                after_training(each / files.IMAGES / "new_identities.png", each) for each in draws
+                after_training(folder / files.IMAGES / "new_identities.png", folder)
+                for folder in folders
             ),
         )
     ]
-    if min(known.people(known.part(fold, role)) for role in (TRAIN, TEST)) > 1:
-        judges = [v for v in plan.variants if not plan.settings(v).trains_fesgan]
+    if min(counts.people(counts.part(fold, role)) for role in (TRAIN, TEST)) > 1:
         words = ["-m", "fesr_tf.measure", str(tested)]
-        for variant in judges:
-            words += ["--judge", str(plan.run(variant, fold))]
-        made.append(
+        for variant in plan.variants:
+            if not plan.settings(variant).trains_fesgan:
+                words += ["--judge", str(plan.run(variant, fold))]
+        stages.append(
             Stage(
-                f"measures the faces that fold {fold} drew",
+                f"measure the quality of the images that fold {fold} generates",
                 [words],
                 1.0,
                 done=lambda: after_training(tested / files.SYNTHESIS, tested),
             )
         )
-    return made
-
-
-def reported(plan: Plan) -> list[Path]:
-    """What the report is about: the folder of the cross-validation, and the run of everybody."""
-    everybody = plan.run(plan.final, ALL)
-    return [everybody.parent.parent, everybody]
+    return stages

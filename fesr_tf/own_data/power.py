@@ -1,7 +1,8 @@
-"""`python -m fesr_tf.own_data.power DATA`: what a preprocessed folder can show before training.
+"""`python -m fesr_tf.own_data.power DATA`: the statistical power of a preprocessed folder.
 
-No threshold is chosen here. Whether something could be concluded is worked out from the numbers of
-pictures, people, classes and folds, with the intervals and tests that the results come with.
+Prints, before any training, which results the data can support. No threshold is chosen here:
+everything follows from the numbers of images, subjects, classes and folds, by the intervals and
+tests that the results are reported with.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fesr_tf.data.counts import Census, take
+from fesr_tf.data.counts import ClassCounts, count_classes
 from fesr_tf.metrics.classification import wilson_interval
 from fesr_tf.metrics.comparison import CONFIDENCE, mcnemar
 from pipelines.common.errors import command
 from pipelines.common.roles import TRAIN
+from pipelines.common.text import listed
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.manifest import Manifest
 
@@ -26,184 +27,180 @@ NAMED = 3
 
 
 def half_width(right: float, total: int) -> float:
-    """Half of the 95 % interval (Wilson) of `right` of `total`."""
+    """Half of the 95 % interval (Wilson) of `right` of `total`, 0 to 0.5."""
     low, high = wilson_interval(right, total)
     return (high - low) / 2
 
 
 def fewest_right(total: int, chance: float) -> int | None:
-    """The fewest right answers of `total` whose 95 % interval (Wilson) lies above `chance`; None
-    where not even all of them would do."""
-    enough = (k for k in range(total + 1) if wilson_interval(k, total)[0] > chance)
-    return next(enough, None)
+    """The fewest right answers of `total` whose 95 % interval (Wilson) lies above `chance`.
+
+    None where even `total` right answers are too few.
+    """
+    above = (k for k in range(total + 1) if wilson_interval(k, total)[0] > chance)
+    return next(above, None)
 
 
-def fewest_apart() -> int:
-    """The fewest pictures that only one of two variants gets right, and the other none alone, at
-    which McNemar's exact test tells them apart."""
+def fewest_discordant() -> int:
+    """The fewest discordant images, all in favour of one variant, for a significant McNemar test
+    (exact)."""
     count = 1
     while mcnemar(np.ones(count, bool), np.zeros(count, bool))[2] > 1 - CONFIDENCE:
         count += 1
     return count
 
 
-def of_pictures(manifest: Manifest) -> str:
-    """'78 of 80 pictures are used, of 40 people; 2 were rejected: no face found (2)'."""
+def used_images(manifest: Manifest) -> str:
+    """'78 of 80 images of 40 people are used; 2 rejected: no face found (2)'."""
     counts = manifest.counts
     text = (
-        f"{counts['aligned']} of {_many(counts['read'], 'picture')} are used, of "
-        f"{_many(len(counts['by_subject']), 'person')}"
+        f"{counts['aligned']} of {_many(counts['read'], 'image')} of "
+        f"{_many(len(counts['by_subject']), 'person')} are used"
     )
     reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
     if not reasons:
         return f"{text}; none was rejected"
-    named = ", ".join(f"{reason} ({count})" for reason, count in reasons[:NAMED])
-    more = f" and {len(reasons) - NAMED} other reasons" if len(reasons) > NAMED else ""
-    lost = sorted(set(manifest.counts["rejected_by_subject"]) - set(counts["by_subject"]))
-    gone = f"; no picture is left of {_listed(lost)}" if lost else ""
-    return f"{text}; {counts['rejected']} rejected: {named}{more}{gone}"
+    named = listed([f"{reason} ({n})" for reason, n in reasons], NAMED, "other reasons")
+    lost = sorted(set(counts["rejected_by_subject"]) - set(counts["by_subject"]))
+    gone = f"; no image is left of {listed(lost, NAMED)}" if lost else ""
+    return f"{text}; {counts['rejected']} rejected: {named}{gone}"
 
 
-def of_tests(known: Census) -> str:
-    """How well an accuracy would be known, and from where on it would be more than a guess."""
-    total = int(known.tests.sum())
-    name, share = known.guess
-    half, most = (100 * half_width(each * total, total) for each in (0.5, 0.9))
+def accuracy_power(counts: ClassCounts) -> str:
+    """The precision of an accuracy, and the least one above the majority-class baseline."""
+    total = int(counts.tests.sum())
+    name, share = counts.majority
+    half, most = (100 * half_width(accuracy * total, total) for accuracy in (0.5, 0.9))
     text = (
-        f"{_many(total, 'test picture')} in {_many(len(known.folds), 'fold')}: an accuracy near "
-        f"50 % would be known to ± {half:.1f} points and one near 90 % to ± {most:.1f} (95 % "
-        "intervals)"
+        f"{_many(total, 'test image')} in {_many(len(counts.folds), 'fold')}: the 95 % interval is "
+        f"± {half:.1f} points at an accuracy of 50 % and ± {most:.1f} at 90 %"
     )
+    baseline = f"the majority-class baseline ({name!r}, {share:.1%})"
     least = fewest_right(total, share)
     if least is None:
         low, _ = wilson_interval(total, total)
         return (
-            f"{text}; even with all of them right the interval, from {low:.1%} on, would hold the "
-            f"{share:.1%} of always answering {name!r}: nothing can be concluded from so few"
+            f"{text}; even with every answer right the interval starts at {low:.1%} and includes "
+            f"{baseline}: nothing can be concluded from so few images"
         )
     return (
-        f"{text}; always answering {name!r} is right for {share:.1%}, and what is below "
-        f"{least / total:.1%} ({least} of {total}) cannot be told from that"
+        f"{text}; an accuracy below {least / total:.1%} ({least} of {total}) is not significantly "
+        f"above {baseline}"
     )
 
 
-def of_variants(known: Census) -> str:
-    """From where on two variants could be told apart."""
-    total, least, folds = int(known.tests.sum()), fewest_apart(), len(known.folds)
+def comparison_power(counts: ClassCounts) -> str:
+    """The smallest difference between two variants that can be significant."""
+    total, least, folds = int(counts.tests.sum()), fewest_discordant(), len(counts.folds)
     if total < least:
         return (
-            f"two variants cannot be told apart on {_many(total, 'test picture')}, whatever they "
-            f"answer: it takes {least} that only one of them gets right"
+            f"no difference between two variants can be significant on "
+            f"{_many(total, 'test image')}: one variant alone has to be right on at least {least}"
         )
     lowest = 2 / 2**folds
     by_fold = (
-        f"; fold by fold they cannot be, as no p of {_many(folds, 'fold')} is below {lowest:.3g}"
+        f"; the test by fold cannot be significant, as its smallest p with "
+        f"{_many(folds, 'fold')} is {lowest:.3g}"
         if lowest > 1 - CONFIDENCE
         else ""
     )
     return (
-        f"two variants can be told apart only if one gets at least {least} pictures "
-        f"({least / total:.1%}) right that the other does not{by_fold}"
+        f"two variants can differ significantly only if one is right on at least {least} images "
+        f"({least / total:.1%}) on which the other is wrong{by_fold}"
     )
 
 
-def of_classes(known: Census) -> list[str]:
-    """A sentence a class: how well the share of it that is found would be known."""
-    present = len(np.unique(known.labels))
-    said = []
-    for label, name in enumerate(known.classes):
-        chosen = known.labels == label
-        people, tests = known.people(chosen), int(known.tests[chosen].sum())
+def class_power(counts: ClassCounts) -> list[str]:
+    """One sentence per class: the precision of its recall."""
+    present = len(np.unique(counts.labels))
+    sentences = []
+    for label, name in enumerate(counts.classes):
+        chosen = counts.labels == label
+        people, tests = counts.people(chosen), int(counts.tests[chosen].sum())
         if not chosen.any():
-            said.append(f"{name}: no picture is left, so nothing can learn it: leave the class out")
+            text = "no image is left, so it cannot be learnt; remove the class"
         elif people == 1:
-            said.append(
-                f"{name}: only {known.subjects[chosen][0]} shows it, so that no fold both trains "
-                "and tests it: nothing can be concluded"
+            text = (
+                f"only {counts.subjects[chosen][0]} shows it, so no fold both trains and tests it: "
+                "nothing can be concluded"
             )
         elif not tests:
-            said.append(f"{name}: {_many(int(chosen.sum()), 'picture')}, none of them for a test")
+            text = f"{_many(int(chosen.sum()), 'image')}, none of them in a test part"
         else:
             text = (
-                f"{name}: {_many(tests, 'test picture')} of {people} people, half of them right "
-                f"would be known to ± {100 * half_width(tests / 2, tests):.1f} points"
+                f"{_many(tests, 'test image')} of {people} people; the 95 % interval is "
+                f"± {100 * half_width(tests / 2, tests):.1f} points at a recall of 50 %"
             )
             if fewest_right(tests, 1 / present) is None:
                 text += (
-                    f", and not even all right could be told from guessing ({1 / present:.1%}): "
-                    "nothing can be concluded"
+                    f", and even a recall of 100 % is not significantly above chance "
+                    f"({1 / present:.1%}): nothing can be concluded"
                 )
-            said.append(text)
-    return said
+        sentences.append(f"{name}: {text}")
+    return sentences
 
 
-def of_folds(known: Census) -> list[str]:
-    """What a fold lacks: somebody to train on or test, or a class to learn."""
-    said = []
-    left_out = sorted(set(range(known.splits.shape[1])) - set(known.folds))
+def fold_gaps(counts: ClassCounts) -> list[str]:
+    """The folds without training or test images, and the classes missing in a training part."""
+    sentences = []
+    left_out = sorted(set(range(counts.splits.shape[1])) - set(counts.folds))
     if left_out:
         word = "fold" if len(left_out) == 1 else "folds"
-        said.append(
-            f"{word} {_listed(map(str, left_out))}: no picture left to train on, or none to test, "
-            "and so left out"
+        sentences.append(
+            f"{word} {listed(left_out, NAMED)}: left out, without training images or without test "
+            "images"
         )
-    for label, name in enumerate(known.classes):
-        chosen = known.labels == label
-        if known.people(chosen) < 2:
-            continue  # said of the class
-        without = [fold for fold in known.folds if not (chosen & known.part(fold, TRAIN)).any()]
+    for label, name in enumerate(counts.classes):
+        chosen = counts.labels == label
+        if counts.people(chosen) < 2:
+            continue  # `class_power` reports it
+        without = [fold for fold in counts.folds if not (chosen & counts.part(fold, TRAIN)).any()]
         if without:
-            folds = _listed(map(str, without))
-            said.append(f"{name}: not a picture of it in the training part of fold {folds}")
-    return said
+            sentences.append(
+                f"{name}: no image in the training part of fold {listed(without, NAMED)}"
+            )
+    return sentences
 
 
-def of_names(known: Census) -> list[str]:
-    """A doubt about the people's names, where there is one."""
-    count = len(known.labels)
-    if known.people(np.ones(count, bool)) < count:
+def subject_doubts(counts: ClassCounts) -> list[str]:
+    """A warning where every image has a subject of its own."""
+    if len(np.unique(counts.subjects)) < len(counts.labels):
         return []
     return [
-        "every picture is of another person, by the names: if some are of the same, people are "
-        "both trained on and tested and every accuracy is too high (a file's name up to its first "
-        "_ is the person, or the CSV's column subject)"
+        "every image has another subject by its name; if some show the same person, that person is "
+        "both trained on and tested and every accuracy is too high (the subject is a file's name "
+        "up to its first _, or the CSV's column subject)"
     ]
 
 
-def sentences(manifest: Manifest, known: Census) -> list[str]:
+def sentences(manifest: Manifest, counts: ClassCounts) -> list[str]:
     """Everything above, in order."""
     return [
-        of_pictures(manifest),
-        of_tests(known),
-        of_variants(known),
-        *of_classes(known),
-        *of_folds(known),
-        *of_names(known),
+        used_images(manifest),
+        accuracy_power(counts),
+        comparison_power(counts),
+        *class_power(counts),
+        *fold_gaps(counts),
+        *subject_doubts(counts),
     ]
 
 
-def _many(count: int, thing: str) -> str:
-    plural = "people" if thing == "person" else f"{thing}s"
-    return f"{count} {thing if count == 1 else plural}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    names: Sequence[str] = list(names)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _many(count: int, noun: str) -> str:
+    plural = "people" if noun == "person" else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Says what the data can show; exit code 0, or 2 where they can show nothing at all."""
+    """Prints the sentences; exit code 0, or 2 where nothing can be trained and tested."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.own_data.power",
-        description="Says what can be concluded from a preprocessed folder, and what cannot.",
+        description="Prints which results a preprocessed folder can support.",
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of pipelines.preprocess")
     folder = parser.parse_args(argv).data
     manifest = manifests.load(folder)
-    for sentence in sentences(manifest, take(folder, manifest)):
+    for sentence in sentences(manifest, count_classes(folder, manifest)):
         print(f"- {sentence}")
     return 0
 

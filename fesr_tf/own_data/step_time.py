@@ -1,7 +1,7 @@
 """`python -m fesr_tf.own_data.step_time --db NAME --variants V…`: seconds per training step.
 
-{variant: {stage: seconds a step}}, measured as `fesr_tf.train --dry-run` measures it: a few steps
-of each stage, on the data, in this process, which leaves nothing behind.
+Prints {variant: {stage: seconds per step}} as JSON. The measurement is that of
+`fesr_tf.train --dry-run`: a few steps of each stage on the data, without writing anything.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fesr_tf.config import Config
 from fesr_tf.crossvalidation.plan import split_overrides
 from fesr_tf.data import checks
 from fesr_tf.model import fesr
+from fesr_tf.own_data.plan import applicable
 from fesr_tf.processes.jobs import Job
 from fesr_tf.training import dry_run
 from fesr_tf.training.loop import stages
@@ -24,15 +25,17 @@ from fesr_tf.training.memory import keep_freed_memory
 from pipelines.common.errors import command
 
 PROCESS = 12.0
-"""Seconds that a process takes beside its steps: starting TensorFlow, building, saving."""
+"""Seconds of a process beside its steps: starting TensorFlow, building the model, saving."""
+
+StepTimes = Mapping[str, Mapping[str, float]]
+"""{variant: {stage: seconds per step}}."""
 
 
-def seconds_per_step(
-    database: str, variant: str, overrides: Sequence[str], source: Path, fold: int
+def measure(
+    database: str, variant: str, overrides: Sequence[str], source: Path, fold: data.FoldNumber
 ) -> dict[str, float]:
-    """Stage -> measured seconds of a step. Raises `BadUse` for what cannot be trained."""
-    without = config.withheld(variant, overrides)
-    settings = config.resolve(database, variant, [t for t in overrides if t not in without])
+    """{stage: measured seconds per step}. Raises `BadUse` for a variant that cannot be trained."""
+    settings = config.resolve(database, variant, applicable(variant, overrides))
     parts = data.load_fold(source, fold, settings)
     checks.refuse(parts, settings, source)
     model = fesr.build(settings, len(parts.classes))
@@ -40,37 +43,36 @@ def seconds_per_step(
     return {timing.stage: timing.seconds_per_step for timing in timings}
 
 
-def seconds(
-    paces: Mapping[str, Mapping[str, float]], variant: str, settings: Config, begins: int, ends: int
-) -> float:
-    """Seconds of the steps from `begins` to `ends` of a variant's run. The first stage of one
-    that was not measured (FG) is that of another."""
-    first = max(0, min(ends, settings.pretrain_iterations) - begins)
-    second = ends - begins - first
-    own = paces.get(variant, {})
-    shared = max((each.get("FESGAN", 0.0) for each in paces.values()), default=0.0)
-    return first * own.get("FESGAN", shared) + second * own.get("FESR", 0.0)
+def seconds(times: StepTimes, variant: str, settings: Config, begin: int, end: int) -> float:
+    """Seconds of the steps from `begin` to `end` of a variant's run.
+
+    A variant without a measured first stage (FG) takes that of another.
+    """
+    first = max(0, min(end, settings.pretrain_iterations) - begin)
+    own = times.get(variant, {})
+    shared = max((stages.get("FESGAN", 0.0) for stages in times.values()), default=0.0)
+    return first * own.get("FESGAN", shared) + (end - begin - first) * own.get("FESR", 0.0)
 
 
-def seconds_of_jobs(
-    paces: Mapping[str, Mapping[str, float]], jobs: Sequence[Job], settings: Mapping[str, Config]
-) -> float:
-    """Seconds of a cross-validation's jobs, one after the other. Several at once share the same
-    cores, so that they are not much faster. settings: of each variant."""
+def seconds_of_jobs(times: StepTimes, jobs: Sequence[Job], settings: Mapping[str, Config]) -> float:
+    """Seconds of a cross-validation's jobs, one after the other. settings: of each variant.
+
+    Simultaneous jobs share the same cores, so they are hardly faster.
+    """
     total = 0.0
     for job in jobs:
         variant = job.name.partition(" ")[0]
-        total += seconds(paces, variant, settings[variant], job.begins, job.ends)
+        total += seconds(times, variant, settings[variant], job.begins, job.ends)
         total += PROCESS * len(job.commands)
     return total
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
-    """Measures; exit code 0, 2 (bad use) or 1 (failed work)."""
+    """Prints the step times; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.own_data.step_time",
-        description="Seconds of a training step of each variant and stage, measured, as JSON.",
+        description="Measures the seconds per training step of each variant and stage, as JSON.",
     )
     parser.add_argument("--db", required=True, help="database: a file in configs/")
     parser.add_argument("--data", type=Path, help="preprocessed folder (default: data/<db>)")
@@ -81,11 +83,11 @@ def main(argv: list[str] | None = None) -> int:
     variants, overrides = split_overrides(options)
     keep_freed_memory()
     source = options.data or Path("data") / options.db
-    found = {
-        variant: seconds_per_step(options.db, variant, overrides, source, options.fold)
+    times = {
+        variant: measure(options.db, variant, overrides, source, options.fold)
         for variant in variants
     }
-    print(json.dumps(found))
+    print(json.dumps(times))
     return 0
 
 

@@ -1,16 +1,16 @@
-"""People and results that are made up, for tests of what is said of them."""
+"""Class counts and results with chosen values, for tests of the sentences on them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fesr_tf.data.counts import Census
+from fesr_tf.data.counts import ClassCounts
 from pipelines.common.roles import TEST, TRAIN
 
 
-def known(*homes: int, folds: int = 2) -> Census:
+def known(*homes: int, folds: int = 2) -> ClassCounts:
     """A person for each of `homes`, the fold that tests them, with a picture in each class."""
-    return Census(
+    return ClassCounts(
         classes=("a", "b"),
         labels=np.array([0, 1] * len(homes)),
         subjects=np.repeat([f"p{index}" for index in range(len(homes))], 2),

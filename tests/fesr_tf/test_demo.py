@@ -1,9 +1,8 @@
-"""The demo: a plan of commands that exist, and the whole way once, small."""
+"""The demo: the planned commands, and one small complete run."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -43,15 +42,15 @@ def test_the_stages_go_from_faces_to_report_on_the_same_fold(tmp_path):
     assert all(words[-1] == "seed=1" for words in trained)
 
 
-def test_the_stranger_is_of_another_seed(tmp_path):
+def test_the_new_person_has_another_seed(tmp_path):
     made = [w for s in demo.stages(plan(tmp_path)) for w in s.commands if "--seed" in w]
     seeds = [words[words.index("--seed") + 1] for words in made]
     assert len(set(seeds)) == 2
 
 
 def test_an_output_of_other_people_is_refused(tmp_path, capfd):
-    plan(tmp_path).settle()
-    plan(tmp_path, overrides=[]).settle()
+    plan(tmp_path).claim()
+    plan(tmp_path, overrides=[]).claim()
     assert demo.main(["--output", str(tmp_path / "demo"), "--subjects", "11"]) == 2
     assert str(tmp_path / "demo") in capfd.readouterr().err
 
@@ -61,24 +60,8 @@ def test_too_few_people_are_refused(tmp_path, capfd):
     assert re.search(naming("--subjects", 10), capfd.readouterr().err)
 
 
-def test_a_model_is_exported_again_only_if_the_run_went_on(tmp_path, exported_model):
-    made = demo.Plan(tmp_path, exported_model.parent, 10, 4, 0)
-    assert not made.exported()
-    run = made.run(demo.JOINT)
-    checkpoint = run / "checkpoints" / "step-000004"
-    about = exported_model / "assets.extra/model.json"
-    checkpoint.mkdir(parents=True)
-    (run / "evaluation.json").write_text(about.read_text())
-    assert not made.exported()
-    os.utime(checkpoint, (0, 0))
-    assert made.exported()
-    later = json.loads(about.read_text()) | {"step": 10**6}
-    (run / "evaluation.json").write_text(json.dumps(later))
-    assert not made.exported()
-
-
 @pytest.mark.slow
-def test_the_whole_way_and_again(tmp_path, tiny_settings):
+def test_a_complete_run_and_a_second_start(tmp_path, tiny_settings):
     root = Path(demo.__file__).parent.parent
     words = [sys.executable, "-m", "fesr_tf.demo", "--output", str(tmp_path / "demo"), "--model",
              str(tmp_path / "models/fesr_demo"), "--subjects", "10", "--frames", "4",

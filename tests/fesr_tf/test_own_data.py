@@ -1,5 +1,4 @@
-"""One's own faces: what is refused before anything is done, the plan's commands, the last words;
-once, the whole way."""
+"""`fesr_tf.own_data`: early errors, the planned commands, the final output; one complete run."""
 
 from __future__ import annotations
 
@@ -23,15 +22,17 @@ from fesr_tf.crossvalidation.plan import split_overrides
 from fesr_tf.own_data import __main__ as own_data
 from fesr_tf.own_data import plan as plans
 from fesr_tf.own_data import step_time
-from fesr_tf.own_data import summary as own_data_ending
+from fesr_tf.own_data import summary as own_data_summary
 from pipelines.common.errors import BadUse
+from pipelines.common.files import location
+from pipelines.databases import Database, Sample
 from pipelines.dataset import manifest as manifests
 from pipelines.preprocess import main as preprocess
 from tests.fesr_tf.naming import naming
 
 
 def faces(folder: Path, names: dict[str, list[str]]) -> Path:
-    """`<class>/<name>.png`: noise of 140 × 140 pixels, in which nobody would find a face."""
+    """`<class>/<name>.png`: noise of 140 × 140 pixels, without a face."""
     random = np.random.default_rng(0)
     for label, stems in names.items():
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def planned(*words: str | Path):
     return own_data.planned(options)
 
 
-# --- what is refused, in one sentence, before there is an output
+# --- errors in one sentence, before there is an output
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def planned(*words: str | Path):
         ({"a": ["IMG_1"], "b": ["IMG_2"]}, ("IMG",)),
     ],
 )
-def test_a_folder_that_cannot_do(names, values, tmp_path, capfd):
+def test_an_unusable_folder_is_refused(names, values, tmp_path, capfd):
     (tmp_path / "faces").mkdir()
     source = faces(tmp_path / "faces", names)
     assert own_data.main([str(source), "--output", str(tmp_path / "mine")]) == 2
@@ -86,7 +87,7 @@ def test_a_folder_that_cannot_do(names, values, tmp_path, capfd):
         (["--output", "faces"], ("--output", "faces")),
     ],
 )
-def test_a_request_that_cannot_be(words, values, mine, monkeypatch, capfd):
+def test_an_invalid_request_is_refused(words, values, mine, monkeypatch, capfd):
     monkeypatch.chdir(mine.parent)
     assert own_data.main(["faces", *words]) == 2
     error = capfd.readouterr().err
@@ -94,27 +95,27 @@ def test_a_request_that_cannot_be(words, values, mine, monkeypatch, capfd):
     assert [path.name for path in mine.parent.iterdir()] == ["faces"]
 
 
-def test_a_place_that_is_not_there(tmp_path, capfd):
+def test_a_missing_source_is_refused(tmp_path, capfd):
     assert own_data.main([str(tmp_path / "none"), "--output", str(tmp_path / "mine")]) == 2
     assert str(tmp_path / "none") in capfd.readouterr().err
 
 
-def test_no_face_in_any_picture(mine, tmp_path, capfd):
+def test_images_without_a_face(mine, tmp_path, capfd):
     assert own_data.main([str(mine), "--output", str(tmp_path / "mine")]) == 1
     error = capfd.readouterr().err
     assert re.search(naming(6), error)
     assert not (tmp_path / "mine/data").exists()
 
 
-def test_who_is_left_after_rejects_is_looked_at_again(tmp_path, capfd):
+def test_people_are_counted_again_after_rejects(tmp_path, capfd):
     source = faces(tmp_path / "faces", {"a": ["p_1", "q_1"], "b": ["p_2", "q_2"]})
     for path in source.glob("*/q_*"):
         path.write_bytes(b"no picture")
     words = [str(source), "--output", str(tmp_path / "mine"), "--prealigned"]
     assert own_data.main(words) == 2
-    said = capfd.readouterr()
-    assert any(re.search(naming(2, 4), line) for line in said.out.splitlines())  # of 4 pictures
-    assert re.search(naming(tmp_path / "mine/data", "(p)"), said.err)
+    printed = capfd.readouterr()
+    assert any(re.search(naming(2, 4), line) for line in printed.out.splitlines())  # of 4 pictures
+    assert re.search(naming(tmp_path / "mine/data", "(p)"), printed.err)
 
 
 # --- folds, settings, batches
@@ -144,7 +145,7 @@ def test_folds_of_a_csv_are_kept(mine):
     path = table(mine, 0, 1, 1)
     plan, database, _ = planned(path, "--output", mine.parent / "mine")
     assert plan.folds is None and len(database.samples) == 6
-    assert "--folds" not in plans.first_stages(plan)[0].commands[0]
+    assert "--folds" not in plans.preprocessing(plan).commands[0]
     with pytest.raises(BadUse, match=naming("fold", 2)):
         planned(path, "--output", mine.parent / "mine", "--folds", "3")
 
@@ -165,31 +166,31 @@ def test_the_small_size_is_the_demos_in_colour():
 
 def test_a_batch_fits_the_smallest_training_part(mine):
     plan, _, _ = planned(mine)
-    settings, notes = own_data.fitting(plan, known(0, 1, 1))
+    settings, notes = own_data.fit_batch_size(plan, known(0, 1, 1))
     assert settings[-1] == "batch_size=2"
     (note,) = notes
     assert re.search(naming(2, "batch_size=2", 16), note)
     plan, _, _ = planned(mine, "batch_size=8")
-    assert own_data.fitting(plan, known(0, 1, 1)) == (list(plan.overrides), [])
+    assert own_data.fit_batch_size(plan, known(0, 1, 1)) == (list(plan.overrides), [])
     plan, _, _ = planned(mine, "batch_size=2")
-    assert own_data.fitting(plan, known(0, 1, 1))[1] == []
+    assert own_data.fit_batch_size(plan, known(0, 1, 1))[1] == []
 
 
-# --- an output is of one set of pictures
+# --- an output belongs to one set of images
 
 
-def test_an_output_of_other_pictures_or_settings_is_refused(mine, tmp_path):
+def test_an_output_of_other_images_or_settings_is_refused(mine, tmp_path):
     words = (mine, "--output", tmp_path / "mine")
     plan, database, _ = planned(*words)
-    plan.settle(database)
-    plan.settle(planned(*words)[1])
+    plan.claim(database)
+    plan.claim(planned(*words)[1])
     before = (tmp_path / "mine/own_data.json").read_bytes()
     other, _, _ = planned(*words, "width=0.5", "--folds", "2")
     with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
-        other.settle(database)
+        other.claim(database)
     faces(mine, {"a": ["p9_1"]})
     with pytest.raises(BadUse, match=naming(tmp_path / "mine")):
-        plan.settle(planned(*words)[1])
+        plan.claim(planned(*words)[1])
     assert (tmp_path / "mine/own_data.json").read_bytes() == before
 
 
@@ -225,7 +226,7 @@ def test_the_stages_go_from_folds_to_a_model(mine):
     assert [words[1].split(".")[1] for words in commands(plan, known(0, 0, 1, 1))] == [
         *("crossval", "train", "synthesize", "synthesize", "measure", "export", "report", "client"),
     ]
-    # One person is nobody to tell people apart with.
+    # Verification between people needs two.
     modules = [words[1] for words in commands(plan, known(0, 1, 1), photo=None)]
     assert "fesr_tf.measure" not in modules and "fesr_tf.client" not in modules
     plan, _, _ = planned(mine, "--variants", "FESR_JL", "BASELINE")
@@ -237,7 +238,7 @@ def test_everybody_trains_with_the_settings_of_the_cross_validation(prepared, va
     plan, _ = prepared
     plan, _, _ = planned(plan.source, "--output", plan.output, "--variants", "BASELINE", variant)
     census = known(0, 1, 2, folds=3)
-    settings, _ = own_data.fitting(plan, census)
+    settings, _ = own_data.fit_batch_size(plan, census)
     crossval, everybody, *_ = commands(plan, census, settings)
     options = train.parser().parse_args(everybody[2:])
     assert (options.fold, options.variant) == ("all", variant)
@@ -250,7 +251,7 @@ def test_everybody_trains_with_the_settings_of_the_cross_validation(prepared, va
     assert options.folds == "0,1,2"
 
 
-def test_the_photograph_is_one_that_was_not_rejected(prepared):
+def test_the_classified_image_was_not_rejected(prepared):
     plan, cropped = prepared
     assert plan.photo(cropped) is None
     _, database, _ = planned(plan.source, "--output", plan.output)
@@ -262,17 +263,41 @@ def test_the_photograph_is_one_that_was_not_rejected(prepared):
     assert plan.photo(database) == str(plan.source / "a" / "p1_1.png")
 
 
-def test_what_was_drawn_before_the_last_checkpoint_is_drawn_again(tmp_path):
-    made = tmp_path / "synthesis.json"
-    assert not plans.after_training(made, tmp_path)
-    made.write_text("")
-    assert not plans.after_training(made, tmp_path)
+def test_outputs_older_than_the_last_checkpoint_are_outdated(tmp_path):
+    path = tmp_path / "synthesis.json"
+    assert not plans.after_training(path, tmp_path)
+    path.write_text("")
+    assert not plans.after_training(path, tmp_path)
     for step, moment in (("step-000002", 10), ("step-000004", 20)):
         (tmp_path / "checkpoints" / step).mkdir(parents=True)
         os.utime(tmp_path / "checkpoints" / step, (moment, moment))
-    assert plans.after_training(made, tmp_path)
-    os.utime(made, (15, 15))
-    assert not plans.after_training(made, tmp_path)
+    assert plans.after_training(path, tmp_path)
+    os.utime(path, (15, 15))
+    assert not plans.after_training(path, tmp_path)
+
+
+def test_a_model_is_exported_again_only_if_the_run_went_on(run_copy, exported_model):
+    for checkpoint in (run_copy / "checkpoints").iterdir():
+        os.utime(checkpoint, (0, 0))
+    assert plans.exported(exported_model.parent, run_copy)
+    os.utime(run_copy / "checkpoints/step-000004")
+    assert not plans.exported(exported_model.parent, run_copy)
+    os.utime(run_copy / "checkpoints/step-000004", (0, 0))
+    info = json.loads((run_copy / "run.json").read_text())
+    (run_copy / "run.json").write_text(json.dumps(info | {"data_digest": "other"}))
+    assert not plans.exported(exported_model.parent, run_copy)
+
+
+def test_the_digest_of_the_images_is_that_of_earlier_versions(tmp_path):
+    """An output folder keeps it, so that a change would refuse to resume."""
+    samples = [
+        Sample("a/p_1", 0, "p", str(tmp_path / "a/p_1.png")),
+        Sample("b/q_1", 1, "q", str(tmp_path / "b/q_1.png"), fold=1, box=(1, 2, 3, 4)),
+    ]
+    database = Database("images", ("a", "b"), samples, 3, location(tmp_path))
+    assert (
+        plans.digest(database) == "a0db072342799b80b65cf2cc833fa12a172be9ac74b76b4bb4b450d79d731a0f"
+    )
 
 
 def test_time_is_steps_times_what_a_step_takes():
@@ -284,26 +309,26 @@ def test_time_is_steps_times_what_a_step_takes():
     assert step_time.seconds(paces, "FG", settings, 0, 10) == 10 * 2
 
 
-# --- the last words
+# --- the final output
 
 
-def test_the_end_says_what_was_used_and_what_the_model_is(prepared):
+def test_the_results_name_used_images_and_the_exported_model(prepared):
     plan, _ = prepared
     found = {"variant": "FESR_JL", "baseline": "BASELINE", "difference": None, "interval": None}
     sums = [summary(name, 6, (0.4, 0.9)) for name in plan.variants]
     result = {"summaries": sums, "comparisons": [found]}
     manifest = manifests.load(plan.data)
-    said = own_data_ending.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
-    assert re.findall(r"\d+", said[0]) == ["6", "6", "3"]  # pictures used of pictures, people
-    assert any(re.findall(r"\d+", line) == ["1", "3"] for line in said)  # folds without people
-    assert "FESR_JL" in said[-1] and not re.search(r"\d", said[-1])
+    lines = own_data_summary.sentences(result, manifest, known(0, 1, folds=2), "FESR_JL")
+    assert re.findall(r"\d+", lines[0]) == ["6", "6", "3"]  # pictures used of pictures, people
+    assert any(re.findall(r"\d+", line) == ["1", "3"] for line in lines)  # folds without people
+    assert "FESR_JL" in lines[-1] and not re.search(r"\d", lines[-1])
 
 
-# --- the whole way
+# --- a complete run
 
 
 @pytest.mark.slow
-def test_the_whole_way_and_again(demo_images, tmp_path, tiny_settings):
+def test_a_complete_run_and_a_second_start(demo_images, tmp_path, tiny_settings):
     source = tmp_path / "faces"
     for name in ("anger", "happiness", "neutral"):
         shutil.copytree(demo_images / name, source / name)

@@ -208,7 +208,7 @@ MISTAKES: dict[str, tuple[Mistake, list[set[Change]]]] = {
         ],
     ),
     "x_rec detached in L_id": (
-        detached(FESR, "map_drawn", 1),
+        detached(FESR, "map_generated", 1),
         [
             marked("L_id", "moves", "G_enc G_dec", NONE),
             marked("L_id", "reads", "g(x) x_rec", NONE),
@@ -263,7 +263,7 @@ MISTAKES: dict[str, tuple[Mistake, list[set[Change]]]] = {
         ],
     ),
     "x^{p,f} detached in the loss that guides the generator": (
-        detached(FESR, "map_drawn", 2),
+        detached(FESR, "map_generated", 2),
         [
             marked("L_cls_R_f_to_G", "moves", "G_dec", NONE),
             *(

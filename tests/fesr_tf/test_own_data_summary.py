@@ -1,4 +1,4 @@
-"""The last words on one's own faces: what an accuracy, and a comparison, is worth."""
+"""The final sentences of own_data: verdicts on an accuracy and on a comparison."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 import pytest
 from found_people import known, summary
 
-from fesr_tf.own_data import summary as own_data_ending
+from fesr_tf.own_data import summary as own_data_summary
 from tests.fesr_tf.naming import naming
 
 
 def wording(text: str) -> str:
-    """A sentence without its numbers: equal where the same is said of other numbers."""
+    """A sentence without its numbers, to compare verdicts."""
     return re.sub(r"[-+]?\d[\d.e-]*", "0", text)
 
 
 def of_accuracy(interval: tuple[float, float]) -> str:
-    return own_data_ending.of_accuracy(summary("V", 6, interval), known(0, 1))
+    return own_data_summary.accuracy(summary("V", 6, interval), known(0, 1))
 
 
-def test_an_accuracy_is_held_against_guessing():
-    """Half of the pictures are of `a`: is the interval around it, above it or below it?"""
+def test_an_accuracy_is_compared_with_the_majority_class():
+    """The baseline is 50 %: the interval includes it, lies above it or below it."""
     around, above, below = (
         ((0.4, 0.9), (0.3, 0.51)),
         ((0.6, 0.9), (0.51, 1)),
@@ -41,7 +41,7 @@ def test_an_accuracy_is_held_against_guessing():
 def of_comparison(interval: list[float], p: float) -> str:
     found = {"variant": "V", "baseline": "B", "difference": 0.1, "interval": interval,
              "mcnemar": [{"only_first": 1, "only_second": 9}], "p_pictures_holm": p}  # fmt: skip
-    return own_data_ending.of_comparison(found)
+    return own_data_summary.comparison(found)
 
 
 @pytest.mark.parametrize(
