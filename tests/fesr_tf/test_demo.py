@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fesr_tf import demo
-from tests.fesr_tf.naming import naming
+from tests.support.naming import naming
 
 
 def plan(folder: Path, **changes) -> demo.Plan:

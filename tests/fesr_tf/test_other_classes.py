@@ -12,7 +12,7 @@ import pytest
 from fesr_tf import evaluate, synthesize
 from fesr_tf.train import main as train
 from pipelines.preprocess import main as preprocess
-from tests.fesr_tf.naming import naming
+from tests.support.naming import naming
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def drawing_folder(tmp_path_factory) -> Path:
     """`<somewhere>/drawing` with versions 1 and 3 of a model with every signature."""
-    import drawing_model
+    from tests.support import drawing_model
 
     folder = tmp_path_factory.mktemp("drawing") / "drawing"
     for version in ("1", "3"):

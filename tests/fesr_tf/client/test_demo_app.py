@@ -11,7 +11,7 @@ from PIL import Image
 from fesr_tf import demo_app
 from fesr_tf.client import Client
 from pipelines.media import images
-from tests.fesr_tf.naming import naming
+from tests.support.naming import naming
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 from fesr_tf.client import Client, errors, rest_backend, signatures
 from pipelines.common.errors import FesrError
 from pipelines.media import images
-from tests.fesr_tf.naming import naming
 from tests.support.corpus.pictures import bombs
+from tests.support.naming import naming
 
 FACE = images.encode_png(np.full((40, 40), 90, np.uint8))
 GOOD = {"probabilities": [[0.25, 0.75]], "label": ["b"], "classes": [["a", "b"]]}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fesr_tf.client.__main__ import main
-from tests.fesr_tf.naming import naming
+from tests.support.naming import naming
 
 
 @pytest.fixture

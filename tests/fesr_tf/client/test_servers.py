@@ -18,7 +18,7 @@ from fesr_tf.client import Client, errors
 from fesr_tf.client.connection import Address, parse, pauses
 from pipelines.common.errors import BadUse
 from pipelines.media import images
-from tests.fesr_tf.naming import naming
+from tests.support.naming import naming
 
 
 def gray(value: int) -> bytes:

@@ -1,0 +1,178 @@
+"""Statistics of a cross-validation against cases worked by hand, scipy and brute force."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fesr_tf.metrics import comparison
+from fesr_tf.metrics.comparison import Answers
+from tests.support.naming import naming
+
+
+def answers(right, folds, seeds=None, subjects=None, keys=None) -> Answers:
+    """Answers of class 0 that are right or wrong as `right` says."""
+    count = len(right)
+    return Answers(
+        seeds=np.array(seeds if seeds is not None else [0] * count),
+        folds=np.array(folds),
+        keys=np.array(keys if keys is not None else [f"k{i:03d}" for i in range(count)]),
+        subjects=np.array(subjects if subjects is not None else [f"s{i}" for i in range(count)]),
+        labels=np.zeros(count, int),
+        predictions=1 - np.array(right, int),
+        yaws=np.zeros(count),
+    )
+
+
+def test_mean_and_sd_are_of_the_folds_with_n_minus_1():
+    # 0.5, 0.7, 0.9: mean 0.7, squares 0.04 + 0 + 0.04 over 2.
+    mean, sd = comparison.mean_and_sd([0.5, 0.7, 0.9])
+    assert (mean, sd) == pytest.approx((0.7, 0.2))
+    assert comparison.mean_and_sd([0.5]) == (0.5, None)
+    assert comparison.mean_and_sd([]) == (None, None)
+
+
+def test_folds_of_other_sizes_weigh_the_same_in_the_mean_and_by_images_in_the_pool():
+    right, folds = np.array([1.0, 1, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 1, 1])
+    assert comparison.by_fold(right, folds) == {0: 0.75, 1: 0.5}
+    assert comparison.proportion(right)["accuracy"] == pytest.approx(4 / 6)
+
+
+def test_several_seeds_do_not_add_images():
+    """Two seeds, three pictures: 1, 1/2 and 0 right are 1.5 of 3, and Wilson's interval is of 3."""
+    both = answers([1, 1, 0, 1, 0, 0], [0] * 6, seeds=[0, 0, 0, 1, 1, 1], keys=["a", "b", "c"] * 2)
+    images = comparison.by_image(both)
+    assert images.keys.tolist() == ["a", "b", "c"] and images.right.tolist() == [1, 0.5, 0]
+    found = comparison.proportion(images.right)
+    assert (found["right"], found["pictures"], found["accuracy"]) == (1.5, 3, 0.5)
+    wilson = stats.binomtest(3, 6).proportion_ci(method="wilson")  # half of six: a narrower one
+    low, high = found["interval"]
+    assert low < wilson.low and high > wilson.high
+
+
+def test_the_pooled_interval_is_wilson_s():
+    found = comparison.proportion(np.repeat([1.0, 0.0], [37, 13]))
+    reference = stats.binomtest(37, 50).proportion_ci(method="wilson")
+    assert found["interval"] == pytest.approx([reference.low, reference.high])
+
+
+def test_groups_come_in_order_with_their_own_counts():
+    found = comparison.by_group(np.array([1.0, 0, 1, 1]), np.array([45.0, -45, 45, 0]))
+    assert list(found) == [-45.0, 0.0, 45.0]
+    assert (found[45.0]["right"], found[45.0]["pictures"]) == (2, 2)
+    assert found[-45.0]["accuracy"] == 0
+
+
+def test_mcnemar_by_hand():
+    """1 against 6 of 7: two tails of (1 + 7) / 128 each."""
+    first = np.array([1] * 10 + [1] + [0] * 6 + [0] * 3, bool)
+    second = np.array([1] * 10 + [0] + [1] * 6 + [0] * 3, bool)
+    assert comparison.mcnemar(first, second) == (1, 6, pytest.approx(16 / 128))
+    assert comparison.mcnemar(second, first)[2] == pytest.approx(16 / 128)
+    assert comparison.mcnemar(first, first) == (0, 0, 1.0)
+    with pytest.raises(ValueError, match=naming(20, 3)):
+        comparison.mcnemar(first, second[:3])
+
+
+def test_sign_flips_by_hand():
+    """All five folds better: only the pattern itself and its mirror are as far out, 2 of 32."""
+    assert comparison.sign_flip([0.1, 0.2, 0.1, 0.3, 0.05]) == (0.0625, 0.0625)
+    # 1, 2, -3 of means 0: every one of the 8 patterns is at least as far out.
+    assert comparison.sign_flip([1, 2, -3])[0] == 1.0
+    # 3, 1, 1 (5 of the mean): 2 of 8. 3, 1, -1: sums of +-3 +-1 +-1 are +-5, +-3 (4 times), +-1.
+    assert comparison.sign_flip([3, 1, -1])[0] == 6 / 8
+    assert comparison.sign_flip([0.1]) == (None, None)
+    assert comparison.sign_flip([0.0, 0.0]) == (1.0, 0.5)
+
+
+def test_sign_flips_of_ten_folds_are_all_1024():
+    values = np.random.default_rng(3).normal(0.02, 0.03, 10)
+    patterns = np.array(list(itertools.product([1, -1], repeat=10)))
+    means = np.abs((patterns * values).mean(1))
+    expected = float((means >= abs(values.mean()) - 1e-12).mean())
+    assert comparison.sign_flip(values)[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_of_many_folds_patterns_are_sampled_reproducibly():
+    values = np.random.default_rng(5).normal(0.01, 0.05, 24)
+    p = comparison.sign_flip(values)[0]
+    assert p == comparison.sign_flip(values)[0]
+    assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
+
+
+def test_the_bootstrap_draws_whole_people():
+    """Two people, 3 pictures of +1 and 1 of -1. Draws: both the first (1/4) gives 1, both the
+    second -1, one of each (3 - 1) / 4: the ends are -1 and 1. Single pictures would hardly ever
+    all be the second's."""
+    low, high = comparison.bootstrap_difference(
+        np.array([1.0, 1, 1, -1]), np.array(["a", "a", "a", "b"])
+    )
+    assert (low, high) == (-1.0, 1.0)
+
+
+def test_the_bootstrap_resamples_people_as_by_hand():
+    draw = np.random.default_rng(1)
+    subjects = np.array([f"p{i}" for i in draw.integers(0, 30, 200)])
+    difference = draw.choice([-1.0, 0, 0, 1, 1], 200)
+    low, high = comparison.bootstrap_difference(difference, subjects)
+    assert comparison.bootstrap_difference(difference, subjects) == (low, high)
+    names, means = np.unique(subjects), []
+    for _ in range(10_000):
+        chosen = draw.choice(names, len(names))
+        rows = np.concatenate([np.flatnonzero(subjects == name) for name in chosen])
+        means.append(difference[rows].mean())
+    assert [low, high] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
+
+
+def test_one_person_has_no_interval_and_equal_people_have_a_point():
+    assert comparison.bootstrap_difference(np.ones(4), np.array(["a"] * 4)) is None
+    assert comparison.bootstrap_difference(np.zeros(4), np.array(list("aabb"))) == (0.0, 0.0)
+
+
+def test_holm_by_hand():
+    """0.01 x 3, 0.02 x 2, 0.03 x 1 is less than the one before it: 0.03, 0.04, 0.04."""
+    assert comparison.holm([0.03, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
+    assert comparison.holm([0.9, 0.6]) == [1.0, 1.0]
+    assert comparison.holm([]) == []
+
+
+def test_a_pair_is_compared_on_what_both_have():
+    """Fold 1 of the second is missing: four pictures of fold 0 are left, in whatever order."""
+    first = answers([1, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1])
+    second = answers([1, 1, 0, 1], [0] * 4, keys=["k003", "k002", "k001", "k000"],
+                     subjects=["s3", "s2", "s1", "s0"])  # fmt: skip
+    found = comparison.paired(first, second)
+    assert (found["folds"], found["runs"], found["pictures"], found["people"]) == ([0], 1, 4, 4)
+    assert found["difference"] == pytest.approx(0.5)  # 1 of 4 against 3 of 4
+    assert found["mcnemar"] == [{"seed": 0, "only_first": 0, "only_second": 2, "p": 0.5}]
+    assert found["p_folds"] is None and found["fold_differences"] == [pytest.approx(0.5)]
+
+
+def test_seeds_are_averaged_within_images_and_each_has_its_own_mcnemar():
+    seeds, keys = [0, 0, 1, 1], ["a", "b", "a", "b"]
+    first = answers([0, 0, 0, 1], [0] * 4, seeds, ["x", "y"] * 2, keys)
+    second = answers([1, 1, 1, 1], [0] * 4, seeds, ["x", "y"] * 2, keys)
+    found = comparison.paired(first, second)
+    assert (found["pictures"], found["runs"], found["difference"]) == (2, 2, 0.75)
+    assert [test["only_second"] for test in found["mcnemar"]] == [2, 1]
+    assert found["p_pictures"] == 1.0  # p 0.5 and 1: the larger
+    assert found["interval"] == pytest.approx([0.5, 1.0])  # people: 1 and 1/2
+
+
+def test_nothing_in_common_is_no_number():
+    found = comparison.paired(answers([1], [0]), answers([1], [1]))
+    assert (found["runs"], found["pictures"]) == (0, 0)
+    assert found["difference"] is found["interval"] is found["p_pictures"] is None
+
+
+def test_other_images_are_refused():
+    with pytest.raises(ValueError, match="keys"):
+        comparison.paired(answers([1], [0], keys=["a"]), answers([1], [0], keys=["b"]))
+
+
+def test_an_image_that_two_folds_test_counts_twice():
+    images = comparison.by_image(answers([1, 0], [0, 1], keys=["a", "a"], subjects=["p", "p"]))
+    assert images.right.tolist() == [1, 0]

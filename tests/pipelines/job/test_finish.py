@@ -1,0 +1,169 @@
+"""The last part of the job: what was written is what was planned, and is described."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+
+import pytest
+
+from pipelines.common.errors import FailedWork
+from pipelines.common.roles import TEST, TRAIN
+from pipelines.dataset import folds, manifest
+from pipelines.dataset.folds import Member, divide
+from pipelines.inspection.console import closing_report
+from pipelines.job.finish import finish
+from pipelines.media import images
+from tests.support.data_folders import build, records, some
+from tests.support.inspection import mentions
+
+
+def rejecting(*keys: str):
+    return lambda record: None if record.key in keys else record
+
+
+@pytest.fixture(scope="module")
+def lossy(demo_people, tmp_path_factory):
+    """Six pictures of three people, of which two of p001 are rejected."""
+    folder = tmp_path_factory.mktemp("lossy")
+    made = build(folder, some(demo_people), rejecting("fear/p001_01", "happiness/p001_01"))
+    return folder, made
+
+
+def test_every_side_file_is_listed_with_its_digest(lossy):
+    folder, made = lossy
+    assert {each.path for each in made.files if "/" not in each.path} == {
+        "anomalies.pbtxt",
+        "contact_sheet.png",
+        "folds.json",
+        "index.html",
+        "people.csv",
+        "rejected_sheet.png",
+        "schema.pbtxt",
+        "statistics.pb",
+    }
+    assert sum(each.path.startswith("rejects/") for each in made.files) == 2
+    for each in made.files:
+        content = (folder / each.path).read_bytes()
+        assert (each.bytes, each.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    on_disk = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    listed = {each.path for each in (*made.files, *made.shards)}
+    assert on_disk == listed | {"manifest.json"}
+
+
+def test_losses_are_counted_by_class_and_by_subject(lossy):
+    counts = lossy[1].counts
+    assert counts["rejected_by_class"] == {"fear": 1, "happiness": 1}
+    assert counts["rejected_by_subject"] == {"p001": 2}
+    assert lossy[1].losses("subject") == [
+        ("p001", 2, 0, 2, 1.0),
+        ("p000", 2, 2, 0, 0.0),
+        ("p002", 2, 2, 0, 0.0),
+    ]
+    assert lossy[1].losses("class")[0] == ("fear", 3, 2, 1, 1 / 3)
+
+
+def test_the_closing_report_shows_losses_worst_first(lossy):
+    folder, made = lossy
+    text = closing_report(made, folder, {}, replaced=False)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["p001", "2", "0", "2", "100.0%"] in rows
+    assert ["fear", "3", "2", "1", "33.3%"] in rows
+    assert mentions(text, folder / "index.html")
+
+
+def test_rejects_keep_their_roles_and_have_a_sheet(lossy):
+    folder, made = lossy
+    assert [reject.splits for reject in made.rejects] == [(TRAIN, TEST, TRAIN)] * 2
+    assert images.read(folder / "rejected_sheet.png").shape[0] > 128
+
+
+def test_the_fold_manifest_does_not_depend_on_what_was_rejected(lossy, demo_people, tmp_path):
+    whole = build(tmp_path, some(demo_people))
+    assert whole.fold_digest == lossy[1].fold_digest
+    assert (tmp_path / "folds.json").read_bytes() == (lossy[0] / "folds.json").read_bytes()
+    assert whole.digest != lossy[1].digest
+
+
+def test_the_fold_digest_is_over_sorted_lines():
+    members = [
+        Member("b", 1, "y", (TEST,)),
+        Member("c", 0, "x", (TRAIN,)),
+        Member("a", 0, "x", (TRAIN,)),
+    ]
+    described = manifest.Manifest("db", ("calm", "glad"), 1, 1, True, {}, (), {}, valid_share=0.1)
+    text, digest = folds.to_json(described, members)
+    data = json.loads(text)
+    train = hashlib.sha256(b"a\t1\t0\tx\nc\t1\t0\tx\n").hexdigest()
+    test = hashlib.sha256(b"b\t3\t1\ty\n").hexdigest()
+    empty = hashlib.sha256(b"").hexdigest()
+    assert data["parts"][0]["train"] == {
+        "records": 2,
+        "by_class": {"calm": 2, "glad": 0},
+        "subjects": ["x"],
+        "sha256": train,
+    }
+    lines = f"{train}  fold-00/train\n{empty}  fold-00/valid\n{test}  fold-00/test\n"
+    assert data["digest"] == digest == hashlib.sha256(lines.encode()).hexdigest()
+    assert (data["rule"], data["valid_share"]) == ("step", 0.1)
+
+
+def test_equal_input_gives_equal_bytes(lossy, demo_people, tmp_path):
+    build(tmp_path, some(demo_people), rejecting("fear/p001_01", "happiness/p001_01"))
+    names = {p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()}
+    assert all((tmp_path / name).read_bytes() == (lossy[0] / name).read_bytes() for name in names)
+
+
+def test_a_person_who_crosses_a_split_is_refused(demo_people, tmp_path):
+    database = some(demo_people)
+    division = divide(database)
+    splits = division.splits | {"fear/p001_01": (TEST, TRAIN, TRAIN)}
+    crossed = dataclasses.replace(division, splits=splits)
+    with pytest.raises(FailedWork, match=r"\bp001\b.*\b0\b"):
+        build(tmp_path, database, division=crossed)
+    assert not (tmp_path / manifest.NAME).exists()
+
+
+@pytest.mark.parametrize("change", [{"subject": "p000"}, {"label": 1}, {"splits": (3, 3, 3)}])
+def test_a_record_that_was_not_planned_so_is_refused(demo_people, tmp_path, change):
+    def swap(record):
+        return dataclasses.replace(record, **change) if record.key == "fear/p001_01" else record
+
+    with pytest.raises(FailedWork, match="'fear/p001_01'"):
+        build(tmp_path, some(demo_people), swap)
+    assert not (tmp_path / manifest.NAME).exists()
+
+
+def test_a_record_that_was_lost_is_noticed(demo_people, tmp_path):
+    database = some(demo_people)
+    more = [*database.samples, dataclasses.replace(database.samples[0], key="fear/p000_99")]
+    division = divide(dataclasses.replace(database, samples=more))
+    build(tmp_path, database, division=division)
+    # Finished once with what was written, now asked for one more sample.
+    made = manifest.load(tmp_path)
+    job = {"shards": [dataclasses.asdict(each) for each in made.shards], "rejects": []}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    with pytest.raises(FailedWork, match=r"\b7\b.*\b6\b.*\b0\b"):
+        finish(tmp_path, dataclasses.replace(database, samples=more), division)
+
+
+def test_names_that_hardly_differ_are_noted(demo_people, tmp_path):
+    database = some(demo_people)
+    samples = [
+        dataclasses.replace(each, subject="P001 " if each.key == "fear/p001_01" else each.subject)
+        for each in database.samples
+    ]
+    made = build(tmp_path, dataclasses.replace(database, samples=samples))
+    assert mentions(made.notes, "'P001 '", "'p001'")
+
+
+def test_records_read_back_as_they_were_planned(lossy):
+    folder, made = lossy
+    stored = records(folder, made)
+    assert [record.key for record in stored] == [
+        "fear/p000_01",
+        "happiness/p000_01",
+        "fear/p002_01",
+        "happiness/p002_01",
+    ]

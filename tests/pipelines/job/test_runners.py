@@ -1,0 +1,104 @@
+"""The same job on other runners and in a store: the same records to the byte.
+
+The local runner in this process is what the other tests use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.common.files import location
+from pipelines.dataset import manifest
+from tests.support.inspection import contents, mentions, run
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def here(demo_people, tmp_path_factory):
+    """What the local runner makes of the demo people."""
+    output = tmp_path_factory.mktemp("here") / "out"
+    assert run("--input", demo_people, "--output", output) == 0
+    return contents(output)
+
+
+def test_two_worker_processes(here, demo_people, tmp_path):
+    workers = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
+    assert run("--input", demo_people, "--output", tmp_path / "out", *workers) == 0
+    assert contents(tmp_path / "out") == here
+
+
+def test_two_worker_threads(here, demo_people, tmp_path):
+    workers = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
+    assert run("--input", demo_people, "--output", tmp_path / "out", *workers) == 0
+    assert contents(tmp_path / "out") == here
+
+
+def test_a_portable_runner(here, demo_people, tmp_path):
+    portable = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+    assert run("--input", demo_people, "--output", tmp_path / "out", *portable) == 0
+    assert contents(tmp_path / "out") == here
+
+
+@contextlib.contextmanager
+def worker_pool(code: Path) -> Iterator[str]:
+    """Beam's own pool of external workers, as beside a Flink or Spark task manager: other
+    processes in another folder, whose `pipelines` is the one that lies in `code`."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    words = ["-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    # The pool starts its workers as `python`, whichever comes first.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(code)}
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=code, env=environment, stderr=subprocess.DEVNULL
+    ) as pool:
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("localhost", port)):
+                    break
+                time.sleep(0.1)
+            yield f"localhost:{port}"
+        finally:
+            pool.terminate()
+
+
+def test_workers_elsewhere_with_the_package_that_setup_file_sends(here, demo_people, tmp_path):
+    # What Beam does with --setup_file: a source distribution, installed where the worker runs.
+    build = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", str(tmp_path / "sdist")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [package] = (tmp_path / "sdist").glob("*.tar.gz")
+    code = tmp_path / "code"
+    install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--target", str(code)]
+    subprocess.run([sys.executable, "-m", "pip", *install, str(package)], check=True)
+    with worker_pool(code) as address:
+        elsewhere = ("--environment_type=EXTERNAL", f"--environment_config={address}")
+        portable = ("--runner=PortableRunner", "--job_endpoint=embed", *elsewhere)
+        output = tmp_path / "out"
+        assert run("--input", demo_people, "--output", output, *portable) == 0
+    assert contents(output) == here
+
+
+def test_a_store_in_and_out(mixed, tmp_path, capsys):
+    """`memory://` is reached as gs:// is, through the same library."""
+    assert run("--db", "images", "--input", mixed, "--output", tmp_path / "out", "--folds", 2) == 0
+    store = location(f"memory://runners-{time.monotonic_ns()}")
+    for path in mixed.rglob("*.*"):
+        (store / "in" / path.relative_to(mixed).parent).mkdir(parents=True, exist_ok=True)
+        (store / "in" / path.relative_to(mixed).as_posix()).write_bytes(path.read_bytes())
+    capsys.readouterr()
+    arguments = ("--db", "images", "--input", store / "in", "--output", store / "out")
+    assert run(*arguments, "--folds", 2) == 0
+    assert mentions(capsys.readouterr().out, 9, 4, 5)
+    assert contents(store / "out") == contents(tmp_path / "out")
+    manifest.verify(store / "out", manifest.load(store / "out"))
