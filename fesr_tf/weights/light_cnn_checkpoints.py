@@ -16,6 +16,7 @@ import tensorflow as tf
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Linear, layers_of
 from fesr_tf.weights.torch_checkpoint import shown
 from pipelines.common.errors import FailedWork
+from pipelines.common.text import listed
 
 VARIANTS = {"29": "light_cnn_29", "29v2": "light_cnn_29v2", "v4": "light_cnn_v4"}
 """The option `--variant` and the network's name in `identity`."""
@@ -25,7 +26,6 @@ LARGEST_DIFFERENCE = 1e-5
 _PREFIX = "module."
 # The classifier of the people that a network was trained on.
 _UNUSED = "fc2."
-_LISTED = 3
 
 
 def stem_of(spec: LightCNNSpec, linear: Linear) -> str:
@@ -156,5 +156,4 @@ def _complaint(arrays: Mapping[str, np.ndarray], spec: LightCNNSpec) -> str | No
 def _listed(keys: Iterable[str]) -> str:
     """`a, b, c and 5 more are`."""
     names = [shown(key) for key in keys]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{', '.join(names[:_LISTED])}{more} {'is' if len(names) == 1 else 'are'}"
+    return f"{listed(names, 3)} {'is' if len(names) == 1 else 'are'}"
