@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fesr_tf import runs
 from fesr_tf.serving.cpp_loader import meta_graph
-from fesr_tf.serving.export import export, first_label, missing
+from fesr_tf.serving.export import check_name, export, first_label, missing
 from fesr_tf.serving.signatures_check import signatures_of
 from pipelines.common.errors import BadUse, command
 
@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.version is not None and options.version < 1:
         raise BadUse(f"--version must be at least 1: {options.version}")
+    check_name(options.name)
     run = runs.open_run(options.run, options.checkpoint)
     target = export(run, options.models / options.name, options.version)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())

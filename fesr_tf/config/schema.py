@@ -207,6 +207,7 @@ def checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         rule = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        rule = rule.replace("a valid boolean", "true or false")
         raise BadUse(f"{first['loc'][0]} {rule}, not {first['input']!r} (in {where})") from None
 
 

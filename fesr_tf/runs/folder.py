@@ -116,7 +116,7 @@ def read_info(folder: str | Path) -> RunInfo:
     path = Path(folder) / files.INFO
     try:
         return typed(RunInfo, json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BadUse(
             f"{folder} is not a run: it has no run.json (runs are <runs>/<db>/<variant>/fold-NN)"
         ) from None

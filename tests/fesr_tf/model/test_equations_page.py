@@ -61,6 +61,6 @@ def test_a_starred_equation_is_explained_and_no_other():
 
 
 def test_no_golden_claims_an_equation_that_the_paper_lacks():
-    tests = {name for path in HERE.glob("test_goldens*.py") for name in names_in(path.name)}
+    tests = {name for path in HERE.rglob("test_goldens*.py") for name in names_in(path.name)}
     claimed = set().union(*map(numbers_in, tests))
     assert claimed == set(range(1, 27))

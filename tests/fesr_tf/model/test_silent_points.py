@@ -189,14 +189,14 @@ def test_ways_of_writing_a_value(text, key, wanted):
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("lambda2=1,5", ("lambda2", "float", "'1,5'")),
-        ("lambda2=nan", ("lambda2", "float", "'nan'")),
-        ("lambda2=true", ("lambda2", "float", "True")),
-        ("lambda2=", ("lambda2", "float", "None")),
+        ("lambda2=1,5", ("lambda2", "number", "'1,5'")),
+        ("lambda2=nan", ("lambda2", "number", "nan")),
+        ("lambda2=true", ("lambda2", "number", "True")),
+        ("lambda2=", ("lambda2", "number", "None")),
         ("batch_size=1e2", ("batch_size", "int", "'1e2'")),
         ("batch_size=16.0", ("batch_size", "int", 16.0)),
-        ("rdbp=maybe", ("rdbp", "bool", "true", "false", "'maybe'")),
-        ("intensity=1", ("intensity", "str", 1)),
+        ("rdbp=maybe", ("rdbp", "true", "false", "'maybe'")),
+        ("intensity=1", ("intensity", "uniform", "one", 1)),
         ("intensity=two", ("intensity", "uniform", "one", "two")),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -196,7 +195,7 @@ def test_the_size_of_the_cache_is_known_before_it_is_made():
     paper = config.resolve("ckplus")
     assert cached_bytes(network, paper, 100) == 100 * 4 * (16 * 16 * 192 + 256)
     for change, factor in (({"horizontal_flip": True}, 2), ({"frozen_dtype": "bfloat16"}, 0.5)):
-        other = dataclasses.replace(paper, **change)
+        other = paper.model_copy(update=change)
         assert cached_bytes(network, other, 1) == factor * 4 * (16 * 16 * 192 + 256)
 
 

@@ -104,7 +104,7 @@ def test_a_store_is_emptied_first_and_after_a_failure():
         ([], ""),
         (["a", "b"], "a, b"),
         (["a", 2, "c\n"], "a, 2 and 1 more"),
-        (range(1002), "0, 1 and 1,000 more"),
+        (range(1002), "0, 1 and 1000 more"),
     ],
 )
 def test_a_list_names_the_first_and_counts_the_rest(items, text):
