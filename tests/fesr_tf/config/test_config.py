@@ -71,7 +71,7 @@ def test_every_key_has_a_stage_and_a_description():
         ("batch_size=2.5", ("batch_size", 2.5, "integer")),
         ("batch_size=true", ("batch_size", True, "integer")),
         ("batch_size='4'", ("batch_size", "'4'", "integer")),
-        ("rdbp=1", ("rdbp", 1, "boolean")),
+        ("rdbp=1", ("rdbp", 1, "true", "false")),
         ("identity=null", ("identity", None, "string")),
         ("image_size=48", ("image_size", 48)),
         ("image_size=16", ("image_size", 16, 32)),
