@@ -114,7 +114,7 @@ def fold_count(database: Database, requested: int | None) -> tuple[int | None, l
     if any(sample.fold is not None for sample in database.samples):
         divide(database, requested)
         return None, []
-    requested = requested or FOLDS
+    requested = FOLDS if requested is None else requested
     folds = min(requested, len(people))
     divide(database, folds)
     note = f"{folds} folds instead of {requested}, as there are {len(people)} people"

@@ -1,6 +1,6 @@
 """`python -m fesr_tf.weights pretrain --output FILE.npz`: trains the demo's face network.
 
-A Light CNN learns to identify rendered people, none of whom is in the demo database, across
+A Light CNN learns to identify rendered people outside the demo database, across
 expressions, intensities, poses and lights. It is tested on held-out subjects, by the area under
 the ROC curve of same/different pairs.
 """

@@ -1,4 +1,4 @@
-"""Are the new identities new, or people whom the generator was trained on?
+"""Are the new identities new, or people from the training set?
 
 Distances are cosine distances of a face network's embeddings.
 """
@@ -54,7 +54,7 @@ def spread(values: np.ndarray) -> dict:
 
 
 def known_share(new: Nearest, known: People, held_out: People, train: People, seed: int) -> dict:
-    """The share of generated faces that show somebody whom the generator was trained on.
+    """The share of generated faces that show a person from the training set.
 
     A face counts as known where its nearest training image is nearer than all but `QUANTILE` of
     the images `known`, of training people, are to the nearest training image of another person.

@@ -78,6 +78,7 @@ def test_an_unusable_folder_is_refused(names, values, tmp_path, capfd):
     ("words", "values"),
     [
         (["--folds", "1"], ("--folds", 1)),
+        (["--folds", "0"], ("--folds", 0)),
         (["--jobs", "0"], ("--jobs", 0)),
         (["--name", "my faces"], ("'my faces'",)),
         (["--variants", "FG"], ("FG",)),
