@@ -20,6 +20,9 @@ from pipelines.common.records import Finding, Reject
 from pipelines.common.text import listed
 from pipelines.media.films import Film
 
+KNOWN, GUESSED, UNKNOWN = SUBJECTS = ("known", "guessed", "unknown")
+"""Where subjects come from: the database or the user's table or pattern; file names; nowhere."""
+
 # Folders and files that operating systems and archivers leave behind.
 _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
@@ -50,15 +53,16 @@ LANDMARKS = Option(
 class Sample:
     """One labelled image, by reference or by value.
 
-    key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index
-    into `Database.classes`. path: an image file, or pixels: uint8 (H,W) or (H,W,3) for
-    databases that are one big file. film: the frame to take where `path` is a film. train: may
-    be trained on; test: is tested. official: the database's own role in each of its folds (0
-    unused, 1 train, 2 valid, 3 test). fold: the fold that tests this subject, where the user
-    sets it. intensity: 0 neutral to 1 peak. yaw: degrees. aligned: already a cropped face, to
-    be resized and not searched. The face's place may be known beforehand, in the image's
-    pixels: landmarks, a text file of 68 rows "x y"; box, left, top, right, bottom; anchors, the
-    centres of the eye on the image's left, of the other eye and of the mouth, x y each.
+    key: unique and stable ("happiness/p003_03"); records are ordered by it. label: index into
+    `Database.classes`. subject: the person's name, empty where it is not known. path: an image
+    file, or pixels: uint8 (H,W) or (H,W,3) for databases that are one big file. film: the frame to
+    take where `path` is a film. train: may be trained on; test: is tested. official: the database's
+    own role in each of its folds (0 unused, 1 train, 2 valid, 3 test). fold: the fold that tests
+    this subject, where the user sets it. intensity: 0 neutral to 1 peak. yaw: degrees. aligned:
+    already a cropped face, to be resized and not searched. The face's place may be known
+    beforehand, in the image's pixels: landmarks, a text file of 68 rows "x y"; box, left, top,
+    right, bottom; anchors, the centres of the eye on the image's left, of the other eye and of the
+    mouth, x y each.
     """
 
     key: str
@@ -87,7 +91,8 @@ class Database:
     channels: 1 or 3, its default for training; root: the folder that sources are relative to;
     folds: its customary number; findings: counts beside the published ones; notes: what is odd,
     in sentences; rejects: what the reader refused, with reasons; people: attributes of each
-    subject, for error rates by group.
+    subject, for error rates by group; subjects: one of `SUBJECTS`, how far the samples' subjects
+    can be relied on.
     """
 
     name: str
@@ -100,6 +105,7 @@ class Database:
     notes: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     people: dict[str, dict[str, str]] = field(default_factory=dict)
+    subjects: str = KNOWN
 
     def source(self, sample: Sample) -> str:
         """The file of a sample, relative to `root`; its key if it has no file."""
