@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,6 +73,32 @@ class Walk:
             else:
                 self.strays.add(entry)
         return sorted(kept, key=lambda frame: (frame.number, frame.path.name))
+
+    def files(self, folder: Path, depth: int = 6) -> Iterator[Path]:
+        """The files in a folder and up to `depth` levels below it, sorted by folder and name.
+
+        Links to folders are not followed: their targets lie below `root` anyway.
+        """
+        below = []
+        for entry in self.entries(folder):
+            if entry.is_file():
+                yield entry
+            elif entry.is_dir() and not is_link(entry):
+                below.append(entry)
+        for entry in below if depth else ():
+            yield from self.files(entry, depth - 1)
+
+    def images(self, pattern: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
+        """The images below `root` whose whole stem matches, wherever they lie; other files count
+        as stray."""
+        kept = []
+        for file in self.files(self.root):
+            match = pattern.fullmatch(file.stem) if looks_like_image(file.name) else None
+            if match:
+                kept.append((file, match))
+            else:
+                self.strays.add(file)
+        return kept
 
     def find(self, name: re.Pattern[str], shut: re.Pattern[str], depth: int = 4) -> list[Path]:
         """The folders below `root`, up to `depth` levels down, whose whole name matches.
