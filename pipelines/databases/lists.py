@@ -20,7 +20,8 @@ from pipelines.databases.tables import Row, read_table
 
 _BOTH = -1
 _BOX = ("left", "top", "right", "bottom")
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+# Spreadsheets of many countries write a comma before the fraction.
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?")
 # A drive or a share.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 # Beyond any image; code that computes with boxes may use 32 bits for a number.
@@ -206,7 +207,7 @@ def _box(row: Row) -> tuple[int, int, int, int] | None:
     text = ",".join(given)
     if not all(_NUMBER.fullmatch(value) for value in given):
         raise _Refused(f"its box {text!r} is not left,top,right,bottom in pixels")
-    left, top, right, bottom = (round(float(value)) for value in given)
+    left, top, right, bottom = (round(float(value.replace(",", "."))) for value in given)
     if not (left < right and top < bottom):
         raise _Refused(f"its box {text!r} does not have left < right and top < bottom")
     if max(map(abs, (left, top, right, bottom))) >= _FAR:
@@ -245,17 +246,16 @@ def _official(entries: list[_Entry]) -> tuple[list[tuple[int] | None], list[str]
     others = {entry.subject for entry in entries if entry.role != TRAIN}
     both = sorted(trained & others)
     if both or _BOTH in roles:
-        notes = []
-        if VALID in roles:
-            why = (
-                f"{len(both)} people have images of train beside others ({listed(both, 3)})"
-                if both
-                else "other images have the role both"
-            )
-            notes.append(
-                f"{why}, so people are cross-validated and images of the role valid are tested"
-            )
-        return [None] * len(entries), notes
+        why = (
+            f"people with images of train beside others: {len(both)} ({listed(both, 3)})"
+            if both
+            else "some images have the role both"
+        )
+        valid = "; images of the role valid are tested" if VALID in roles else ""
+        return [None] * len(entries), [
+            f"{why}, so people are cross-validated, and an image trains or is tested only where "
+            f"its role allows it{valid}"
+        ]
     return parts.divided(roles)
 
 
