@@ -111,6 +111,9 @@ def test_one_part_alone_is_cut_into_folds_and_said(tmp_path):
     found = open_database("images", tmp_path / "set" / "train")
     assert set(official(found).values()) == {None}
     assert any(mentions([note], "test") for note in found.notes)
+    touch(tmp_path / "one", "train/sad/a_1.png", "train/glad/b_1.png")
+    found = open_database("images", tmp_path / "one")
+    assert set(official(found).values()) == {None} and found.subjects == GUESSED
 
 
 @pytest.mark.parametrize(
