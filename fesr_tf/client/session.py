@@ -100,8 +100,8 @@ class Client:
     def faces(self, photo: Source) -> list[Face]:
         """Every face of a photograph, from left to right; an empty list where there is none.
 
-        photo: a path, the bytes of a file, or uint8 (H,W) or (H,W,3) RGB. Raises `FesrError`
-        where it cannot be read or the model does not answer.
+        photo: a path, the bytes of a file, or uint8 (H,W), (H,W,1) or (H,W,3) RGB. Raises
+        `FesrError` where it cannot be read or the model does not answer.
         """
         (result,) = self.each([photo])
         if result.error is not None:
@@ -126,7 +126,8 @@ class Client:
         yield from self._answered(waiting)
 
     def classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
-        """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> an answer or an error for each.
+        """Aligned faces, encoded or uint8 (H,W), (H,W,1) or (H,W,3) RGB -> an answer or an error
+        for each.
 
         Encoded faces are decoded before they are sent: a damaged one, or one of more than
         `MAX_FACE_PIXELS`, gets its error here. Raises an error of the server or the model, and
