@@ -67,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _classify(client: Client, job: Job, options: argparse.Namespace) -> None:
+    for note in client.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
     several = job.count > 1
     # disable=None: only on a terminal.
     with tqdm(total=job.count, unit="file", disable=None if several else True) as bar:

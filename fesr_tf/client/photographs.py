@@ -179,6 +179,7 @@ def as_json(outcome: Outcome, client: Client) -> str:
     left_out = [{"path": str(path), "reason": reason} for path, reason in outcome.left_out]
     answer = {
         "model": client.where,
+        "notes": client.notes,
         "counts": outcome.counts(),
         "photos": photos,
         "films": films,

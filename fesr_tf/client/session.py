@@ -13,6 +13,7 @@ from fesr_tf.client import connection, signatures
 from fesr_tf.client.errors import PER_IMAGE, BadAnswer
 from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, files, objects, pixels
 from fesr_tf.client.tables import Answer, Face, Photograph
+from fesr_tf.client.training_data import doubts
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.faces.alignment import AlignedFace, FaceAligner
 from pipelines.faces.chips import FACE_SIZE
@@ -66,6 +67,7 @@ class Client:
         self.batch = batch
         self._backend = _backend(server, model, name, version, timeout, attempts)
         self.where = self._backend.where
+        self.origin = self._backend.origin
         self._lock = threading.Lock()
         self._aligner: FaceAligner | None = None
         self._classes: tuple[str, ...] | None = None
@@ -89,6 +91,12 @@ class Client:
         """Whether the model has a signature: "embed", "synthesize", "sample"."""
         own = self._backend.signatures().get(signature)
         return own is not None and signatures.matches(signature, own)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on how photographs differ from the model's training images. The training
+        images are `origin`, None for a server, which does not pass that record on."""
+        return doubts(self.origin)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -15,13 +15,18 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from fesr_tf.config import Config
 from fesr_tf.data.images import LUMA
+from fesr_tf.data.origin import Origin
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
 from fesr_tf.networks.weight_cache import cached_weights
 from pipelines.common.errors import BadUse, FailedWork
 
 COMMITTED = Path(__file__).resolve().parent / "weights"
 """The package's own weights, `<identity>.npz`, each with the `.json` of its training."""
+
+RENDERED_PEOPLE = frozenset({"light_cnn_demo"})
+"""The networks whose own weights were trained on rendered people; all others on photographs."""
 
 FETCHED = "light_cnn_v4"
 """The network whose weights `python -m fesr_tf.weights fetch` downloads."""
@@ -84,6 +89,27 @@ class FaceNetwork(keras.layers.Layer):
 
     def call(self, image: tf.Tensor) -> tf.Tensor:
         return self.embed(image)
+
+
+def trained_on(identity: str, weights: str | Path | None = None) -> str:
+    """ "rendered people" or "photographs"; "unknown" for weights of the user's own."""
+    if weights:
+        return "unknown"
+    return "rendered people" if identity in RENDERED_PEOPLE else "photographs"
+
+
+def doubts(config: Config, origin: Origin | None) -> list[str]:
+    """A sentence where a face network of rendered people is about to see photographs."""
+    rendered = trained_on(config.identity, config.identity_weights) == "rendered people"
+    if not rendered or origin is None or origin.rendered:
+        return []
+    better = [name for name in SPECS if name not in RENDERED_PEOPLE]
+    return [
+        f"identity={config.identity} was trained on rendered people, and these are photographs: on "
+        f"700 photographs it reached an accuracy of 28.5 %, {FETCHED} 42.1 %; set identity to one "
+        f"trained on photographs: {', '.join(better)} (python -m fesr_tf.weights fetch downloads "
+        f"{FETCHED})"
+    ]
 
 
 def load_face_network(

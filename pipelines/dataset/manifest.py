@@ -26,6 +26,8 @@ _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
 _COUNTS = ("by_class", "by_subject", "rejected_by_class", "rejected_by_subject", "by_channels")
 ERROR, WARNING = "ERROR", "WARNING"
+DETECTED, PREALIGNED, BOTH = "detected", "prealigned", "both"
+"""Whether faces were found and aligned by this project, cropped beforehand, or some of each."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Manifest:
     by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
     entry a fold). fold_rule and valid_share: see `pipelines.dataset.folds.Division`. files: the
     side files. fold_digest: that of `folds.json`; equal where subjects, rule and database are.
+    alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of earlier versions.
     digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
     SHA-256 of this file's text with that value empty.
     """
@@ -101,6 +104,7 @@ class Manifest:
     valid_share: float = 0.0
     files: tuple[File, ...] = ()
     chip_size: int = FACE_SIZE
+    alignment: str = ""
     format: int = FORMAT
     fold_digest: str = ""
     digest: str = ""
@@ -129,6 +133,8 @@ class Manifest:
             {"class" if name == "class_name" else name: value for name, value in entry.items()}
             for entry in data["rejects"]
         ]
+        if not self.alignment:  # so that a folder of an earlier version keeps its text
+            del data["alignment"]
         ordered = {"format": data.pop("format"), **data}
         ordered["manifest_digest"] = hashlib.sha256(_text(ordered).encode()).hexdigest()
         return _text(ordered)
