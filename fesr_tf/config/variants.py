@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-# The rows of Fig. 8, in its order; the first is the baseline.
-FIG_8 = ("BASELINE", "FESR_SL", "FESR_OneSt", "FESR_Real", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL")
+# In the order of Fig. 8's legend; the first is the baseline.
+FIG_8 = ("BASELINE", "FESR_OneSt", "FESR_SL", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL", "FESR_Real")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from fesr_tf.config.variants import FIG_8
 from fesr_tf.figures.figure import FigureFile, sentences
 from fesr_tf.figures.sources import Sources
 from fesr_tf.plots import charts
 from fesr_tf.plots.charts import Bar
 from fesr_tf.runs.files import CROSSVAL
-
-# As in the legend of the paper's Fig. 8; other variants come after these.
-ORDER = ("BASELINE", "FESR_OneSt", "FESR_SL", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_JL", "FESR_Real")
 
 
 def missing_8(sources: Sources) -> str:
@@ -55,7 +53,7 @@ def figure_8(sources: Sources) -> list[FigureFile]:
 
 
 def _place(variant: str) -> tuple[int, str]:
-    return (ORDER.index(variant) if variant in ORDER else len(ORDER), variant)
+    return (FIG_8.index(variant) if variant in FIG_8 else len(FIG_8), variant)
 
 
 def _bar(summary: dict) -> Bar:
@@ -81,6 +79,6 @@ def _missing(crossval: dict, chosen: list[dict]) -> str:
             gaps.append(f"{variant} without fold{'s' * (len(absent) > 1)} {', '.join(absent)}")
         elif summary["runs"] < summary["of_runs"]:
             gaps.append(f"{variant} with {summary['runs']} of {summary['of_runs']} runs")
-    if never := [name for name in ORDER if name not in {s["variant"] for s in chosen}]:
+    if never := [name for name in FIG_8 if name not in {s["variant"] for s in chosen}]:
         gaps.append(f"{', '.join(never)} not asked for")
     return f"Missing: {'; '.join(gaps)}." if gaps else ""

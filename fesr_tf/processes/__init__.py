@@ -1,22 +1,14 @@
-"""Commands in their own processes; the cores, signals and progress line of this one."""
+"""Commands in their own processes; the signals and progress line of this one."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 
 INTERRUPTED = 130
 """Exit code of a command that a signal stopped."""
-
-
-def available_cores() -> list[int]:
-    """The numbers of the cores that this process may use: TensorFlow starts a thread for each."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fesr_tf.processes import available_cores, handled
+from fesr_tf.processes import handled
+from pipelines.common.cores import available_cores
 
 POLL = 0.2  # seconds between two checks of the processes
 TAIL = 15  # lines of a failed command's log that are reported

@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from fesr_tf import config as configs
 from fesr_tf.model.fesr import FESR
-from fesr_tf.processes import available_cores
 from fesr_tf.runs import files
+from pipelines.common.cores import available_cores
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole, sha256_of, write_whole
 

@@ -8,8 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
-from fesr_tf.processes import available_cores
 from fesr_tf.runs.files import MACHINE
+from pipelines.common.cores import available_cores
 from pipelines.common.files import write_whole
 
 _SECONDS = 10

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipelines.common.cores import available_cores
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole
 from pipelines.demo_faces.expression import CLASSES
@@ -58,7 +59,7 @@ def render_database(
             rows = []
             total = subjects * request.images_per_subject
             with tqdm(total=total, desc="demo faces", unit="face", disable=not progress) as bar:
-                for of_subject in _all_subjects(request, folder, jobs or _cores()):
+                for of_subject in _all_subjects(request, folder, jobs or len(available_cores())):
                     rows += of_subject
                     bar.update(len(of_subject))
             (folder / TABLE).write_text(_table(sorted(rows, key=lambda row: row["path"])))
@@ -97,10 +98,6 @@ def _all_subjects(request: Request, folder: Path, jobs: int) -> Iterator[list[Ro
 def _ignore_interrupts() -> None:
     """Ctrl-C reaches every process; only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _replaceable(output: Path) -> bool:

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from fesr_tf.figures.accuracies import ORDER
+from fesr_tf.config.variants import FIG_8
 from fesr_tf.plots import charts
 from fesr_tf.plots.charts import Bar, Cloud
 from fesr_tf.plots.palette import COLOURS, PAPER
@@ -76,7 +76,7 @@ def test_the_level_of_chance_is_a_line_with_its_name():
 
 
 def test_the_names_of_fig_8_do_not_overlap():
-    shown = [Bar(name, 1.0, (0.9, 1.0), (1.0, 1.0), "5 of 5 runs") for name in ORDER]
+    shown = [Bar(name, 1.0, (0.9, 1.0), (1.0, 1.0), "5 of 5 runs") for name in FIG_8]
     figure = charts.bars(shown, "t", 0.1, "chance")
     assert not labels_overlap(figure) and edges_are_blank(figure)
 
