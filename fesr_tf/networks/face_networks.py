@@ -19,7 +19,7 @@ from fesr_tf.config import Config
 from fesr_tf.data.images import LUMA
 from fesr_tf.data.origin import Origin
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
-from fesr_tf.networks.weight_cache import cached_weights
+from fesr_tf.networks.weight_cache import cached_weights, not_weights
 from pipelines.common.errors import BadUse, FailedWork
 
 COMMITTED = Path(__file__).resolve().parent / "weights"
@@ -140,9 +140,11 @@ def _weight_file(identity: str, weights: str | Path | None) -> Path:
         if not path.is_file():
             raise BadUse(f"no weight file {path}: identity_weights must name an existing file")
         return path
-    for path in (COMMITTED / f"{identity}.npz", cached_weights(identity)):
-        if path.is_file():
-            return path
+    committed = COMMITTED / f"{identity}.npz"
+    # The cache is asked second: a user without a home folder has none.
+    path = committed if committed.is_file() else cached_weights(identity)
+    if path.is_file():
+        return path
     variant = identity.removeprefix("light_cnn_")
     task = f"convert CHECKPOINT --variant {variant} on the authors' checkpoint"
     if identity == FETCHED:
@@ -163,6 +165,8 @@ def pack_weights(network: LightCNN, dtype: str = "float16") -> bytes:
 
 def _load(network: LightCNN, path: Path) -> None:
     """Fills `network` from `path`, all layers or none."""
+    if reason := not_weights(path):
+        raise _mismatch(network, path, reason)
     if path.name.endswith(".weights.h5"):
         try:
             network.load_weights(path)
