@@ -31,7 +31,7 @@ class Origin:
             rendered=manifest.database == RENDERED_DATABASE,
             alignment=manifest.alignment,
             face_size=manifest.chip_size,
-            subjects=getattr(manifest, "subjects", "") or KNOWN,
+            subjects=manifest.subjects or KNOWN,
         )
 
     def __str__(self) -> str:

@@ -69,7 +69,7 @@ def finish(
             "rejected": len(rejects),
             **counted,
             "rejected_by_class": _counted(reject.class_name for reject in rejects),
-            "rejected_by_subject": _counted(reject.subject for reject in rejects),
+            "rejected_by_subject": _counted(r.subject for r in rejects if r.subject),
         },
         rejects=tuple(rejects),
         findings=tuple(database.findings),
@@ -77,6 +77,7 @@ def finish(
         alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
+        subjects=division.subjects,
         digest=combined_digest(written),
     )
     manifest, contents = side_files.describe(manifest, columns)
