@@ -16,7 +16,17 @@ from pipelines.databases import Database
 from pipelines.dataset import examples, inventory, people
 from pipelines.dataset.folds import Division, lookalikes, refuse_crossing
 from pipelines.dataset.inventory import Columns
-from pipelines.dataset.manifest import NAME, File, Manifest, Shard, combined_digest, load
+from pipelines.dataset.manifest import (
+    BOTH,
+    DETECTED,
+    NAME,
+    PREALIGNED,
+    File,
+    Manifest,
+    Shard,
+    combined_digest,
+    load,
+)
 from pipelines.inspection import contact_sheet, side_files
 from pipelines.job import spill
 
@@ -64,6 +74,7 @@ def finish(
         rejects=tuple(rejects),
         findings=tuple(database.findings),
         notes=(*database.notes, *_notes(database, counted)),
+        alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
         subjects=division.subjects,
@@ -87,6 +98,11 @@ def finish(
     (folder / spill.RESULT).unlink()
     write_whole(folder / NAME, manifest.to_json())
     return load(folder)
+
+
+def _alignment(database: Database) -> str:
+    kinds = {PREALIGNED if sample.aligned else DETECTED for sample in database.samples}
+    return kinds.pop() if len(kinds) == 1 else BOTH
 
 
 def _chosen(database: Database, division: Division, lost: set[str]) -> dict[str, list[str]]:
