@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import Location, folder_whole, location
+from pipelines.common.subjects import counted, of_people
 from pipelines.databases import Database, open_database
 from pipelines.dataset.folds import Division, divide
 from pipelines.dataset.manifest import Manifest, database_in
@@ -180,8 +181,8 @@ def main(argv: list[str] | None = None) -> int:
     database = open_database(args.db, source, **arguments.options_of_reader(args))
     division = divide(database, args.folds, args.valid_share, args.fold_rule)
     print(
-        f"{args.db}: {len(database.samples)} images of "
-        f"{len({sample.subject for sample in database.samples})} subjects in {source}, "
+        f"{args.db}: {len(database.samples)} images"
+        f"{of_people(*counted([sample.subject for sample in database.samples]))} in {source}, "
         f"{len(database.classes)} classes, {division.folds} folds"
     )
     if database.findings:

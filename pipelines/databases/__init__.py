@@ -6,19 +6,43 @@ from typing import Any
 
 from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
-from pipelines.databases import ckplus, demo, images, mmi, multi_pie, oulu_casia, tfd
+from pipelines.databases import (
+    affectnet,
+    ckplus,
+    ckplus48,
+    demo,
+    fer2013,
+    ferplus,
+    images,
+    jaffe,
+    kdef,
+    mmi,
+    multi_pie,
+    oulu_casia,
+    rafd,
+    rafdb,
+    tfd,
+)
 from pipelines.databases.base import Database, Option, Sample, check
 from pipelines.media.films import Film
 
 __all__ = ["READERS", "Database", "Film", "Option", "Sample", "open_database", "reader_options"]
 
 READERS = {
+    "affectnet": affectnet,
     "ckplus": ckplus,
+    "ckplus48": ckplus48,
     "demo": demo,
+    "fer2013": fer2013,
+    "ferplus": ferplus,
     "images": images,
+    "jaffe": jaffe,
+    "kdef": kdef,
     "mmi": mmi,
     "multi_pie": multi_pie,
     "oulu_casia": oulu_casia,
+    "rafd": rafd,
+    "rafdb": rafdb,
     "tfd": tfd,
 }
 """Name: module with `OPTIONS` and `read(path, **options) -> Database`."""

@@ -47,6 +47,12 @@ LANDMARKS = Option(
     {"action": "store_true"},
 )
 """Of every database that has such files."""
+PREALIGNED = Option(
+    "prealigned",
+    "the images are cropped faces, to be resized and not searched",
+    {"action": "store_true"},
+)
+"""Of databases whose images may be crops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +134,16 @@ def input_folder(path: Location, layout: str) -> Location:
     return path
 
 
+def chosen(flag: str, values: Iterable[str], known: Iterable[str]) -> None:
+    """`BadUse` unless every value of the option `flag` is known, and there is one."""
+    known, values = list(known), list(values)
+    unknown = [value for value in values if value not in known]
+    if unknown or not values:
+        raise BadUse(
+            f"{flag} {listed(unknown) or '(none)'}: choose from {', '.join(known)}, with commas"
+        )
+
+
 def is_clutter(name: str) -> bool:
     """Hidden files and what operating systems leave behind."""
     return name.startswith(".") or name in _CLUTTER
@@ -156,14 +172,15 @@ def check(database: Database) -> Database:
         if sample.key != shown(sample.key)
     ]
     samples = [sample for sample in samples if sample.key == shown(sample.key)]
+    rejects = [*database.rejects, *rejects]
     if not samples:
-        raise BadUse(f"{database.root} holds no usable sample of the database {database.name!r}")
-    for before, after in itertools.pairwise(samples):
-        if before.key == after.key:
-            raise BadUse(
-                f"{database.source(before)} and {database.source(after)} are both the sample "
-                f"{before.key!r}; rename or remove one"
-            )
+        reasons = Counter(reject.reason for reject in rejects).most_common()
+        why = listed((f"{count} × {reason}" for reason, count in reasons), noun="more reasons")
+        raise BadUse(
+            f"{database.root} holds no usable sample of the database {database.name!r}"
+            + (f"; {len(rejects)} were refused: {why}" if rejects else "")
+        )
+    _refuse_pairs(database, samples)
     by_class = Counter(sample.label for sample in samples)
     if len(by_class) < 2:
         only = database.classes[samples[0].label]
@@ -178,8 +195,23 @@ def check(database: Database) -> Database:
             notes.append(
                 f"the class {name!r} has only one image, so no fold both trains and tests it"
             )
-    rejects = [*database.rejects, *rejects]
     return Database(**{**vars(database), "samples": samples, "rejects": rejects, "notes": notes})
+
+
+def _refuse_pairs(database: Database, samples: list[Sample]) -> None:
+    """`BadUse` listing all sources of a key that several samples have."""
+    pairs = [
+        " and ".join(database.source(sample) for sample in group) + f" ({key!r})"
+        for key, group in (
+            (key, list(group)) for key, group in itertools.groupby(samples, lambda s: s.key)
+        )
+        if len(group) > 1
+    ]
+    if pairs:
+        raise BadUse(
+            f"{len(pairs)} names are given to several images, of which one has to be renamed or "
+            f"removed: {listed(pairs, 100)}"
+        )
 
 
 def shown(name: str) -> str:

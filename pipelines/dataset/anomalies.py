@@ -121,7 +121,7 @@ def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[
         if not subject_independent:
             severity, official = WARNING, " (as the database's official folds have it)"
         text = (
-            f"{len(subjects)} of {len(columns.subjects)} people have more than one of the roles "
+            f"{len(subjects)} of {columns.people} people have more than one of the roles "
             f"train, valid and test in a fold{official}: {listed(subjects, SHOWN)}."
         )
         yield Anomaly("subject", _CUSTOM, severity, "people on two sides of a split", text)

@@ -1,5 +1,6 @@
 """Divides a database into folds, whole subjects at a time, and describes them in `folds.json`.
 
+An image whose subject is unknown is divided by itself: no fold is then subject-independent.
 `folds.json` depends on the database, the rule and the number of folds alone, so that two
 laboratories whose detectors reject different images still get the same bytes.
 """
@@ -16,12 +17,16 @@ from typing import NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
-from pipelines.databases.base import Database, Sample
+from pipelines.common.subjects import unit
+from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
 from pipelines.dataset.manifest import Manifest, fold_folder
 
 NAME = "folds.json"
-VALID_SHARE = 0.1
+# The paper's protocol has no validation part. The demo keeps its own, so that its data stay equal;
+# a user's folder has no protocol to keep, and `--checkpoint best` and the curves need one.
+VALID_SHARES = {"demo": 0.1, "images": 0.1}
 RULES = ("step", "contiguous")
+GIVEN, OFFICIAL, BY_IMAGE = "given", "official", "image"
 PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 _FORMAT = 1
 
@@ -30,9 +35,11 @@ _FORMAT = 1
 class Division:
     """The folds of a database. splits: one role per fold for every sample key; home: the
     fold under which a record is stored; subject_independent: whether no subject is both
-    trained on and tested in any fold; rule: "step" or "contiguous", "given" where the user's
-    CSV names the folds, "official" where the database does; valid_share: part of the training
-    subjects that validates (0 for official folds: theirs is official too)."""
+    trained on and tested in any fold, False where a subject is unknown; rule: "step" or
+    "contiguous", "given" where the user's CSV names the folds, "official" where the database
+    does, "image" where no subject is known; valid_share: part of the training subjects that
+    validates (0 for official folds: theirs is official too); subjects: one of
+    `pipelines.databases.base.SUBJECTS`, "unknown" if one sample's is."""
 
     folds: int
     splits: dict[str, tuple[int, ...]]
@@ -40,6 +47,7 @@ class Division:
     subject_independent: bool
     rule: str = RULES[0]
     valid_share: float = 0.0
+    subjects: str = KNOWN
 
 
 class Member(NamedTuple):
@@ -54,52 +62,55 @@ class Member(NamedTuple):
 def divide(
     database: Database,
     folds: int | None = None,
-    valid_share: float = VALID_SHARE,
+    valid_share: float | None = None,
     rule: str = RULES[0],
 ) -> Division:
-    """The database's official folds if it has them, else subject-independent ones.
+    """The database's official parts if it has them, else subject-independent folds; folds of
+    images, stratified by class, where no subject is known.
 
-    folds: how many; by default the database's customary number, or the number of its
+    folds: how many; by default the database's customary number, or the number of its tested
     subjects if that is smaller. valid_share: part of each fold's training subjects that
-    validates, 0…1 (0: none). rule: of the n sorted subjects the i-th is tested in fold i
-    mod k ("step", the published rule), or in fold ⌊i·k/n⌋ ("contiguous"). Raises `BadUse`
-    for one subject, for more folds than subjects, for a number that contradicts official
-    folds.
+    validates, 0…1 (0: none); by default that of `VALID_SHARES`, or none. rule: of the n sorted
+    subjects the i-th is tested in fold i mod k ("step", the published rule), or in fold ⌊i·k/n⌋
+    ("contiguous"). Subjects of whom no image is tested train in every fold. Raises `BadUse` for
+    one subject, for more folds than subjects, for numbers that contradict official parts.
     """
-    if not 0 <= valid_share < 1:
+    if not 0 <= (valid_share or 0) < 1:
         raise BadUse(f"--valid-share {valid_share} is not in 0…1; 0.1 is usual, 0 means none")
+    if any(sample.official is not None for sample in database.samples):
+        return _official(database, folds, valid_share)
     if folds is not None and folds < 2:
         raise BadUse(f"--folds {folds}: a fold needs others to train on; use 2 or more")
-    if database.samples[0].official is not None:
-        return _official(database, folds)
-    subjects = sorted({sample.subject for sample in database.samples})
-    if len(subjects) < 2:
+    if valid_share is None:
+        valid_share = VALID_SHARES.get(database.name, 0.0)
+    samples = database.samples
+    tested = sorted({unit(s.subject, s.key) for s in samples if s.test})
+    if len(tested) < 2:
+        which = f" ({tested[0].strip(chr(0))})" if tested else ""
         raise BadUse(
-            f"{database.root} holds one subject ({subjects[0]}), so no fold can test on a subject "
-            "that it did not train on; two or more are needed"
+            f"{database.root} holds {len(tested) or 'no'} subject to test{which}, so no fold can "
+            "test on a subject that it did not train on; two or more are needed"
         )
-    tested_in = _user_folds(database.samples)
+    tested_in, count = _user_folds(samples), folds
     if tested_in is None:
-        count = folds or min(database.folds, len(subjects))
-        if count > len(subjects):
-            raise BadUse(
-                f"{count} folds of {len(subjects)} subjects would leave a fold without a test "
-                f"subject; use --folds {len(subjects)} or fewer"
-            )
-        tested_in = {
-            subject: index * count // len(subjects) if rule == "contiguous" else index % count
-            for index, subject in enumerate(subjects)
-        }
+        tested_in, count = _assigned(database, folds, rule)
+        rule = rule if any(sample.subject for sample in samples) else BY_IMAGE
     else:
-        count, rule = max(tested_in.values()) + 1, "given"
+        count, rule = max(tested_in.values()) + 1, GIVEN
         if folds not in (None, count) or count < 2:
             raise BadUse(
                 f"the CSV's fold column names {count} folds; --folds cannot differ from it"
             )
-    splits = _subject_splits(database.samples, tested_in, count, valid_share)
-    refuse_crossing(database.samples, splits)
-    home = {sample.key: tested_in[sample.subject] for sample in database.samples}
-    return Division(count, splits, home, True, rule, float(valid_share))
+    splits = _subject_splits(samples, tested_in, count, valid_share)
+    refuse_crossing(samples, splits)
+    home = {sample.key: tested_in[unit(sample.subject, sample.key)] for sample in samples}
+    subjects = subjects_of(database)
+    return Division(count, splits, home, subjects != UNKNOWN, rule, float(valid_share), subjects)
+
+
+def subjects_of(database: Database) -> str:
+    """One of `pipelines.databases.base.SUBJECTS`: "unknown" if the subject of one sample is."""
+    return database.subjects if all(s.subject for s in database.samples) else UNKNOWN
 
 
 def validation_subjects(subjects: Sequence[str], share: float, fold: int) -> set[str]:
@@ -124,11 +135,11 @@ def refuse_crossing(samples: Iterable[Sample], splits: dict[str, tuple[int, ...]
 def crossing(roles: Iterable[tuple[str, Sequence[int]]]) -> list[tuple[str, int]]:
     """Every (subject, fold) in which a subject has two of the roles train, valid and test.
 
-    roles: (subject, one role a fold) pairs, in any order.
+    roles: (subject, one role a fold) pairs, in any order. An unknown subject crosses nothing.
     """
     first: dict[tuple[str, int], int] = {}
     crossed = set()
-    for subject, splits in {(subject, tuple(splits)) for subject, splits in roles}:
+    for subject, splits in {(subject, tuple(splits)) for subject, splits in roles if subject}:
         for fold, role in enumerate(splits):
             if role != UNUSED and first.setdefault((subject, fold), role) != role:
                 crossed.add((subject, fold))
@@ -141,7 +152,7 @@ def lookalikes(subjects: Iterable[str]) -> list[list[str]]:
     "Anna" and "anna " may be one person, who would then be both trained on and tested.
     """
     groups = defaultdict(set)
-    for subject in subjects:
+    for subject in filter(None, subjects):
         groups[unicodedata.normalize("NFKC", subject).strip().casefold()].add(subject)
     return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
@@ -167,7 +178,7 @@ def to_json(manifest: Manifest, members: Iterable[Member]) -> tuple[str, str]:
             part[name] = {
                 "records": len(inside),
                 "by_class": {text: by_class[label] for label, text in enumerate(manifest.classes)},
-                "subjects": sorted({member.subject for member in inside}),
+                "subjects": sorted({member.subject for member in inside} - {""}),
                 "sha256": sha256,
             }
         parts.append(part)
@@ -179,6 +190,8 @@ def to_json(manifest: Manifest, members: Iterable[Member]) -> tuple[str, str]:
         "rule": manifest.fold_rule,
         "valid_share": manifest.valid_share,
         "subject_independent": manifest.subject_independent,
+        # Not in the folders of earlier versions, whose files `pipelines.verify` makes again.
+        **({"subjects": manifest.subjects} if manifest.subjects else {}),
         "digest": _sha256(lines),
         "parts": parts,
     }
@@ -189,18 +202,54 @@ def _sha256(lines: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
 
 
+def _assigned(database: Database, folds: int | None, rule: str) -> tuple[dict[str, int], int]:
+    """The fold that tests each subject, or image of an unknown one, and the number of folds.
+
+    Those of whom no image is tested are assigned after the others, so that each fold tests one.
+    """
+    tested = {unit(s.subject, s.key) for s in database.samples if s.test}
+    subjects = sorted({s.subject for s in database.samples if s.subject})
+    subjects.sort(key=lambda subject: subject not in tested)
+    images = [s for s in database.samples if not s.subject]
+    # Class after class: neighbours, of one class, go to different folds.
+    images.sort(key=lambda s: (not s.test, s.label, hashlib.sha256(s.key.encode()).digest()))
+    count = folds or max(2, min(database.folds, len(tested)))
+    if count > len(tested):
+        what, which = ("images", "test image") if images else ("subjects", "test subject")
+        raise BadUse(
+            f"{count} folds of {len(tested)} {what} would leave a fold without a {which}; use "
+            f"--folds {len(tested)} or fewer"
+        )
+    size = sum(subject in tested for subject in subjects)
+    tested_in = {
+        subject: index * count // size if rule == "contiguous" and index < size else index % count
+        for index, subject in enumerate(subjects)
+    }
+    tested_in |= {unit("", s.key): index % count for index, s in enumerate(images)}
+    return tested_in, count
+
+
 def _subject_splits(
     samples: Iterable[Sample], tested_in: dict[str, int], folds: int, valid_share: float
 ) -> dict[str, tuple[int, ...]]:
-    validating = []
+    tested = {unit(sample.subject, sample.key) for sample in samples if sample.test}
+    # Known subjects are one group, unknown ones a group a class.
+    groups: dict[object, set[str]] = defaultdict(set)
+    for sample in samples:
+        name = unit(sample.subject, sample.key)
+        if name in tested:
+            groups[None if sample.subject else sample.label].add(name)
+    validating: list[set[str]] = [set() for _ in range(folds)]
     for fold in range(folds):
-        trained = sorted(subject for subject, home in tested_in.items() if home != fold)
-        validating.append(validation_subjects(trained, valid_share, fold))
+        for names in groups.values():
+            trained = sorted(name for name in names if tested_in[name] != fold)
+            validating[fold] |= validation_subjects(trained, valid_share, fold)
 
     def role(sample: Sample, fold: int) -> int:
-        if tested_in[sample.subject] == fold:
+        name = unit(sample.subject, sample.key)
+        if name in tested and tested_in[name] == fold:
             return TEST if sample.test else UNUSED
-        if sample.subject in validating[fold]:
+        if name in validating[fold]:
             return VALID if sample.test else UNUSED
         return TRAIN if sample.train else UNUSED
 
@@ -217,9 +266,10 @@ def _user_folds(samples: Sequence[Sample]) -> dict[str, int] | None:
             raise BadUse(
                 f"{sample.key} has no fold (0, 1, …), while other rows of the CSV have one"
             )
-        if given.setdefault(sample.subject, sample.fold) != sample.fold:
+        name = unit(sample.subject, sample.key)
+        if given.setdefault(name, sample.fold) != sample.fold:
             raise BadUse(
-                f"subject {sample.subject} is in the folds {given[sample.subject]} and "
+                f"subject {sample.subject} is in the folds {given[name]} and "
                 f"{sample.fold} of the CSV; a subject belongs to one"
             )
     used = set(given.values())
@@ -231,11 +281,21 @@ def _user_folds(samples: Sequence[Sample]) -> dict[str, int] | None:
     return given
 
 
-def _official(database: Database, folds: int | None) -> Division:
-    count = len(database.samples[0].official or ())
+def _official(database: Database, folds: int | None, valid_share: float | None) -> Division:
+    count = max(len(sample.official or ()) for sample in database.samples)
+    for sample in database.samples:
+        if len(sample.official or ()) != count:
+            raise BadUse(
+                f"{database.source(sample)} has no official part, while other images of "
+                f"{database.root} have one; give every image one, or none"
+            )
     if folds not in (None, count):
+        own = "one official division" if count == 1 else f"own {count} folds"
+        raise BadUse(f"{database.name} comes with its {own}; --folds {folds} cannot change that")
+    if valid_share:
         raise BadUse(
-            f"{database.name} comes with its own {count} folds; --folds {folds} cannot change them"
+            f"{database.name} comes with its own parts, which --valid-share {valid_share:g} cannot "
+            "change; leave it out"
         )
     splits = {sample.key: sample.official or () for sample in database.samples}
     # Stored once: under the first fold that tests it, or in turn if none does.
@@ -243,4 +303,11 @@ def _official(database: Database, folds: int | None) -> Division:
         key: roles.index(TEST) if TEST in roles else index % count
         for index, (key, roles) in enumerate(splits.items())
     }
-    return Division(count, splits, home, subject_independent=False, rule="official")
+    subjects = subjects_of(database)
+    # Several official folds may store one subject under several; they are taken as they are.
+    independent = (
+        count == 1
+        and subjects != UNKNOWN
+        and not crossing((sample.subject, splits[sample.key]) for sample in database.samples)
+    )
+    return Division(count, splits, home, independent, OFFICIAL, subjects=subjects)

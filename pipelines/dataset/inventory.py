@@ -70,8 +70,13 @@ class Columns:
 
     @property
     def subjects(self) -> list[str]:
-        """The subjects, in the order in which they came."""
+        """The subjects, in the order in which they came; one of them empty if some are unknown."""
         return list(self._names["subject"])
+
+    @property
+    def people(self) -> int:
+        """The number of known subjects."""
+        return len(self._names["subject"].keys() - {""})
 
     @property
     def class_names(self) -> list[str]:
@@ -118,6 +123,7 @@ class Columns:
     def counts(self, classes: Iterable[str]) -> dict[str, object]:
         """by_class, by_subject, by_channels and by_fold, as the manifest counts them."""
         by_class, by_subject = self._counted("class_name"), self._counted("subject")
+        by_subject.pop("", None)
         channels = Counter(self._values["channels"])
         return {
             "by_class": {name: by_class.pop(name, 0) for name in classes} | by_class,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
 from pipelines.common.records import Finding, Reject, typed
+from pipelines.databases.base import SUBJECTS
 from pipelines.dataset.examples import schema
 from pipelines.faces.chips import FACE_SIZE
 
@@ -79,10 +80,12 @@ class Manifest:
     `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
     aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
     by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
-    entry a fold). fold_rule and valid_share: see `pipelines.dataset.folds.Division`. files: the
-    side files. fold_digest: that of `folds.json`; equal where subjects, rule and database are.
-    digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
-    SHA-256 of this file's text with that value empty.
+    entry a fold). Images of unknown subjects are counted under no name in by_subject and
+    rejected_by_subject. fold_rule, valid_share and subjects: see
+    `pipelines.dataset.folds.Division`; subjects is empty in folders of earlier versions, which
+    are taken as "known". files: the side files. fold_digest: that of `folds.json`; equal where
+    subjects, rule and database are. digest: `combined_digest` of the shards; equal digests mean
+    equal records. manifest_digest: SHA-256 of this file's text with that value empty.
     """
 
     database: str
@@ -99,6 +102,7 @@ class Manifest:
     anomalies: tuple[Anomaly, ...] = ()
     fold_rule: str = "step"
     valid_share: float = 0.0
+    subjects: str = ""
     files: tuple[File, ...] = ()
     chip_size: int = FACE_SIZE
     format: int = FORMAT
@@ -109,6 +113,11 @@ class Manifest:
     def shards_of(self, fold: int) -> list[Shard]:
         """The shards under `fold-NN/`."""
         return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
+
+    @property
+    def unknown_subjects(self) -> int:
+        """The number of aligned images whose subject is unknown."""
+        return self.counts["aligned"] - sum(self.counts["by_subject"].values())
 
     def losses(self, what: str) -> list[Loss]:
         """The losses of every "class" or "subject", worst first."""
@@ -125,6 +134,8 @@ class Manifest:
         data = dataclasses.asdict(self)
         data["digest"] = combined_digest(self.shards)
         data["manifest_digest"] = ""
+        if not self.subjects:  # so that a folder of an earlier version keeps its text
+            del data["subjects"]
         data["rejects"] = [
             {"class" if name == "class_name" else name: value for name, value in entry.items()}
             for entry in data["rejects"]
@@ -228,6 +239,8 @@ def _from_data(data: dict[str, Any]) -> Manifest:
         raise ValueError(f"feature_schema is not that of {folds} folds")
     if list(counts["by_class"]) != list(manifest.classes):
         raise ValueError("classes are not those of by_class")
+    if manifest.subjects not in ("", *SUBJECTS):
+        raise ValueError(f"subjects is {manifest.subjects!r}, not one of {', '.join(SUBJECTS)}")
     by_fold = counts["by_fold"]
     if len(by_fold) != folds or any(tuple(part) != _PARTS for part in by_fold):
         raise ValueError(f"by_fold does not count train, valid and test of {folds} folds")

@@ -15,6 +15,7 @@ from pipelines.dataset import examples, inventory
 from pipelines.dataset.folds import crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import NAME, Manifest, Shard, file_trouble, load, manifest_trouble
+from pipelines.dataset.subjects import protocol
 from pipelines.inspection import contact_sheet, side_files
 from pipelines.media import images
 
@@ -194,13 +195,15 @@ def _against_manifest(
     subjects = Check("subjects")
     crossed = {subject for subject, _ in crossing(columns.roles())}
     if manifest.subject_independent:
-        subjects.about = f"{len(columns.subjects):,} subjects, none on two sides of a split"
+        subjects.about = f"{columns.people:,} subjects, none on two sides of a split"
         subjects.failures += [
             f"{folder}: {name} is on two sides of a split" for name in sorted(crossed)
         ]
+    elif not columns.people:
+        subjects.about = protocol(manifest)
     else:
         subjects.about = (
-            f"official folds: {len(crossed):,} of {len(columns.subjects):,} subjects are on two "
+            f"{protocol(manifest)}: {len(crossed):,} of {columns.people:,} subjects are on two "
             "sides of a split"
         )
     counts = Check("counts", "by class, subject, fold and channels")
@@ -222,10 +225,13 @@ def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Ite
         "rejected": len(rejects),
         **columns.counts(manifest.classes),
         "rejected_by_class": Counter(reject.class_name for reject in rejects),
-        "rejected_by_subject": Counter(reject.subject for reject in rejects),
+        "rejected_by_subject": Counter(reject.subject for reject in rejects if reject.subject),
     }
+    stated = dict(manifest.counts)
+    # Earlier versions counted rejects without a subject under "".
+    stated["rejected_by_subject"] = {k: v for k, v in stated["rejected_by_subject"].items() if k}
     for name, value in counts.items():
-        if manifest.counts[name] != value:
+        if stated[name] != value:
             yield f"{path} has other numbers under counts/{name} than the records"
     if manifest.channels == 3 and not counts["by_channels"]["3"]:
         yield f"{path} states 3 channels, and all images are gray"

@@ -10,6 +10,7 @@ from pipelines.common.records import Finding
 from pipelines.common.text import table
 from pipelines.dataset import folds
 from pipelines.dataset.manifest import NAME, Loss, Manifest
+from pipelines.dataset.subjects import named, protocol
 from pipelines.inspection import contact_sheet, page
 
 _SHOWN_REJECTS = 20
@@ -42,10 +43,9 @@ def closing_report(
     if scales:
         found = ", ".join(f"{count} {name}" for name, count in sorted(scales.items()))
         lines.append(f"found at the scales: {found}")
-    independent = manifest.subject_independent
     lines += [
         table(("class", "faces"), list(counts["by_class"].items())),
-        f"folds ({'subject-independent' if independent else 'official, subjects may cross'}):",
+        f"folds ({protocol(manifest)}):",
         table(
             ("fold", "train", "valid", "test"),
             [(fold, *part.values()) for fold, part in enumerate(counts["by_fold"])],
@@ -53,7 +53,7 @@ def closing_report(
     ]
     if manifest.rejects:
         lines += [f"rejected (all of them in {NAME}):", *_rejects(manifest)]
-        for what in ("class", "subject"):
+        for what in ("class", "subject") if named(manifest) else ("class",):
             lines += [f"lost by {what}, worst first:", *_losses(what, manifest.losses(what))]
     lines += [f"note: {plain(note)}" for note in manifest.notes]
     lines += [f"{each.severity.lower()}: {plain(each.text)}" for each in manifest.anomalies]

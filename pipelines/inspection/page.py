@@ -12,9 +12,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from pipelines.common.subjects import stated
 from pipelines.dataset.folds import PARTS
 from pipelines.dataset.manifest import NAME as MANIFEST
 from pipelines.dataset.manifest import Manifest, fold_folder
+from pipelines.dataset.subjects import counted, named, promise
 from pipelines.inspection import contact_sheet
 
 NAME = "index.html"
@@ -51,9 +53,11 @@ def render(manifest: Manifest, statistics: pb.DatasetFeatureStatisticsList) -> s
         ],
         classes=_classes(manifest, statistics),
         contact_sheet=contact_sheet.NAME,
+        subjects=stated(*counted(manifest)),
+        promise=promise(manifest),
         all_losses=[
             _losses(manifest, "class", "Classes"),
-            _losses(manifest, "subject", "Subjects"),
+            *([_losses(manifest, "subject", "Subjects")] if named(manifest) else []),
         ],
         shown_rejects=_SHOWN_REJECTS,
         class_bars=bars((each.value, each.frequency) for each in classes),

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.common.files import location
 from pipelines.databases import READERS, reader_options
-from pipelines.dataset.folds import RULES, VALID_SHARE
+from pipelines.dataset.folds import RULES, VALID_SHARES
 from pipelines.demo_faces.source import DEMO_FRAMES, DEMO_SEED, DEMO_SUBJECTS
 from pipelines.job.tasks import RECORDS_A_SHARD
 
@@ -44,8 +44,9 @@ def parser() -> argparse.ArgumentParser:
     folds.add_argument(
         "--valid-share",
         type=float,
-        default=VALID_SHARE,
-        help="part of each fold's training subjects that validates; default %(default)s",
+        help="part of each fold's training subjects that validates; default "
+        + " and ".join(f"{share:g} for {name}" for name, share in VALID_SHARES.items())
+        + ", 0 for the others, as in the paper",
     )
     faces = parser.add_argument_group("faces")
     faces.add_argument(

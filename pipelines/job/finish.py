@@ -59,13 +59,14 @@ def finish(
             "rejected": len(rejects),
             **counted,
             "rejected_by_class": _counted(reject.class_name for reject in rejects),
-            "rejected_by_subject": _counted(reject.subject for reject in rejects),
+            "rejected_by_subject": _counted(r.subject for r in rejects if r.subject),
         },
         rejects=tuple(rejects),
         findings=tuple(database.findings),
         notes=(*database.notes, *_notes(database, counted)),
         fold_rule=division.rule,
         valid_share=division.valid_share,
+        subjects=division.subjects,
         digest=combined_digest(written),
     )
     manifest, contents = side_files.describe(manifest, columns)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.common.errors import BadUse
+from pipelines.common.roles import TRAIN
 from pipelines.databases import open_database
 from pipelines.databases import oulu_casia as reader
 from pipelines.dataset import manifest
@@ -50,6 +51,10 @@ def test_ten_folds_of_eight_people_by_either_rule(full_folder):
     tested = Counter(division.home[sample.key] for sample in full.samples if sample.test)
     assert [tested[fold] for fold in range(10)] == [48] * 10
     assert division.home["P011_Anger_003"] == 0
+    # The paper trains on the three frames of 72 people's six sequences, without a validation part.
+    for fold in range(10):
+        trained = sum(splits[fold] == TRAIN for splits in division.splits.values())
+        assert trained == 1296
     # ExprGAN's split: it tests P073 to P080, having trained on the others.
     neighbours = divide(full, rule="contiguous")
     last = {sample.subject for sample in full.samples if neighbours.home[sample.key] == 9}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
-from pipelines.databases.base import Database, Sample
+from pipelines.databases.base import GUESSED, UNKNOWN, Database, Sample
 from pipelines.dataset import folds
 
 
@@ -22,6 +23,21 @@ def database(subjects: int, **fields) -> Database:
         for i, (train, test) in enumerate(roles)
     ]
     return Database("images", ("a", "b"), samples, channels=3, root=Path("data"))
+
+
+def unnamed(by_class: dict[str, int], **fields) -> Database:
+    """Images of unknown subjects: so many of each class."""
+    samples = [
+        Sample(f"{name}/{i:03d}", label, "", path="x", **fields)
+        for label, (name, count) in enumerate(by_class.items())
+        for i in range(count)
+    ]
+    made = Database("images", tuple(by_class), samples, channels=3, root=Path("data"))
+    return dataclasses.replace(made, subjects=UNKNOWN)
+
+
+def roles_of(division: folds.Division, fold: int) -> Counter:
+    return Counter(splits[fold] for splits in division.splits.values())
 
 
 def test_test_fold_is_index_modulo_k():
@@ -117,7 +133,7 @@ def test_names_that_hardly_differ_are_grouped():
 
 
 def test_a_division_knows_how_it_was_cut():
-    assert (folds.divide(database(5)).rule, folds.divide(database(5)).valid_share) == ("step", 0.1)
+    assert folds.divide(database(5)).rule == "step"
     assert folds.divide(database(5), 2, 0, "contiguous").rule == "contiguous"
     official = folds.divide(database(2, official=(TRAIN, TEST)))
     assert (official.rule, official.valid_share) == ("official", 0)
@@ -166,3 +182,104 @@ def test_contiguous_folds_are_runs_of_neighbours():
 def test_contiguous_folds_differ_in_size_by_one_at_most():
     home = folds.divide(database(7), 3, valid_share=0, rule="contiguous").home
     assert [home[f"c/s{s:02d}_1"] for s in range(7)] == [0, 0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("name", "share"), [("demo", 0.1), ("images", 0.1), ("oulu_casia", 0)])
+def test_the_papers_databases_have_no_validation_part_unless_it_is_requested(name, share):
+    made = dataclasses.replace(database(20), name=name)
+    assert folds.divide(made).valid_share == share
+    assert roles_of(folds.divide(made), 0)[VALID] == (4 if share else 0)
+    assert roles_of(folds.divide(made, valid_share=0.25), 0)[VALID] == 8
+
+
+def test_unknown_subjects_are_divided_by_image_within_each_class():
+    made = unnamed({"a": 20, "b": 10, "c": 5})
+    division = folds.divide(made, 5, valid_share=0)
+    assert (division.rule, division.subjects) == ("image", "unknown")
+    assert not division.subject_independent
+    for fold in range(5):
+        tested = Counter(key[0] for key, splits in division.splits.items() if splits[fold] == TEST)
+        assert tested == {"a": 4, "b": 2, "c": 1}
+        assert roles_of(division, fold)[TRAIN] == 28
+
+
+def test_images_of_unknown_subjects_validate_class_by_class():
+    division = folds.divide(unnamed({"a": 40, "b": 20}), 2, valid_share=0.2)
+    for fold in range(2):
+        valid = Counter(key[0] for key, splits in division.splits.items() if splits[fold] == VALID)
+        assert valid == {"a": 4, "b": 2}
+
+
+def test_the_order_of_the_files_does_not_decide_the_fold():
+    division = folds.divide(unnamed({"a": 30, "b": 30}), 2, valid_share=0)
+    assert [division.home[f"a/{i:03d}"] for i in range(30)] != [i % 2 for i in range(30)]
+    again = folds.divide(unnamed({"a": 30, "b": 30}), 2, valid_share=0)
+    assert again.home == division.home
+
+
+def test_more_folds_than_images_names_their_number():
+    with pytest.raises(BadUse, match=r"--folds.*\b4\b"):
+        folds.divide(unnamed({"a": 2, "b": 2}), 5)
+
+
+def test_an_image_without_a_subject_stands_alone_among_known_people():
+    made = database(4)
+    stray = [Sample(f"c/x{i}", i % 2, "", path="x") for i in range(3)]
+    mixed = dataclasses.replace(made, samples=[*made.samples, *stray])
+    division = folds.divide(mixed, 2, valid_share=0)
+    # The people lie as without the strays; those are spread over the folds.
+    assert [division.home[f"c/s{s:02d}_1"] for s in range(4)] == [0, 1, 0, 1]
+    assert sorted(division.home[f"c/x{i}"] for i in range(3)) == [0, 0, 1]
+    assert (division.subjects, division.subject_independent) == ("unknown", False)
+    assert division.rule == "step"
+
+
+def test_unknown_subjects_are_no_person_on_two_sides():
+    assert folds.crossing([("", (TRAIN,)), ("", (TEST,)), ("a", (TRAIN,))]) == []
+    assert folds.lookalikes(["", " "]) == []
+
+
+def test_people_whose_images_only_train_train_in_every_fold():
+    made = database(6)
+    samples = [
+        dataclasses.replace(s, train=True, test=False) if s.subject < "s02" else s
+        for s in made.samples
+    ]
+    division = folds.divide(dataclasses.replace(made, samples=samples), 2, valid_share=0.5)
+    for name in ("c/s00_0", "c/s00_1", "c/s01_2"):
+        assert division.splits[name] == (TRAIN, TRAIN)
+    # Two of the four others are tested in each fold.
+    assert [division.home[f"c/s{s:02d}_1"] for s in range(2, 6)] == [0, 1, 0, 1]
+
+
+def test_one_official_division_is_one_fold():
+    parts = {"a/000": (TRAIN,), "a/001": (TEST,), "b/000": (TRAIN,), "b/001": (VALID,)}
+    made = unnamed({"a": 2, "b": 2})
+    samples = [dataclasses.replace(s, official=parts[s.key]) for s in made.samples]
+    division = folds.divide(dataclasses.replace(made, samples=samples))
+    assert (division.folds, division.rule, division.valid_share) == (1, "official", 0)
+    assert division.splits == parts and set(division.home.values()) == {0}
+    assert not division.subject_independent
+
+
+@pytest.mark.parametrize(("crosses", "independent"), [(False, True), (True, False)])
+def test_an_official_division_of_known_people_promises_what_it_keeps(crosses, independent):
+    made = database(4)
+    samples = [
+        dataclasses.replace(s, official=((TRAIN if s.subject < "s02" else TEST),))
+        for s in made.samples
+    ]
+    if crosses:
+        samples[0] = dataclasses.replace(samples[0], official=(TEST,))
+    found = folds.divide(dataclasses.replace(made, samples=samples, subjects=GUESSED))
+    assert (found.subject_independent, found.subjects) == (independent, "guessed")
+
+
+def test_official_parts_cannot_be_changed():
+    made = database(2, official=(TRAIN,))
+    for options in ({"folds": 5}, {"valid_share": 0.1}):
+        with pytest.raises(BadUse):
+            folds.divide(made, **options)
+    samples = [dataclasses.replace(made.samples[0], official=None), *made.samples[1:]]
+    with pytest.raises(BadUse, match=r"\bx\b"):
+        folds.divide(dataclasses.replace(made, samples=samples))

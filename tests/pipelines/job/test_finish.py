@@ -10,8 +10,10 @@ import pytest
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.roles import TEST, TRAIN
+from pipelines.databases.base import UNKNOWN
 from pipelines.dataset import folds, manifest
 from pipelines.dataset.folds import Member, divide
+from pipelines.inspection.checks import check_folder
 from pipelines.inspection.console import closing_report
 from pipelines.job.finish import finish
 from pipelines.media import images
@@ -167,3 +169,40 @@ def test_records_read_back_as_they_were_planned(lossy):
         "fear/p002_01",
         "happiness/p002_01",
     ]
+
+
+def nameless(people):
+    """The same six images, their subjects unknown, in one official division."""
+    known = some(people)
+    parts = {"p000": (TEST,), "p001": (TRAIN,), "p002": (TRAIN,)}
+    samples = [dataclasses.replace(s, subject="", official=parts[s.subject]) for s in known.samples]
+    return dataclasses.replace(known, samples=samples, people={}, subjects=UNKNOWN)
+
+
+def test_an_unknown_subject_is_nobody(demo_people, tmp_path):
+    made = build(tmp_path, nameless(demo_people), rejecting("fear/p001_01"))
+    assert (made.subjects, made.subject_independent, made.folds) == ("unknown", False, 1)
+    assert made.counts["by_subject"] == made.counts["rejected_by_subject"] == {}
+    assert made.unknown_subjects == 5
+    assert made.counts["by_fold"] == [{"train": 3, "valid": 0, "test": 2}]
+    assert not [anomaly for anomaly in made.anomalies if anomaly.feature == "subject"]
+    parts = json.loads((tmp_path / "folds.json").read_text())
+    assert parts["subjects"] == "unknown" and parts["parts"][0]["train"]["subjects"] == []
+    checks, _ = check_folder(tmp_path)
+    assert [check.name for check in checks if check.failures] == []
+    text = (
+        closing_report(made, tmp_path, {}, replaced=False) + (tmp_path / "index.html").read_text()
+    )
+    assert mentions(text, "subjects unknown") and "person crosses" not in text
+    assert not mentions(text, "people") and "subject-independent" not in text
+
+
+def test_a_folder_of_an_earlier_version_still_loads_and_verifies(demo_people, tmp_path):
+    # Its manifest and its folds.json have no field subjects.
+    database = some(demo_people)
+    earlier = dataclasses.replace(divide(database), subjects="")
+    made = build(tmp_path, database, division=earlier)
+    assert "subjects" not in json.loads((tmp_path / manifest.NAME).read_text())
+    assert "subjects" not in json.loads((tmp_path / "folds.json").read_text())
+    assert made.subjects == "" and made.subject_independent
+    assert not [check for check in check_folder(tmp_path)[0] if check.failures]

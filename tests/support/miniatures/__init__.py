@@ -54,7 +54,7 @@ def encoder(width: int, height: int, mode: str, kind: str) -> Callable[[Path], b
 
 def on_backdrop(face: Image.Image, width: int, height: int) -> Image.Image:
     """The square picture in the middle of one of another shape, its border drawn out."""
-    side = round(_SHARE * height)
+    side = min(round(_SHARE * height), width)
     pixels = np.asarray(face.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
     left, top = (width - side) // 2, (height - side) // 2
     edges = ((top, height - side - top), (left, width - side - left), (0, 0))
