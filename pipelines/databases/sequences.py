@@ -134,7 +134,7 @@ class Walk:
     def notes(self) -> list[str]:
         """What was skipped, with names, in sentences."""
         skipped = (
-            ("ignored, left behind by an operating system", self.clutter),
+            ("ignored, left behind by an operating system or fesr_tf.client", self.clutter),
             ("not followed, since it leads out of the folder", self.links),
             ("ignored, not part of the layout", self.strays),
         )
