@@ -17,6 +17,14 @@ LICENCES = {
     "multi_pie": "CMU Multi-PIE, by a licence bought from the university, for research.",
     "tfd": "Toronto Face Database, from its authors on request; it is compiled from other "
     "databases, whose terms apply as well.",
+    "ckplus48": "CK+48 are crops of CK+, whose terms apply.",
+    "jaffe": "JAFFE, by its owners' terms, for non-commercial research.",
+    "kdef": "KDEF, by its owners' terms, for non-commercial research.",
+    "rafd": "RaFD, by a request to Radboud University, for research.",
+    "fer2013": "FER2013, collected by a web search: the people in it were not asked; for research.",
+    "ferplus": "FER2013's images, whose terms apply; the votes of FER+ are under the MIT licence.",
+    "rafdb": "RAF-DB, by an agreement with its owners, for non-commercial research.",
+    "affectnet": "AffectNet, by an agreement with its owners, for non-commercial research.",
     "images": "your own images: you need the right to use them and the people's consent.",
 }
 
