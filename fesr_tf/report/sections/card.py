@@ -6,6 +6,7 @@ import shlex
 
 from fesr_tf.report.material import Material, first_of_variants
 from fesr_tf.report.values import COUNT, Table
+from pipelines.dataset.subjects import known
 
 LICENCES = {
     "demo": "rendered faces of nobody who exists; the head is CC0 data of MakeHuman/MPFB2 and of "
@@ -37,6 +38,7 @@ def section(m: Material) -> dict:
     return {
         "database": name,
         "classes": m.sources.classes,
+        "known": m.sources.manifest is None or known(m.sources.manifest),
         "variants": list(first_of_variants(m.runs)),
         "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
         "licence": Table(["data of this report", "terms"], own, "Licence of the data"),
