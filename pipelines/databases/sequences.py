@@ -31,14 +31,16 @@ class Frame:
 class Walk:
     """Lists folders at or below `root`, and records what it skips, for the notes.
 
-    It skips clutter of operating systems, and symbolic links that lead out of `root`: whoever
-    made the folder must not be able to pull in other files of this machine.
+    It skips clutter of operating systems, and symbolic links that lead out of `root` and out of
+    the folders `allowed`: whoever made the folder must not be able to pull in other files of this
+    machine.
     """
 
     root: Path
     clutter: set[Path] = field(default_factory=set)
     links: set[Path] = field(default_factory=set)
     strays: set[Path] = field(default_factory=set)
+    allowed: tuple[Path, ...] = ()
 
     def entries(self, folder: Path) -> list[Path]:
         """The entries of a folder, sorted by name."""
@@ -46,7 +48,7 @@ class Walk:
         for entry in sorted(folder.iterdir(), key=lambda item: item.name):
             if is_clutter(entry.name):
                 self.clutter.add(entry)
-            elif leads_out(entry, self.root):
+            elif all(leads_out(entry, place) for place in (self.root, *self.allowed)):
                 self.links.add(entry)
             else:
                 kept.append(entry)
@@ -85,6 +87,8 @@ class Walk:
                 yield entry
             elif entry.is_dir() and not is_link(entry):
                 below.append(entry)
+            else:
+                self.strays.add(entry)
         for entry in below if depth else ():
             yield from self.files(entry, depth - 1)
 
@@ -130,7 +134,7 @@ class Walk:
     def notes(self) -> list[str]:
         """What was skipped, with names, in sentences."""
         skipped = (
-            ("ignored, left behind by an operating system", self.clutter),
+            ("ignored, left behind by an operating system or fesr_tf.client", self.clutter),
             ("not followed, since it leads out of the folder", self.links),
             ("ignored, not part of the layout", self.strays),
         )
@@ -181,6 +185,19 @@ def relative(path: Path, *roots: Path) -> str:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     return path.name
+
+
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no system can hold is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def real(path: Path) -> Path:
+    """The path without links, where it is one of this machine."""
+    return path.resolve() if isinstance(path, pathlib.Path) else path
 
 
 def is_link(path: Path) -> bool:

@@ -27,6 +27,8 @@ _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
 _COUNTS = ("by_class", "by_subject", "rejected_by_class", "rejected_by_subject", "by_channels")
 ERROR, WARNING = "ERROR", "WARNING"
+DETECTED, PREALIGNED, BOTH = "detected", "prealigned", "both"
+"""Whether faces were found and aligned by this project, cropped beforehand, or some of each."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Manifest:
     are taken as "known". copies: one of `pipelines.dataset.copies.RULES`, what was done with
     copies of one image on two sides of a split; empty in folders of earlier versions, which were
     not searched for near copies. dropped: the records that lost a role by it. files: the side
-    files. fold_digest: that of `folds.json`; equal where subjects, rule and database are. digest:
+    files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of earlier versions.
+    fold_digest: that of `folds.json`; equal where subjects, rule and database are. digest:
     `combined_digest` of the shards; equal digests mean equal records. manifest_digest: SHA-256 of
     this file's text with that value empty.
     """
@@ -120,6 +123,7 @@ class Manifest:
     dropped: tuple[Dropped, ...] = ()
     files: tuple[File, ...] = ()
     chip_size: int = FACE_SIZE
+    alignment: str = ""
     format: int = FORMAT
     fold_digest: str = ""
     digest: str = ""
@@ -157,6 +161,8 @@ class Manifest:
             {"class" if name == "class_name" else name: value for name, value in entry.items()}
             for entry in data["rejects"]
         ]
+        if not self.alignment:  # so that a folder of an earlier version keeps its text
+            del data["alignment"]
         ordered = {"format": data.pop("format"), **data}
         ordered["manifest_digest"] = hashlib.sha256(_text(ordered).encode()).hexdigest()
         return _text(ordered)

@@ -21,7 +21,10 @@ from pipelines.dataset.copies import Pair
 from pipelines.dataset.folds import Division, lookalikes, refuse_crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import (
+    BOTH,
+    DETECTED,
     NAME,
+    PREALIGNED,
     Dropped,
     File,
     Manifest,
@@ -97,6 +100,7 @@ def finish(
         rejects=tuple(rejects),
         findings=tuple(database.findings),
         notes=(*database.notes, *_crops(rejects), *_notes(database, counted, dropped)),
+        alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
         subjects=division.subjects,
@@ -122,6 +126,11 @@ def finish(
     (folder / spill.RESULT).unlink()
     write_whole(folder / NAME, manifest.to_json())
     return load(folder)
+
+
+def _alignment(database: Database) -> str:
+    kinds = {PREALIGNED if sample.aligned else DETECTED for sample in database.samples}
+    return kinds.pop() if len(kinds) == 1 else BOTH
 
 
 def _chosen(database: Database, division: Division, lost: set[str]) -> dict[str, list[str]]:
