@@ -187,6 +187,14 @@ def relative(path: Path, *roots: Path) -> str:
     return path.name
 
 
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no system can hold is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def real(path: Path) -> Path:
     """The path without links, where it is one of this machine."""
     return path.resolve() if isinstance(path, pathlib.Path) else path
