@@ -19,7 +19,7 @@ HEAD = ("path", "label", "subject", "role", "left", "top", "right", "bottom")
 def files(faces: Sequence[np.ndarray]) -> list[Case]:
     """The images that the rows name, and what else lies beside the table."""
     turn = itertools.cycle(faces)
-    names = [f"pics/{n:03d}.png" for n in range(60)]
+    names = [f"pics/{n:03d}.png" for n in range(64)]
     names += ["pics/a,b.png", 'pics/"q".png', "pics/new\nline.png", "pics/خوف.png"]
     found = [Case("image", name, KEEP, stored(next(turn), "png")) for name in names]
     return [
@@ -55,7 +55,7 @@ def rows(outside: str) -> tuple[bytes, dict[Case, int]]:
 
 def _rows(outside: str) -> Iterator[tuple[str, str, list[str]]]:
     """Kind, verdict and cells of each row; no two take the same image unless that is meant."""
-    images = (f"pics/{n:03d}.png" for n in range(60))
+    images = (f"pics/{n:03d}.png" for n in range(64))
 
     def row(label: str = "fear", subject: str = "p0", *rest: str, path: str = "") -> list[str]:
         return [path or next(images), label, subject, *rest]
@@ -139,9 +139,12 @@ def _rows(outside: str) -> Iterator[tuple[str, str, list[str]]]:
     yield "box", KEEP, row("fear", "p2", "", "30", "40", "160", "170")
     for label, subject in (
         ("l" * 10_000, "p0"),
+        ("l" * 10_000, "p1"),
         ("fear", "s" * 10_000),
         ("a\0b", "p\0"),
+        ("a\0b", "p0"),
         ("é\n", "p1"),
+        ("é\n", "p2"),
     ):
         yield "odd label or subject", EITHER, row(label, subject)
     again = row()
