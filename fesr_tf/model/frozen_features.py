@@ -25,17 +25,21 @@ Known = dict[str, tf.Tensor]
 class FrozenPasses:
     """The face network as a training step uses it, with `frozen_dtype` and `passes`.
 
+    `trunk` gives R's maps, `embed` F_id; they are of one network unless `trunk_network` is given.
     Input and output are float32 for every `frozen_dtype`. It is no layer and owns no weights.
     """
 
-    def __init__(self, face_network: FaceNetwork, config: Config):
+    def __init__(
+        self, face_network: FaceNetwork, config: Config, trunk_network: FaceNetwork | None = None
+    ):
         self.face_network = face_network
+        self.trunk_network = trunk_network or face_network
         self.dtype = None if config.frozen_dtype == "float32" else config.frozen_dtype
         self.together = config.passes == "shared"
 
     def trunk(self, image: tf.Tensor) -> tf.Tensor:
-        """The trunk's map of one batch of images."""
-        return self.face_network.trunk(image, self.dtype)
+        """The map of R's trunk of one batch of images."""
+        return self.trunk_network.trunk(image, self.dtype)
 
     def trunks(self, *images: tf.Tensor) -> Sequence[tf.Tensor]:
         """The maps of several batches: in one pass, or one each where `passes` is separate."""
@@ -43,13 +47,16 @@ class FrozenPasses:
             return [self.trunk(image) for image in images]
         return tf.split(self.trunk(tf.concat(images, 0)), len(images))
 
-    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
-        """F_id from a map."""
-        return self.face_network.embed_trunk(feature_map, self.dtype)
+    @property
+    def shared(self) -> bool:
+        """Whether R's maps are also those of F_id."""
+        return self.trunk_network is self.face_network
 
-    def embed(self, image: tf.Tensor) -> tf.Tensor:
-        """F_id."""
-        return self.embed_trunk(self.trunk(image))
+    def embed(self, image: tf.Tensor, feature_map: tf.Tensor | None = None) -> tf.Tensor:
+        """F_id, from R's map of the image where that is known and serves."""
+        if feature_map is None or not self.shared:
+            feature_map = self.face_network.trunk(image, self.dtype)
+        return self.face_network.embed_trunk(feature_map, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,15 @@ class FrozenFeatures:
         }
 
 
-def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
+def cached_bytes(
+    face_network: FaceNetwork,
+    config: Config,
+    images: int,
+    trunk_network: FaceNetwork | None = None,
+) -> int:
     """The memory, in bytes, of `frozen_features` for a number of images."""
     shape = (1, config.image_size, config.image_size, config.channels)
-    _, rows, columns, channels = face_network.trunk(tf.zeros(shape)).shape
+    _, rows, columns, channels = (trunk_network or face_network).trunk(tf.zeros(shape)).shape
     wants_maps, wants_embeddings = _wanted(config)
     values = wants_maps * rows * columns * channels
     values += wants_embeddings * face_network.embedding_size
@@ -99,17 +111,23 @@ def _wanted(config: Config) -> tuple[bool, bool]:
 
 
 def frozen_features(
-    face_network: FaceNetwork, faces: Faces, config: Config, progress: bool = True
+    face_network: FaceNetwork,
+    faces: Faces,
+    config: Config,
+    progress: bool = True,
+    trunk_network: FaceNetwork | None = None,
 ) -> FrozenFeatures | None:
     """Computes the face network's features of every image and prints their size.
 
+    The maps are of `trunk_network` where it is given.
     Returns None with `frozen_cache: none`, where the run needs no features, and where the cache
     would exceed `frozen_cache_limit_gib`; the steps then compute the features themselves.
     """
     wants_maps, wants_embeddings = _wanted(config)
     if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
         return None
-    size, limit = cached_bytes(face_network, config, len(faces)), config.frozen_cache_limit_gib
+    size = cached_bytes(face_network, config, len(faces), trunk_network)
+    limit = config.frozen_cache_limit_gib
     about = f"the face network's features of {len(faces)} training images"
     if config.horizontal_flip:
         about += " and their mirror images"
@@ -122,14 +140,14 @@ def frozen_features(
         return None
     print(f"computing {about} once, {size / 2**20:.1f} MiB", flush=True)
 
-    frozen, batch = FrozenPasses(face_network, config), config.batch_size
+    frozen, batch = FrozenPasses(face_network, config, trunk_network), config.batch_size
     dtype = tf.as_dtype(config.frozen_dtype)
 
     @tf.function(autograph=False)
     def features(image: tf.Tensor) -> list[tf.Tensor]:
-        feature_map = frozen.trunk(image)
+        feature_map = frozen.trunk(image) if wants_maps else None
         values = [feature_map] if wants_maps else []
-        values += [frozen.embed_trunk(feature_map)] if wants_embeddings else []
+        values += [frozen.embed(image, feature_map)] if wants_embeddings else []
         return [tf.cast(value, dtype) for value in values]
 
     count = len(faces)

@@ -56,8 +56,11 @@ def parameter_counts(fesr: FESR) -> dict[str, tuple[int, int]]:
     counts = {
         name: (_parameters(variables), 0) for name, variables in trained_networks(fesr).items()
     }
-    frozen = _parameters(fesr.face_network.variables)
-    return counts | {f"F_id ({fesr.config.identity})": (0, frozen)}
+    counts[f"F_id ({fesr.config.identity})"] = (0, _parameters(fesr.face_network.variables))
+    if trunk := fesr.config.trunk:
+        variables = fesr.recognizer.face_network.variables
+        counts[f"R's trunk ({trunk})"] = (0, _parameters(variables))
+    return counts
 
 
 def _parameters(variables: Sequence[tf.Variable]) -> int:

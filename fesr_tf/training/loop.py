@@ -96,7 +96,10 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
     if unfinished:
         machine.note_start(folder, int(model.fesgan.step.numpy()))
-    cached = frozen_features(model.face_network, fold.train, settings) if unfinished else None
+    cached = None
+    if unfinished:
+        trunk = model.recognizer.face_network
+        cached = frozen_features(model.face_network, fold.train, settings, trunk_network=trunk)
     stop = guards.StopOnSignal()
     with monitoring.watch(model, fold, folder, ends, resumed) as watch:
         validation = watch.validation

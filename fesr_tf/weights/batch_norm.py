@@ -11,6 +11,8 @@ from fesr_tf.networks.max_feature_map import mfm_convolution
 
 EPSILON = 1e-3
 RATE = 0.01
+DTYPE = "bfloat16"
+"""Of the trunk in training: half the time of float32, in which weights and statistics stay."""
 
 
 class BatchNorm:

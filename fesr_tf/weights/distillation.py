@@ -12,7 +12,8 @@ from tqdm import tqdm
 from fesr_tf.data.images import to_float
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.networks.light_cnn import LightCNN, layers_of
-from fesr_tf.weights.expression_training import DTYPE, augment, batches
+from fesr_tf.weights.augmentation import augment, batches
+from fesr_tf.weights.batch_norm import DTYPE
 from fesr_tf.weights.identity_training import embed
 from pipelines.common.errors import FailedWork
 

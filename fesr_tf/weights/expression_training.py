@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,11 @@ from fesr_tf.networks.blocks import dense
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.networks.light_cnn import LightCNN, LightCNNSpec
 from fesr_tf.networks.recognizer import Recognizer
-from fesr_tf.weights.batch_norm import BatchNormLightCNN
+from fesr_tf.weights.augmentation import augment, batches
+from fesr_tf.weights.batch_norm import DTYPE, BatchNormLightCNN
 from fesr_tf.weights.expression_faces import LabelledFaces
 from pipelines.common.errors import FailedWork
+from pipelines.common.files import write_whole
 from pipelines.databases.fer2013 import CLASSES
 
 LEARNING_RATE = 2e-3
@@ -35,16 +36,19 @@ AVERAGED = 0.999
 SMOOTHING = 0.1
 MAP_DROPOUT, DROPOUT = 0.15, 0.3
 SETTLING = 200  # batches
-# Half precision takes half the time; weights, statistics and R are float32.
-DTYPE = "bfloat16"
 
 
 class ExpressionNetwork:
-    """A trunk in training, R's own layers on it, and the second head, for the labels."""
+    """A trunk, R's own layers on it, and the second head, for the labels.
 
-    def __init__(self, spec: LightCNNSpec, config: Config, seed: int) -> None:
+    The trunk trains too, unless a trained network is given.
+    """
+
+    def __init__(
+        self, spec: LightCNNSpec, config: Config, seed: int, frozen: LightCNN | None = None
+    ) -> None:
         keras.utils.set_random_seed(seed)
-        self.trunk = BatchNormLightCNN(spec, seed=seed)
+        self.trunk = frozen or BatchNormLightCNN(spec, seed=seed)
         self.recognizer = Recognizer(config, len(CLASSES), FaceNetwork(self.trunk))
         self.label_head = dense(len(CLASSES))
         features = self.recognizer.extract(self.trunk.trunk(tf.zeros((1, spec.size, spec.size, 1))))
@@ -53,8 +57,15 @@ class ExpressionNetwork:
     @property
     def variables(self) -> list[tf.Variable]:
         """What is trained."""
-        own = self.recognizer.trained_variables, self.label_head.trainable_variables
-        return [*self.trunk.trunk_variables, *own[0], *own[1]]
+        trunk = self.trunk.trunk_variables if self.normalised else []
+        return [
+            *trunk, *self.recognizer.trained_variables, *self.label_head.trainable_variables
+        ]  # fmt: skip
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the trunk is in training, with batch normalisation."""
+        return isinstance(self.trunk, BatchNormLightCNN)
 
     def logits(
         self, image01: tf.Tensor, seed: tf.Tensor | None = None
@@ -85,56 +96,6 @@ class ExpressionNetwork:
         return buffer.getvalue()
 
 
-def augment(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """uint8 (B,S,S,1) -> float32 (B,size,size,1) in [0,1], each image changed by itself.
-
-    Mirrored or not, turned by up to 10 degrees, scaled by up to 12 %, shifted by up to 1/16 of
-    its side, in one bilinear resampling; contrast by up to 30 %, brightness by up to 0.15, and in
-    a quarter of the images a gray rectangle. `seed` is int32 (2,).
-    """
-    count, side = tf.shape(images)[0], images.shape[1]
-    draws = tf.unstack(tf.random.stateless_uniform((14, count), seed))
-    both = [2 * each - 1 for each in draws]
-    mirror = tf.where(draws[0] < 0.5, 1.0, -1.0)
-    angle, zoom = both[1] * (np.pi / 18), side / size / (1 + 0.12 * both[2])
-    cosine, sine = tf.cos(angle) * zoom, tf.sin(angle) * zoom
-    # Coordinates of the output's centre and the input's, from the centres of the corner pixels.
-    centre, target = (size - 1) / 2, (side - 1) / 2
-    right, down = (target + both[i] * (side / 16) for i in (3, 4))
-    zero = tf.zeros_like(angle)
-    rows = [
-        mirror * cosine, -mirror * sine, right - mirror * (cosine - sine) * centre,
-        sine, cosine, down - (sine + cosine) * centre, zero, zero,
-    ]  # fmt: skip
-    x = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32) / 255.0,
-        transforms=tf.stack(rows, axis=1),
-        output_shape=(size, size),
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-        fill_value=0.0,
-    )
-
-    def each(values: tf.Tensor) -> tf.Tensor:
-        return values[:, None, None, None]
-
-    x = (x - 0.5) * each(1 + 0.3 * both[5]) + 0.5 + each(0.15 * both[6])
-    grid = tf.range(size, dtype=tf.float32) / size
-    # Sides of 0.1 to 0.4 of the image's.
-    near = [
-        tf.abs(grid - draws[place][:, None]) < 0.05 + 0.15 * draws[extent][:, None]
-        for place, extent in ((7, 8), (9, 10))
-    ]
-    covered = near[0][:, :, None, None] & near[1][:, None, :, None] & each(draws[11] < 0.25)
-    return tf.clip_by_value(tf.where(covered, each(draws[12]), x), 0.0, 1.0)
-
-
-def batches(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """The rows of an epoch's batches; the last images that fill none are left out."""
-    order = np.random.default_rng((seed, epoch)).permutation(count)
-    return iter(order[: count // batch_size * batch_size].reshape(-1, batch_size))
-
-
 def train(
     network: ExpressionNetwork,
     faces: LabelledFaces,
@@ -142,18 +103,19 @@ def train(
     batch_size: int,
     seed: int,
     folder: Path,
-) -> None:
+) -> float:
     """Trains `network` on `faces`; its weights are then the mean over the last steps.
 
     Adam with decoupled weight decay, warm-up and cosine decay. Every epoch ends with a checkpoint
     in `folder`, from which an interrupted training resumes to the same weights. Prints one line
-    an epoch. Raises `FailedWork` if the loss becomes infinite or NaN.
+    an epoch. Returns the seconds that the epochs took in all. Raises `FailedWork` if the loss
+    becomes infinite or NaN.
     """
     batch_size = min(batch_size, len(faces))
-    total = epochs * (len(faces) // batch_size)
-    warm_up = int(WARM_UP * total)
+    steps = epochs * (len(faces) // batch_size)
+    warm_up = int(WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, total - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
+        0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
     )
     optimizer = keras.optimizers.AdamW(
         rate, WEIGHT_DECAY, global_clipnorm=CLIP, use_ema=True, ema_momentum=AVERAGED
@@ -162,9 +124,8 @@ def train(
     optimizer.exclude_from_weight_decay([each for each in variables if len(each.shape) == 1])
     optimizer.build(variables)
     done = tf.Variable(0, trainable=False, dtype=tf.int64)
-    state = tf.train.Checkpoint(
-        optimizer=optimizer, variables=[*variables, *network.trunk.statistics], done=done
-    )
+    statistics = network.trunk.statistics if network.normalised else []
+    state = tf.train.Checkpoint(optimizer=optimizer, variables=[*variables, *statistics], done=done)
     manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=1)
     if manager.latest_checkpoint:
         state.restore(manager.latest_checkpoint).assert_consumed()
@@ -191,12 +152,11 @@ def train(
         ]
         return tf.stack([*losses, *right])
 
-    @tf.function(autograph=False)
-    def settle(images: tf.Tensor, index: tf.Tensor) -> None:
-        network.trunk.trunk(tf.cast(augment(images, size, tf.stack([seed, index])), DTYPE))
-
-    network.trunk.normalising = True
+    if network.normalised:
+        network.trunk.normalising = True
     start, first = time.monotonic(), int(done)
+    spent = folder / "seconds"
+    before = float(spent.read_text()) if spent.is_file() else 0.0
     for epoch in range(first, epochs):
         rows = list(batches(len(faces), batch_size, seed, epoch))
         scores = []
@@ -209,7 +169,9 @@ def train(
             raise FailedWork(f"the training diverged in epoch {epoch + 1}; try another --seed")
         done.assign(epoch + 1)
         manager.save()
-        seconds = (time.monotonic() - start) / (epoch + 1 - first)
+        total = time.monotonic() - start
+        write_whole(spent, f"{before + total:.0f}\n")
+        seconds = total / (epoch + 1 - first)
         print(
             f"epoch {epoch + 1}/{epochs}: loss {means[0]:.3f} on labels, {means[1]:.3f} on votes, "
             f"accuracy {means[2]:.1%} and {means[3]:.1%}, {seconds:.0f} s an epoch, "
@@ -217,14 +179,25 @@ def train(
             flush=True,
         )
     optimizer.finalize_variable_values(variables)
-    # The moving statistics are those of the last weights; the mean weights need their own.
-    settling = np.random.default_rng((seed, epochs)).integers(
-        len(faces), size=(SETTLING, batch_size)
-    )
-    for index, row in enumerate(settling):
-        network.trunk.rate.assign(1 / (index + 1))
-        settle(faces.images[row], tf.constant(index, tf.int32))
-    network.trunk.normalising = False
+    if network.normalised:
+        _settle(network.trunk, faces.images, (batch_size, seed, epochs))
+        network.trunk.normalising = False
+    return float(spent.read_text())
+
+
+def _settle(trunk: BatchNormLightCNN, images: np.ndarray, order: tuple[int, int, int]) -> None:
+    """Gives the trunk's mean weights moving statistics of their own: those of the last weights
+    differ. `order` is the batch size, the seed and the number of epochs."""
+    batch_size, seed, epochs = order
+
+    @tf.function(autograph=False)
+    def run(batch: tf.Tensor, index: tf.Tensor) -> None:
+        trunk.trunk(tf.cast(augment(batch, trunk.spec.size, tf.stack([seed, index])), DTYPE))
+
+    rows = np.random.default_rng((seed, epochs)).integers(len(images), size=(SETTLING, batch_size))
+    for index, row in enumerate(rows):
+        trunk.rate.assign(1 / (index + 1))
+        run(images[row], tf.constant(index, tf.int32))
 
 
 def measure(network: ExpressionNetwork, trunk: LightCNN, faces: LabelledFaces) -> dict[str, float]:
