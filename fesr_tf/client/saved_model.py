@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from fesr_tf.client import training_data
 from fesr_tf.client.errors import Refused, short
 from fesr_tf.client.signatures import CLASSIFY, CONTRACT, Signature, matches
 from pipelines.common.errors import BadUse, FailedWork
+
+EXTRA = "assets.extra"
+"""A folder of the SavedModel that TensorFlow Serving leaves untouched."""
 
 # TensorFlow's loader turns some of its errors into Python's.
 LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
@@ -49,6 +53,7 @@ class SavedModel:
     def __init__(self, folder: str | Path, version: int | None = None) -> None:
         self.folder = version_folder(Path(folder), version)
         self.where = str(self.folder)
+        self.origin = training_data.read(self.folder / EXTRA / training_data.FILE)
         try:
             # Kept, because the variables of the signatures belong to the loaded object.
             self._loaded = tf.saved_model.load(str(self.folder))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fesr_tf.config import Config
 from fesr_tf.data.images import decode_image, to_float, to_size
+from fesr_tf.data.origin import Origin
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.dataset import examples
@@ -50,7 +51,8 @@ class Faces:
 @dataclass(frozen=True)
 class Fold:
     """The three parts of one fold. `valid` is empty where the data have none, and in the fold
-    `ALL` so is `test`. folder, number, database: the preprocessed folder, its fold and database.
+    `ALL` so is `test`. folder, number, database: the preprocessed folder, its fold and database;
+    origin: of the images.
     """
 
     train: Faces
@@ -61,6 +63,7 @@ class Fold:
     folder: str = ""
     number: FoldNumber = 0
     database: str = ""
+    origin: Origin | None = None
 
 
 def fold_number(text: str) -> FoldNumber:
@@ -112,6 +115,7 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
         folder=str(folder),
         number=fold,
         database=manifest.database,
+        origin=Origin.of(manifest),
     )
     if manifest.subject_independent:
         _refuse_shared_subjects(parts, folder, fold)

@@ -18,6 +18,8 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.crossvalidation.plan import FIRST, jobs_of, split_overrides
 from fesr_tf.data.counts import ClassCounts, count_classes
+from fesr_tf.data.origin import Origin
+from fesr_tf.networks.face_networks import doubts
 from fesr_tf.own_data import power, step_time, summary
 from fesr_tf.own_data.plan import DATABASE, Plan, cross_validation, last_stages, preprocessing
 from fesr_tf.processes.sequence import call, minutes, run_stages
@@ -188,6 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     manifest = manifests.load(plan.data)
     counts = count_classes(plan.data, manifest)
     settings, notes = fit_batch_size(plan, counts)
+    notes += doubts(plan.settings(plan.final), Origin.of(manifest))
     print_list("Statistical power of these data:", [*power.sentences(manifest, counts), *notes])
     times = estimate(plan, counts, settings)
     photo = plan.photo(database)

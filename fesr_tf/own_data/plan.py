@@ -11,14 +11,13 @@ from pathlib import Path
 
 from fesr_tf import config as configs
 from fesr_tf import runs
-from fesr_tf.client.saved_model import version_folder
+from fesr_tf.client.saved_model import EXTRA, version_folder
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation import plan as crossval_plan
 from fesr_tf.data import ALL, FoldNumber
 from fesr_tf.data.counts import ClassCounts
 from fesr_tf.processes.sequence import Stage
 from fesr_tf.runs import files
-from fesr_tf.serving.export import EXTRA
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
 from pipelines.common.roles import TEST, TRAIN

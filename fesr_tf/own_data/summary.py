@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from fesr_tf import config as configs
 from fesr_tf.client.saved_model import version_folder
 from fesr_tf.data.counts import ClassCounts
 from fesr_tf.metrics.comparison import CONFIDENCE
@@ -90,6 +92,7 @@ def locations(plan: Plan, photo: str | None) -> str:
         else "not run: the client detects faces in whole images, and these are cropped or come "
         "with face boxes"
     )
+    compose = configs.config_folder() / "serving" / "docker-compose.yml"
     lines = [
         f"report       {plan.output / 'report' / 'index.html'} (open it in a browser)",
         f"faces        {plan.data / 'index.html'}: aligned and rejected",
@@ -100,8 +103,8 @@ def locations(plan: Plan, photo: str | None) -> str:
         "",
         f"classify     {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
         f"web page     {python} -m fesr_tf.demo_app --model {plan.model}",
-        f"serve        FESR_MODEL={name} docker compose -f configs/serving/docker-compose.yml "
-        "--profile cpu up (docs/guide/serving.md)",
+        f"serve        FESR_MODELS={shlex.quote(str(plan.model.parent.resolve()))} "
+        f"FESR_MODEL={name} docker compose -f {shlex.quote(str(compose))} --profile cpu up",
         f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --server localhost:8500 --name "
         f"{name}",
     ]

@@ -60,7 +60,9 @@ def train_model(
         True
     """
     folder = Path(folder)
-    info = runs.RunInfo(fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes)
+    info = runs.RunInfo(
+        fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes, fold.origin
+    )
     with runs.alone(folder):
         runs.start(folder, model.config, info)
         return train(model, fold, folder, first)

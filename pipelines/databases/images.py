@@ -2,244 +2,321 @@
 
 from __future__ import annotations
 
-import pathlib
-from collections import defaultdict
-from pathlib import Path, PurePosixPath
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.common.files import MANIFEST_NAME
+from pipelines.common.files import MANIFEST_NAME, location
 from pipelines.common.records import Reject
+from pipelines.databases import parts
 from pipelines.databases.base import (
+    GUESSED,
+    KNOWN,
     LANDMARKS,
+    PREALIGNED,
+    UNKNOWN,
     Database,
     Option,
     Sample,
     input_folder,
-    is_clutter,
     listed_names,
     shown,
 )
-from pipelines.databases.sequences import is_inside, leads_out
-from pipelines.databases.tables import Row, read_table
+from pipelines.databases.labels import merged, paper_name
+from pipelines.databases.layouts import Levels, beside, levels
+from pipelines.databases.lists import read_list
+from pipelines.databases.patterns import Told, Unmatched, check_matched, compiled, told
+from pipelines.databases.sequences import Walk, real
 from pipelines.media.images import looks_like_image
 
 OPTIONS = (
-    Option(
-        "prealigned",
-        "the images are cropped faces, to be resized and not searched",
-        {"action": "store_true"},
-    ),
+    PREALIGNED,
     LANDMARKS,
+    Option(
+        "subject_pattern",
+        "regular expression for an image's path below --input, with named groups: subject, and "
+        "if you like label, frame, yaw, part (train, valid, test)",
+        {"metavar": "REGEX"},
+    ),
+    Option(
+        "subjects",
+        "guessed: the person is a file's name up to the first _; unknown: nobody knows",
+        {"choices": (GUESSED, UNKNOWN)},
+    ),
+    Option(
+        "allow",
+        "folder outside --input that links and paths may lead to (may be repeated)",
+        {"action": "append", "type": location, "metavar": "DIR"},
+    ),
 )
-_LAYOUT = (
-    "a folder with <class>/<subject>_<anything>.png (or .jpg …), or a CSV file with the "
-    "columns path,label,subject[,role][,fold][,left,top,right,bottom][,landmarks]"
+LAYOUT = (
+    "a folder with <class>/<subject>_<anything>.png (or .jpg …), <class>/<person>/image, "
+    "<person>/<class>/image or train|valid|test/<class>/image, or a CSV file with the columns "
+    "path,label,subject[,role][,fold][,left,top,right,bottom][,landmarks]"
 )
-_ROLES = {"": (True, True), "both": (True, True), "train": (True, False), "test": (False, True)}
-_BOX = ("left", "top", "right", "bottom")
-# Beyond any image; code that computes with boxes may use 32 bits for a number.
-_FAR = 2**31
+_TABLES = (".csv", ".tsv")
 
 
-class _Refused(Exception):
-    """Why a row cannot be taken."""
-
-
-def read(path: Path, prealigned: bool = False, landmarks: bool = False) -> Database:
+def read(
+    path: Path,
+    prealigned: bool = False,
+    landmarks: bool = False,
+    subject_pattern: str | None = None,
+    subjects: str | None = None,
+    allow: Sequence[Path] = (),
+) -> Database:
     """A folder `<class>/<subject>_<anything>.png|jpg|…`, or a CSV of such images.
 
-    In a folder the subject is the name up to the first underscore (the whole stem if there
-    is none), so that `p07_1.png` and `p07_2.png` are one person. In a CSV, paths are
-    relative to it; role is train, test or both (the default); fold, counted from 0, is the
-    fold that tests the subject; left, top, right and bottom, all or none, are the face's box
-    in the image's pixels; landmarks is a file of 68 rows "x y".
-    Classes are sorted by name. Every image trains and tests unless its role says otherwise.
+    In a folder the subject is guessed: the name up to the first underscore (the whole stem if
+    there is none), so that `p07_1.png` and `p07_2.png` are one person; in `<class>/<person>/` and
+    `<person>/<class>/` it is the folder. Below `train`, `valid` and `test` it is unknown unless
+    `subjects` is "guessed". `subject_pattern` tells it, and more (`patterns.GROUPS`). A CSV's
+    columns are those of `lists.read_list`. Classes are sorted by name; names of one expression are
+    one class. Every image trains and tests unless its role or part says otherwise.
+
     prealigned: the images are cropped faces. landmarks: the files of that column are used.
+    subjects "unknown": nobody knows who is shown. allow: folders outside `path` that links and
+    paths may lead to. Raises `BadUse` where the layout is another one.
     """
     if prealigned and landmarks:
         raise BadUse("--prealigned images are not searched, so leave out --landmarks")
-    if path.is_file() and path.suffix.lower() == ".csv":
-        return _from_table(path, prealigned, landmarks)
-    root = input_folder(path, _LAYOUT)
+    if subject_pattern and subjects:
+        raise BadUse(f"--subject-pattern tells the subjects, so leave out --subjects {subjects}")
+    for folder in allow:
+        if not folder.is_dir():
+            raise BadUse(f"--allow {folder} is not a folder")
+    pattern = compiled(subject_pattern)
+    if path.is_file() and path.suffix.lower() in _TABLES:
+        if subjects == GUESSED:
+            raise BadUse("--subjects guessed is for folders; a CSV has the column subject")
+        return read_list(path, prealigned, landmarks, pattern, subjects == UNKNOWN, tuple(allow))
+    root = input_folder(path, LAYOUT)
     if landmarks:
         raise BadUse(f"{root} is a folder; --landmarks needs a CSV file with a column landmarks")
-    return _from_folder(root, prealigned)
-
-
-def _from_folder(root: Path, prealigned: bool) -> Database:
-    images: dict[str, list[Path]] = {}
-    strays, empty, links, rejects = [], [], [], []
-    for entry in sorted(root.iterdir(), key=lambda item: item.name):
-        if leads_out(entry, root):
-            links.append(entry.name)
-            continue
-        # An earlier output of this project is not a class, whatever images lie in it.
-        if not entry.is_dir() or is_clutter(entry.name) or (entry / MANIFEST_NAME).is_file():
-            strays.append(entry.name)
-            continue
-        found = []
-        for item in sorted(entry.iterdir(), key=lambda item: item.name):
-            if is_clutter(item.name) or not looks_like_image(item.name):
-                strays.append(item.name + ("/" if item.is_dir() else ""))
-            elif leads_out(item, root):
-                rejects.append(_no_image(item, "it is a link that leads out of the folder"))
-            elif not item.is_file():
-                rejects.append(_no_image(item, "it is named as an image, but is not a file"))
-            else:
-                found.append(item)
-        if found:
-            images[entry.name] = found
-        else:
-            empty.append(entry.name)
-    notes = [f"ignored, no image in it: the folder {name!r}" for name in empty]
-    if strays:
-        notes.append(f"ignored, not an image in a class folder: {listed_names(strays)}")
-    if links:
-        notes.append(f"not followed, since it leads out of the folder: {listed_names(links)}")
-    if not images:
-        linked = f" ({notes[-1]})" if links else ""
+    walk = Walk(root, allowed=tuple(allow))
+    files = list(_files(walk, root, (real(root),)))
+    rejects = _not_images(walk)
+    if not files:
+        linked = "".join(f" ({note})" for note in walk.notes() if walk.links)
         raise BadUse(
-            f"{root} has no class folder with images in it{linked}; --input takes {_LAYOUT}"
+            f"{root} has no class folder with images in it{linked}; --input takes {LAYOUT}"
         )
-    classes = tuple(sorted(images))
+    images, refused = _matched(root, files, pattern)
+    found = _arranged(root, images, pattern, subjects)
+    found.notes.extend(_empty(walk, files))
+    return _database(walk, found, [*rejects, *refused, *found.rejects], prealigned)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image with its label's name, its subject, its role in official parts, frame and yaw."""
+
+    file: Path
+    label: str
+    subject: str
+    role: int | None
+    told: Told
+
+
+@dataclass(frozen=True)
+class _Arranged:
+    """The images of a folder as they are to be read; subjects: of `base.SUBJECTS`; elsewhere:
+    folders of images at another depth."""
+
+    images: list[_Image]
+    subjects: str
+    rejects: list[Reject]
+    notes: list[str]
+    elsewhere: Counter[str]
+
+
+def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
+    """The images in a folder and below. chain: the resolved folders above, so that a link back to
+    one of them is not followed for ever."""
+    below = []
+    for entry in walk.entries(folder):
+        image = looks_like_image(entry.name)
+        if image and entry.is_file():
+            yield entry
+        # An earlier output of this project is not a class, whatever images lie in it.
+        elif image or not entry.is_dir() or (entry / MANIFEST_NAME).is_file():
+            walk.strays.add(entry)
+        elif real(entry) not in chain:
+            below.append(entry)
+    for entry in below:
+        yield from _files(walk, entry, (*chain, real(entry)))
+
+
+def _not_images(walk: Walk) -> list[Reject]:
+    """Rejects for what is named as an image below the root and cannot be taken."""
+    rejects = []
+    for entries, reason in (
+        (
+            walk.links,
+            "it is a link that leads out of the folder; --allow DIR allows where it leads to",
+        ),
+        (walk.strays, "it is named as an image, but is not a file"),
+    ):
+        named = {entry for entry in entries if looks_like_image(entry.name)}
+        entries -= named
+        rejects += [_reject(walk.root, entry, reason) for entry in sorted(named)]
+    return rejects
+
+
+def _empty(walk: Walk, files: list[Path]) -> list[str]:
+    """A note for each folder directly in the root without an image in it."""
+    filled = {file.relative_to(walk.root).parts[0] for file in files}
+    return [
+        f"ignored, no image in it: the folder {entry.name!r}"
+        for entry in walk.entries(walk.root)
+        if entry.is_dir() and entry not in walk.strays and entry.name not in filled
+    ]
+
+
+def _matched(
+    root: Path, files: list[Path], pattern: re.Pattern[str] | None
+) -> tuple[list[tuple[Path, Told]], list[Reject]]:
+    """The images with what the pattern tells of them, and those that it does not fit."""
+    if pattern is None:
+        return [(file, Told()) for file in files], []
+    images, refused = [], []
+    for file in files:
+        try:
+            told_of = told(pattern, file.relative_to(root).as_posix())
+        except Unmatched as reason:
+            refused.append(_reject(root, file, str(reason)))
+            continue
+        images.append((file, told_of))
+    check_matched(pattern, len(images), [file.relative_to(root).as_posix() for file in files])
+    return images, refused
+
+
+def _arranged(
+    root: Path,
+    images: list[tuple[Path, Told]],
+    pattern: re.Pattern[str] | None,
+    subjects: str | None,
+) -> _Arranged:
+    groups = pattern.groupindex if pattern else {}
+    names = {file: file.relative_to(root).parts[:-1] for file, _ in images}
+    found = None
+    if "label" not in groups:
+        found = levels(root, list(names.values()), LAYOUT)
+        _check_level(root, found, list(names.values()))
+    roles = {
+        parts.role_of(above[found.part]) for above in names.values() if _has_part(found, above)
+    }
+    divided = "part" in groups or len(roles) > 1
+    by_folder = found is not None and found.person is not None
+    by_name = not pattern and not by_folder and (subjects == GUESSED or not divided)
+    taken, rejects, elsewhere = [], [], Counter()
+    for file, told_of in images:
+        above = names[file]
+        if found is not None and len(above) != found.depth:
+            elsewhere["/".join(above) + "/" if above else file.name] += 1
+            continue
+        label = told_of.label or (above[found.label] if found else "")
+        role = told_of.part
+        if role is None and _has_part(found, above):
+            role = parts.role_of(above[found.part])
+        subject = told_of.subject
+        if subjects != UNKNOWN and "subject" not in groups:
+            subject = above[found.person] if by_folder else _subject(file) if by_name else ""
+        missing = "label" if not label else "part" if divided and role is None else ""
+        if missing:
+            where = "--subject-pattern gives" if missing in groups else "its folder names"
+            rejects.append(_reject(root, file, f"{where} no {missing}"))
+            continue
+        taken.append(_Image(file, label, subject, role, told_of))
+    state = KNOWN if "subject" in groups else GUESSED if by_folder or by_name else UNKNOWN
+    if subjects == UNKNOWN or not all(image.subject for image in taken):
+        state = UNKNOWN
+    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken), elsewhere)
+
+
+def _has_part(found: Levels | None, above: tuple[str, ...]) -> bool:
+    """Whether the folders above an image tell its part."""
+    return found is not None and found.part is not None and len(above) == found.depth
+
+
+def _check_level(root: Path, found: Levels, names: list[tuple[str, ...]]) -> None:
+    """`BadUse` where the root is itself a class among others, so that people became classes."""
+    here = real(root).name
+    labels = {each[found.label] for each in names if len(each) == found.depth}
+    if found.depth > 1 or not paper_name(here) or any(map(paper_name, labels)):
+        return
+    others = [name for name in beside(root) if paper_name(name)]
+    if others:
+        raise BadUse(
+            f"{root} is the class {here!r}, beside {', '.join(others)}: one level too low; --input "
+            f"takes the folder above"
+        )
+
+
+def _layout_notes(root: Path, found: Levels | None, images: list[_Image]) -> list[str]:
+    notes = []
+    if found is not None and found.depth > 1:
+        people = {image.subject for image in images} - {""} if found.person is not None else ()
+        by = f"; {len(people)} people, by their folders" if people else ""
+        notes.append(f"read as {found.shown()}{by}")
+    others = [name for name in beside(root) if parts.role_of(name)]
+    if parts.role_of(real(root).name) and others and (found is None or found.part is None):
+        notes.append(
+            f"{root} is one part, and {', '.join(others)} beside it is not read: the folder above "
+            "has the official parts"
+        )
+    return notes
+
+
+def _database(walk: Walk, found: _Arranged, rejects: list[Reject], prealigned: bool) -> Database:
+    names, notes = merged(dict.fromkeys(image.label for image in found.images))
+    classes = tuple(sorted(set(names.values())))
+    roles = [image.role for image in found.images]
+    official, part_notes = parts.divided(roles)
     samples = [
         Sample(
-            key=f"{name}/{item.stem}",
-            label=label,
-            subject=_subject(item),
-            path=str(item),
+            key=_key(walk.root, image.file),
+            label=classes.index(names[image.label]),
+            subject=image.subject,
+            path=str(image.file),
+            official=role,
+            frame=image.told.frame,
+            yaw=image.told.yaw,
             aligned=prealigned,
         )
-        for label, name in enumerate(classes)
-        for item in images[name]
+        for image, role in zip(found.images, official, strict=True)
     ]
-    return Database("images", classes, samples, channels=3, root=root, notes=notes, rejects=rejects)
+    elsewhere = listed_names(found.elsewhere.elements())
+    return Database(
+        "images",
+        classes,
+        samples,
+        channels=3,
+        root=walk.root,
+        folds=1 if samples and samples[0].official else 5,
+        notes=[
+            *found.notes,
+            *notes,
+            *part_notes,
+            *([f"ignored, not at the depth of the other images: {elsewhere}"] if elsewhere else []),
+            *walk.notes(),
+        ],
+        rejects=rejects,
+        subjects=found.subjects,
+    )
 
 
 def _subject(image: Path) -> str:
     return image.stem.split("_", 1)[0] or image.stem
 
 
-def _no_image(item: Path, reason: str) -> Reject:
-    name = item.parent.name
-    key, source = shown(f"{name}/{item.stem}"), shown(f"{name}/{item.name}")
-    return Reject(key, source, shown(name), shown(_subject(item)), reason)
+def _key(root: Path, file: Path) -> str:
+    return file.relative_to(root).with_suffix("").as_posix()
 
 
-def _from_table(table: Path, prealigned: bool, landmarks: bool) -> Database:
-    root = table.parent
-    needed = ("path", "label", "subject", *(("landmarks",) if landmarks else ()))
-    rows = read_table(table, needed)
-    refused: dict[int, str] = {}
-    boxes: dict[int, tuple[int, int, int, int] | None] = {}
-    for number, row in enumerate(rows):
-        try:
-            _check(row, root, landmarks)
-            boxes[number] = _box(row)
-        except _Refused as reason:
-            refused[number] = str(reason)
-    refused |= _repeated(rows, list(boxes), root)
-    taken = [number for number in boxes if number not in refused]
-    classes = tuple(sorted({rows[number]["label"] for number in taken}))
-    samples = [
-        Sample(
-            key=_key(row),
-            label=classes.index(row["label"]),
-            subject=row["subject"],
-            path=str(root / row["path"]),
-            aligned=prealigned,
-            train=_ROLES[row["role"].lower()][0],
-            test=_ROLES[row["role"].lower()][1],
-            fold=row.integer("fold") if row["fold"] else None,
-            box=boxes[number],
-            landmarks=str(root / row["landmarks"]) if landmarks else None,
-        )
-        for number, row in ((number, rows[number]) for number in taken)
-    ]
-    rejects = [
-        Reject(_key(row), f"{table.name}, line {row.line}", row["label"], row["subject"], reason)
-        for row, reason in ((rows[number], reason) for number, reason in sorted(refused.items()))
-    ]
-    notes = []
-    if not landmarks and any(row["landmarks"] for row in rows):
-        notes.append("the column landmarks is not used without --landmarks")
-    if prealigned and any(boxes.values()):
-        notes.append("the boxes are not used with --prealigned")
-    return Database("images", classes, samples, channels=3, root=root, notes=notes, rejects=rejects)
-
-
-def _key(row: Row) -> str:
-    path = PurePosixPath(row["path"])
-    return path.with_suffix("").as_posix() if path.name else f"line {row.line}"
-
-
-def _check(row: Row, root: Path, landmarks: bool) -> None:
-    for column in ("path", "label", "subject"):
-        if not row[column]:
-            raise _Refused(f"its {column} is empty")
-    if row["role"].lower() not in _ROLES:
-        raise _Refused(f"its role {row['role']!r} is not one of train, test, both")
-    _check_path(row, "path", root)
-    if landmarks:
-        if not row["landmarks"]:
-            raise _Refused("its landmarks are empty, though --landmarks was given")
-        _check_path(row, "landmarks", root)
-        if not (root / row["landmarks"]).is_file():
-            raise _Refused("its landmarks file does not exist")
-
-
-def _check_path(row: Row, column: str, root: Path) -> None:
-    """A list from a stranger must not be able to pull in files from outside its folder."""
-    what = "landmarks file" if column == "landmarks" else column
-    if "\0" in row[column]:
-        raise _Refused(f"its {what} holds a zero byte")
-    if PurePosixPath(row[column]).name in ("", ".."):
-        raise _Refused(f"its {what} {row[column]!r} names no file")
-    # In an object store a path is joined as text: "gs://other/x.png" would be another place.
-    outside = not isinstance(root, pathlib.Path) and "://" in row[column]
-    if outside or not is_inside(root / row[column], root):
-        raise _Refused(f"its {what} leads out of the folder of the CSV file")
-
-
-def _box(row: Row) -> tuple[int, int, int, int] | None:
-    given = [row[column] for column in _BOX]
-    if not any(given):
-        return None
-    text = ",".join(given)
-    try:
-        left, top, right, bottom = (int(value) for value in given)
-    except ValueError:
-        raise _Refused(f"its box {text!r} is not left,top,right,bottom in whole pixels") from None
-    if not (left < right and top < bottom):
-        raise _Refused(f"its box {text!r} does not have left < right and top < bottom")
-    if max(map(abs, (left, top, right, bottom))) >= _FAR:
-        raise _Refused(f"its box {text!r} lies outside any image")
-    return left, top, right, bottom
-
-
-def _repeated(rows: list[Row], numbers: list[int], root: Path) -> dict[int, str]:
-    """Why rows that name an image again cannot be taken, by their numbers.
-
-    Of equal rows for one image the first is taken. Of rows that contradict each other none is,
-    for it is unknown which is wrong.
-    """
-    same: dict[Path, list[int]] = defaultdict(list)
-    for number in numbers:
-        image = root / rows[number]["path"]
-        same[image.resolve() if isinstance(image, pathlib.Path) else image].append(number)
-    refused = {}
-    for group in same.values():
-        if len({_content(rows[number]) for number in group}) > 1:
-            lines = ", ".join(str(rows[number].line) for number in group)
-            reason = f"lines {lines} contradict each other about the same image"
-            refused |= dict.fromkeys(group, reason)
-        else:
-            reason = f"the same image as line {rows[group[0]].line}"
-            refused |= dict.fromkeys(group[1:], reason)
-    return refused
-
-
-def _content(row: Row) -> tuple[object, ...]:
-    """The values of a row, however they are written."""
-    role = _ROLES[row["role"].lower()]
-    return (row["label"], row["subject"], role, row["fold"], _box(row), row["landmarks"])
+def _reject(root: Path, file: Path, reason: str) -> Reject:
+    source = shown(file.relative_to(root).as_posix())
+    return Reject(shown(_key(root, file)), source, shown(file.parent.name), "", reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ _ROLES = {
 }
 
 
+NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
+
+
 def role_of(name: str) -> int | None:
     """The role that a folder or a value so named stands for, in any case; None for other names."""
     return _ROLES.get(name.strip().lower())
@@ -28,6 +32,18 @@ def one_fold(roles: Sequence[int]) -> tuple[list[tuple[int]], list[str]]:
         tested = [(TEST if role == VALID else role,) for role in roles]
         return tested, ["there is no test part: the validation part is tested"]
     return [(role,) for role in roles], []
+
+
+def divided(roles: Sequence[int | None]) -> tuple[list[tuple[int] | None], list[str]]:
+    """`Sample.official` for each role, and notes: None for all unless some train and others do
+    not, since folds have to be cut then."""
+    counts = Counter(roles)
+    if None in counts or TRAIN not in counts or len(counts) < 2:
+        found = " and ".join(NAMES[role] for role in counts if role)
+        return [None] * len(roles), [f"only {found} is there: folds are cut from it"] * bool(found)
+    found = ", ".join(f"{NAMES[role]} {counts[role]}" for role in NAMES if counts[role])
+    official, notes = one_fold(roles)
+    return official, [f"official parts, one fold: {found}", *notes]
 
 
 def images_of_parts(

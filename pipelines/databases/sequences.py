@@ -31,14 +31,16 @@ class Frame:
 class Walk:
     """Lists folders at or below `root`, and records what it skips, for the notes.
 
-    It skips clutter of operating systems, and symbolic links that lead out of `root`: whoever
-    made the folder must not be able to pull in other files of this machine.
+    It skips clutter of operating systems, and symbolic links that lead out of `root` and out of
+    the folders `allowed`: whoever made the folder must not be able to pull in other files of this
+    machine.
     """
 
     root: Path
     clutter: set[Path] = field(default_factory=set)
     links: set[Path] = field(default_factory=set)
     strays: set[Path] = field(default_factory=set)
+    allowed: tuple[Path, ...] = ()
 
     def entries(self, folder: Path) -> list[Path]:
         """The entries of a folder, sorted by name."""
@@ -46,7 +48,7 @@ class Walk:
         for entry in sorted(folder.iterdir(), key=lambda item: item.name):
             if is_clutter(entry.name):
                 self.clutter.add(entry)
-            elif leads_out(entry, self.root):
+            elif all(leads_out(entry, place) for place in (self.root, *self.allowed)):
                 self.links.add(entry)
             else:
                 kept.append(entry)
@@ -85,6 +87,8 @@ class Walk:
                 yield entry
             elif entry.is_dir() and not is_link(entry):
                 below.append(entry)
+            else:
+                self.strays.add(entry)
         for entry in below if depth else ():
             yield from self.files(entry, depth - 1)
 
@@ -181,6 +185,11 @@ def relative(path: Path, *roots: Path) -> str:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     return path.name
+
+
+def real(path: Path) -> Path:
+    """The path without links, where it is one of this machine."""
+    return path.resolve() if isinstance(path, pathlib.Path) else path
 
 
 def is_link(path: Path) -> bool:

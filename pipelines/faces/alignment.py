@@ -9,6 +9,8 @@ a similarity that maps 27–54 and 60–64 onto dlib's mean shape. Eyes land at 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +20,14 @@ from pipelines.common.errors import BadUse
 from pipelines.faces import chips
 from pipelines.faces.chips import EYE_ROW, FACE_SIZE, AlignedFace, Box, NoFaceFound, resize_face
 from pipelines.faces.landmarks import align_by_anchors, align_by_landmarks, read_landmarks
-from pipelines.faces.scales import Rung, area, closeup, ladder, overlap
+from pipelines.faces.scales import Copies, Rung, area, closeup, ladder, overlap
 
 __all__ = [
     "EYE_ROW",
     "AlignedFace",
     "FaceAligner",
     "NoFaceFound",
+    "Proposal",
     "align_by_anchors",
     "align_by_landmarks",
     "landmark_model_path",
@@ -60,6 +63,18 @@ def landmark_model_path(points: int = 68) -> Path:
     if points == 5:
         return Path(models.pose_predictor_five_point_model_location())
     return Path(models.pose_predictor_model_location())
+
+
+class Proposal(NamedTuple):
+    """Where a face may be, by whatever found it.
+
+    box: left, top, right, bottom in pixels, edges included, roughly as dlib would draw it.
+    anchors: the six floats of `align_by_anchors`, by which the face is aligned where dlib does not
+    detect it; None if it does not count then.
+    """
+
+    box: Box
+    anchors: tuple[float, ...] | None = None
 
 
 class _Detection(NamedTuple):
@@ -100,12 +115,17 @@ class FaceAligner:
                 return self._cut(image, self._closer(image, found[0]).box, rung.name)
         raise NoFaceFound("no face found at any scale")
 
-    def find_all(self, image: np.ndarray) -> list[AlignedFace]:
+    def find_all(
+        self, image: np.ndarray, proposals: Sequence[Proposal] | None = None
+    ) -> list[AlignedFace]:
         """Every face, the largest first; an empty list if there is none.
 
         The first is `align`'s, to the pixel. Where it was detected in a reduced copy, the image
-        is searched at full size too, for smaller faces beside it.
+        is searched at full size too, for smaller faces beside it. With `proposals` only their
+        surroundings are searched, in the same copies.
         """
+        if proposals is not None:
+            return self._proposed(image, proposals)
         first: AlignedFace | None = None
         for rung in ladder(image):
             if first is not None and rung.name == "small":
@@ -120,6 +140,28 @@ class FaceAligner:
                         kept.append(box)
                 return [first, *(self._cut(image, box, rung.name) for box in kept[1:])]
         return []
+
+    def _proposed(self, image: np.ndarray, proposals: Sequence[Proposal]) -> list[AlignedFace]:
+        """The faces of the proposals, the largest first."""
+        copies, kept = Copies(image), []
+        for proposal in sorted(proposals, key=lambda each: area(each.box), reverse=True):
+            face = self._near(image, copies, proposal)
+            if face and all(overlap(face.box, other.box) < _SAME_FACE for other in kept):
+                kept.append(face)
+        return sorted(kept, key=lambda face: area(face.box), reverse=True)
+
+    def _near(self, image: np.ndarray, copies: Copies, proposal: Proposal) -> AlignedFace | None:
+        for rung in copies.near(proposal.box):
+            for seen in self._detect(rung):
+                if overlap(seen.box, proposal.box) >= _SAME_FACE:
+                    return self._cut(image, self._closer(image, seen).box, rung.name)
+        if proposal.anchors is None:
+            return None
+        try:
+            # Its own box is that of the eyes and the mouth alone.
+            return replace(align_by_anchors(image, proposal.anchors), box=proposal.box)
+        except NoFaceFound:
+            return None
 
     def certainty(self, image: np.ndarray) -> float:
         """The detector's highest score for an upright face in an image, 0 if it detects none.

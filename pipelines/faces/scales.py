@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -49,6 +49,10 @@ _ALIGNED = 48
 _FAINT = 1.0
 # Half of a close look's width in boxes: less cuts the detector's margin, more costs time.
 _REACH = 0.75
+# The same of a part of a copy, around a proposal, which is less exact than a detected box.
+_REACH_NEAR = 1.0
+# A proposal this much wider than it is known to be is still too small for a copy: skip it there.
+_WIDER = 1.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +116,10 @@ def ladder(image: np.ndarray) -> Iterator[Rung]:
     if min(height, width) < _SMALLEST_SIDE:
         return
     longer = max(height, width)
-    for side in REDUCED_SIDES:
-        if longer >= _WORTH_REDUCING * side:
-            level = round(math.log(2 * longer / side, _STEP))
-            yield Rung("small", scaled(image, level_size((width, height), level)), level)
-    over = math.log(max(1.0, height * width / _MAX_FULL), _STEP**2)
-    level = _FULL_LEVEL + math.ceil(over)
-    yield Rung("full", scaled(image, level_size((width, height), level)), level)
+    *reduced, full = copy_levels((width, height))
+    for level in reduced:
+        yield Rung("small", scaled(image, level_size((width, height), level)), level)
+    yield Rung("full", scaled(image, level_size((width, height), full)), full)
     if 4 * height * width <= _MAX_UPSAMPLED:
         yield Rung("upsampled", to_gray(image), upsample=1)
     border = 2 * _PAD * min(height, width)
@@ -129,11 +130,71 @@ def ladder(image: np.ndarray) -> Iterator[Rung]:
     yield Rung("padded", np.pad(copy, pad, mode="edge"), factor=factor, pad=pad)
 
 
-def closeup(image: np.ndarray, box: Box, level: int) -> Rung:
+def copy_levels(size: tuple[int, int]) -> list[int]:
+    """The pyramid's levels of the copies "small" and "full" of an image of (width, height)."""
+    longer = max(size)
+    reduced = [
+        round(math.log(2 * longer / side, _STEP))
+        for side in REDUCED_SIDES
+        if longer >= _WORTH_REDUCING * side
+    ]
+    over = math.log(max(1.0, size[0] * size[1] / _MAX_FULL), _STEP**2)
+    return [*reduced, _FULL_LEVEL + math.ceil(over)]
+
+
+class Copies:
+    """The parts of an image's copies in which the ladder would find a face near a proposed box.
+
+    image: uint8 (H,W) or (H,W,3). Holds each copy that was needed.
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self._image = image
+        self._size = image.shape[1], image.shape[0]
+        self._copies: dict[int, np.ndarray] = {}
+
+    def near(self, box: Box) -> Iterator[Rung]:
+        """The parts around a box (about as the detector would place it), coarsest copy first,
+        from the first that may show its face large enough; the last is twice the image's size."""
+        if min(self._size) < _SMALLEST_SIDE:
+            return
+        *reduced, full = copy_levels(self._size)
+        for level in reduced:
+            smallest = grid_edge(_CELLS, level, 0) - grid_edge(0, level, 0)
+            if _WIDER * (box[2] - box[0]) >= smallest:
+                yield self._part(box, level, fine=box[2] - box[0] < _STEP**2 * smallest)
+        for level in (full, 0):
+            smallest = grid_edge(_CELLS, level, 0) - grid_edge(0, level, 0)
+            if _WIDER * (box[2] - box[0]) >= smallest or level == 0:
+                yield replace(
+                    closeup(self._image, box, level, _REACH_NEAR),
+                    name="full" if level else "upsampled",
+                )
+
+    def _part(self, box: Box, level: int, fine: bool) -> Rung:
+        """Pixel for pixel a part of the copy."""
+        if level not in self._copies:
+            self._copies[level] = scaled(self._image, level_size(self._size, level))
+        copy = self._copies[level]
+        # The face of a wide box is found some levels above, which must stay on the grid.
+        step = _ALIGNED if fine else 6 * _ALIGNED
+        scale = (copy.shape[1] - 1) / max(1, self._size[0] - 1)
+        reach = _REACH_NEAR * (box[2] - box[0])
+        low, high = [], []
+        for near, far, side in zip(box[:2], box[2:], copy.shape[::-1], strict=True):
+            centre = (near + far) / 2
+            low.append(max(0, math.floor((centre - reach) * scale / step) * step))
+            high.append(min(side, math.ceil((centre + reach) * scale)))
+        part = copy[low[1] : high[1], low[0] : high[0]]
+        return Rung("small", np.ascontiguousarray(part), level, (low[0], low[1]))
+
+
+def closeup(image: np.ndarray, box: Box, level: int, reach: float = _REACH) -> Rung:
     """The part of the pyramid's `level` (and, on it, of the one above) that shows the face in
-    `box`, in the image's pixels, with the margin that the detector needs."""
+    `box`, in the image's pixels, with the margin that the detector needs: `reach` boxes to each
+    side of its centre."""
     left, top, right, bottom = box
-    reach = _REACH * (right - left)
+    reach *= right - left
     size = image.shape[1], image.shape[0]
     origin, extent, edges, inner = [], [], [], []
     for near, far, side, scaled_side in zip(
