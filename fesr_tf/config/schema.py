@@ -153,6 +153,11 @@ class Config(Settings):
         return not self.stop_after_pretraining
 
     @property
+    def face_networks(self) -> list[str]:
+        """The names of F_id's and, where it is another, of R's trunk's face network."""
+        return list(dict.fromkeys(name for name in (self.identity, self.trunk) if name))
+
+    @property
     def last_iteration(self) -> int:
         """The iteration at which a run is finished."""
         return self.max_iterations if self.trains_recognizer else self.pretrain_iterations

@@ -30,7 +30,9 @@ def section(m: Material) -> dict:
         "database": name,
         "classes": m.sources.classes,
         "variants": list(first_of_variants(m.runs)),
-        "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
+        "networks": list(
+            dict.fromkeys(name for run in m.runs for name in run.config.face_networks)
+        ),
         "licence": Table(["data of this report", "terms"], own, "Licence of the data"),
         "others": Table(["other databases", "terms"], others, "Licences of other databases"),
     }

@@ -143,11 +143,11 @@ def test_distillation_turns_the_tail_alone_to_the_teacher(capsys):
     network = LightCNN(PHOTO, seed=0)
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (16, 8, 8, 1), np.uint8).repeat(8, 1).repeat(8, 2)
-    targets = rng.normal(size=(16, 256)).astype(np.float32)
+    targets = (1 + 0.5 * rng.normal(size=(16, 256))).astype(np.float32)
     before = {name: layer.get_weights() for name, layer in network.layers_by_name.items()}
-    distillation.distil(network, faces, targets, epochs=6, batch_size=8, seed=0)
+    distillation.distil(network, faces, targets, epochs=20, batch_size=8, seed=0)
     cosines = [float(each) for each in re.findall(r"cosine ([-\d.]+)", capsys.readouterr().out)]
-    assert len(cosines) == 6 and cosines[-1] > cosines[0] + 0.1
+    assert len(cosines) == 20 and cosines[0] < 0.3 and cosines[-1] > 0.6
     for layer in layers_of(PHOTO):
         same = np.array_equal(network.layers_by_name[layer.name].kernel, before[layer.name][0])
         assert same == layer.in_trunk, layer.name
