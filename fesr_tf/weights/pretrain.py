@@ -212,7 +212,9 @@ def main(argv: list[str] | None = None) -> int:
         data = args.data or render_people(args.work / "people", args.subjects, args.seed)
         record = _about(args, train_network(data, args))
     words = ["python", "-m", "fesr_tf.weights", "pretrain", *argv]
-    record = {"command": shlex.join(words), **record, "seconds": round(time.monotonic() - start)}
+    record = {"command": shlex.join(words), **record}
+    if args.identity == IDENTITY:  # the other resumes: this call may be a small part
+        record["seconds"] = round(time.monotonic() - start)
     report = args.output.with_suffix(".json")
     write_whole(report, json.dumps(record, indent=1) + "\n")
     print(f"{_said(record)}\n{args.output} and {report} written")

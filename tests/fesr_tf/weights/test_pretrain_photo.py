@@ -147,7 +147,7 @@ def test_distillation_turns_the_tail_alone_to_the_teacher(capsys):
     before = {name: layer.get_weights() for name, layer in network.layers_by_name.items()}
     distillation.distil(network, faces, targets, epochs=20, batch_size=8, seed=0)
     cosines = [float(each) for each in re.findall(r"cosine ([-\d.]+)", capsys.readouterr().out)]
-    assert len(cosines) == 20 and cosines[0] < 0.3 and cosines[-1] > 0.6
+    assert len(cosines) == 20 and cosines[-1] > cosines[0] + 0.3 > 0.3
     for layer in layers_of(PHOTO):
         same = np.array_equal(network.layers_by_name[layer.name].kernel, before[layer.name][0])
         assert same == layer.in_trunk, layer.name
