@@ -62,7 +62,10 @@ setup(
         "scipy",
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
-        "pillow>=10.1",
+        # AVIF is in its wheels since 11.3.
+        "pillow>=11.3",
+        # The photographs of phones: HEIC.
+        "pillow-heif>=1.0",
         # Charts.
         "matplotlib>=3.8",
         # PSNR and SSIM as the field computes them.

@@ -23,7 +23,9 @@ from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import Location, folder_whole, location
 from pipelines.common.subjects import counted, of_people
 from pipelines.databases import Database, open_database
+from pipelines.databases.base import GUESSED
 from pipelines.dataset import copies
+from pipelines.dataset.doubts import doubt
 from pipelines.dataset.folds import Division, divide
 from pipelines.dataset.manifest import ERROR, Manifest, database_in
 from pipelines.demo_faces.source import rendered
@@ -187,8 +189,12 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"{args.db}: {len(database.samples)} images"
         f"{of_people(*counted([sample.subject for sample in database.samples]))} in {source}, "
-        f"{len(database.classes)} classes, {division.folds} folds"
+        f"{len(database.classes)} classes, {division.folds} fold{'s' * (division.folds > 1)}"
     )
+    if division.subjects == GUESSED:
+        named = [(s.subject, database.classes[s.label]) for s in database.samples]
+        if text := doubt(*zip(*named, strict=True)):
+            print(f"warning: {text}", flush=True)
     if database.findings:
         print(findings_report(database.findings))
     replaced = output.exists()

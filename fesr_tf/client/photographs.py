@@ -16,6 +16,7 @@ from fesr_tf.client.video import Written
 from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import FailedWork, FesrError, plain
 from pipelines.common.files import write_whole
+from pipelines.common.text import table
 from pipelines.faces.alignment import NoFaceFound
 from pipelines.media.annotated import copy_name
 from pipelines.media.ffmpeg import UnreadableFilm
@@ -192,12 +193,12 @@ def as_json(outcome: Outcome, client: Client) -> str:
 def summary(outcome: Outcome) -> str:
     """The counts of a folder's files as text, and those left out by reason."""
     counts = outcome.counts()
-    lines = [
-        f"{counts['files']:,} files: {counts['images']:,} images and {counts['films']:,} films "
-        f"classified, {counts['failed']:,} failed, {counts['left_out']:,} left out"
-    ]
+    line = (
+        f"files: {counts['files']:,}; classified: {counts['images']:,} images, {counts['films']:,} "
+        f"films; failed: {counts['failed']:,}; left out: {counts['left_out']:,}"
+    )
     rows = counts_by_reason(outcome.left_out)
-    return "\n".join(lines + [f"  {count:,} {reason}: {names}" for count, reason, names in rows])
+    return "\n".join([line, *([table(("files", "left out", "such as"), rows)] if rows else [])])
 
 
 def raise_failures(outcome: Outcome, count: int) -> None:

@@ -100,10 +100,8 @@ def _require_camera(text: str, path: Path) -> None:
         return
     others = sorted(map(str, path.parent.glob("video[0-9]*")))
     there = f"there is {listed(others)}" if others else "this machine has none"
-    raise BadUse(
-        f"no camera at {path} ({there}): give another number or device"
-        + ("" if text == str(path) else f"; a file or folder named {text} does not exist here")
-    )
+    number = "" if text == str(path) else "; a number is a camera unless a file has that name"
+    raise BadUse(f"no camera at {path} ({there}): give another number or device{number}")
 
 
 def _add_folder(job: Job, source: Path, output: Path | None) -> None:

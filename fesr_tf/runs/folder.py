@@ -48,7 +48,7 @@ def require_held_out(info: RunInfo, folder: Path) -> None:
     """Raises `BadUse` for a run without held-out subjects."""
     if info.fold == ALL:
         raise BadUse(
-            f"{folder} was trained on all people, without held-out subjects to test it on; "
+            f"{folder} was trained on all images, with none held out to test it on; "
             "estimate its accuracy by cross-validation (python -m fesr_tf.crossval)"
         )
 

@@ -27,7 +27,7 @@ from pipelines.common.files import folder_whole
 
 EVERYBODY = (
     "nobody: it was trained on everybody, and its accuracy is that of the cross-validation of "
-    "the same settings and data, which held people out"
+    "the same settings and data, which held images out"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -49,7 +49,7 @@ def next_version(folder: Path) -> int:
 def description(run: runs.Run) -> dict:
     """The model's origin, for a reader without its run; ready for JSON.
 
-    held_out: the subjects on whom its accuracy can be measured, in words. cross_validation:
+    held_out: the images on which its accuracy can be measured, in words. cross_validation:
     `crossvalidation.record.summary_of` for a model trained on everybody, None for others.
     training_data: see `fesr_tf.data.origin.Origin`.
     """
@@ -59,7 +59,7 @@ def description(run: runs.Run) -> dict:
         "database": run.info.database,
         "variant": run.info.variant,
         "fold": run.info.fold,
-        "held_out": EVERYBODY if everybody else "the test and validation people of its fold",
+        "held_out": EVERYBODY if everybody else "the test and validation parts of its fold",
         "cross_validation": summary_of(run) if everybody else None,
         "data_digest": run.info.data_digest,
         "training_data": dataclasses.asdict(origin_of(run.info.database, run.info.origin)),

@@ -18,6 +18,7 @@ from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
 from pipelines.common.records import Finding, Reject
 from pipelines.common.text import listed
+from pipelines.media.annotated import is_annotated
 from pipelines.media.films import Film
 
 KNOWN, GUESSED, UNKNOWN = SUBJECTS = ("known", "guessed", "unknown")
@@ -145,8 +146,8 @@ def chosen(flag: str, values: Iterable[str], known: Iterable[str]) -> None:
 
 
 def is_clutter(name: str) -> bool:
-    """Hidden files and what operating systems leave behind."""
-    return name.startswith(".") or name in _CLUTTER
+    """Hidden files, what operating systems leave behind, and the client's annotated copies."""
+    return name.startswith(".") or name in _CLUTTER or is_annotated(name)
 
 
 def check(database: Database, given: Location | None = None) -> Database:

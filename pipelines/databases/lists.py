@@ -15,13 +15,13 @@ from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
 from pipelines.databases.labels import merged
 from pipelines.databases.patterns import Told, Unmatched, check_matched, told
-from pipelines.databases.sequences import is_inside, relative
+from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
 
 _BOTH = -1
 _BOX = ("left", "top", "right", "bottom")
 # Spreadsheets of many countries write a comma before the fraction.
-_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}([.,][0-9]{0,20})?")
 # A drive or a share.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 # Beyond any image; code that computes with boxes may use 32 bits for a number.
@@ -161,7 +161,7 @@ def _entry(
         if not points:
             raise _Refused("its landmarks are empty, though --landmarks was given")
         _check_path(points, "landmarks file", root, allowed)
-        if not (root / points).is_file():
+        if not is_there(root / points):
             raise _Refused("its landmarks file does not exist")
     subject = row["subject"]
     if pattern and "subject" in pattern.groupindex:
@@ -171,7 +171,7 @@ def _entry(
 
 def _written(path: str, root: Path) -> str:
     """A path with slashes, unless there is a file with backslashes in its name."""
-    if "\\" not in path or "\0" in path or (root / path).is_file():
+    if "\\" not in path or "\0" in path or is_there(root / path):
         return path
     return path if _WINDOWS.match(path) else path.replace("\\", "/")
 
@@ -268,7 +268,7 @@ def _missing(table: Path, samples: list[Sample]) -> list[str]:
     """How many images of a list on this machine do not exist."""
     if not isinstance(table, pathlib.Path):
         return []
-    missing = [sample.path for sample in samples if not Path(sample.path).is_file()]
+    missing = [sample.path for sample in samples if not is_there(Path(sample.path))]
     if not missing:
         return []
     shown = listed((relative(Path(path), table.parent) for path in missing), 3)

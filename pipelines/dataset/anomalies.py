@@ -14,7 +14,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from pipelines.common.roles import TEST, TRAIN
 from pipelines.common.text import listed
-from pipelines.dataset import copies
+from pipelines.databases.base import GUESSED
+from pipelines.dataset import copies, doubts
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.folds import crossing
 from pipelines.dataset.inventory import Columns
@@ -34,16 +35,19 @@ def find(
     subject_independent: bool,
     found: Copies,
     copies_allowed: bool = False,
+    subjects: str = "",
 ) -> tuple[Anomaly, ...]:
     """All anomalies, in the order of the features; the same records give the same list.
 
     found: `copies.find` of the columns; those on two sides of a split are a warning where
-    `copies_allowed`, else an error.
+    `copies_allowed`, else an error. subjects: how far they can be relied on, see
+    `pipelines.dataset.folds.Division`.
     """
     anomalies = [
         *violations(columns, schema),
         *_class_anomalies(columns, schema),
         *_subject_anomalies(columns, subject_independent),
+        *(_subject_doubts(columns) if subjects == GUESSED else ()),
         *_copies(columns, found, copies_allowed),
         *_odd_images(columns),
     ]
@@ -135,6 +139,14 @@ def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[
             f"train, valid and test in a fold{official}: {listed(subjects, SHOWN)}."
         )
         yield Anomaly("subject", _CUSTOM, severity, "people on two sides of a split", text)
+
+
+def _subject_doubts(columns: Columns) -> Iterator[Anomaly]:
+    names = (columns.subjects, columns.subject), (columns.class_names, columns.class_name)
+    subjects, classes = ([known[index] for index in indices] for known, indices in names)
+    if text := doubts.doubt(subjects, classes):
+        text = f"{text[0].upper()}{text[1:]}."
+        yield Anomaly("subject", _CUSTOM, WARNING, doubts.DOUBT, text)
 
 
 def _copies(columns: Columns, found: Copies, allowed: bool) -> Iterator[Anomaly]:

@@ -27,7 +27,8 @@ def describe(
     expected = schema.build(manifest.classes, manifest.folds)
     measured = statistics.build(columns)
     allowed = manifest.copies == copies.ALLOWED
-    odd = anomalies.find(columns, expected, manifest.subject_independent, found, allowed)
+    independent, subjects = manifest.subject_independent, manifest.subjects
+    odd = anomalies.find(columns, expected, independent, found, allowed, subjects)
     members = [folds.Member(*row) for row in columns.rows()]
     members += [
         folds.Member(r.key, manifest.classes.index(r.class_name), r.subject, r.splits)

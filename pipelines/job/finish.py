@@ -32,6 +32,7 @@ from pipelines.dataset.manifest import (
     combined_digest,
     load,
 )
+from pipelines.faces.alignment import NO_FACE_IN_CROP
 from pipelines.inspection import contact_sheet, side_files
 from pipelines.job import spill
 
@@ -98,7 +99,7 @@ def finish(
         },
         rejects=tuple(rejects),
         findings=tuple(database.findings),
-        notes=(*database.notes, *_notes(database, counted, dropped)),
+        notes=(*database.notes, *_crops(rejects), *_notes(database, counted, dropped)),
         alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
@@ -145,20 +146,33 @@ def _check_rejects(
 ) -> None:
     read = len(database.samples) + len(database.rejects)
     often = Counter(reject.reason for reject in rejects).most_common(1)
+    hint = "".join(f"; {each}" for each in _crops(rejects))
     if not stored:
         reason = f" (most often: {often[0][0]})" if often else ""
-        raise FailedWork(f"none of the {read} images of {database.root} could be used{reason}")
+        raise FailedWork(
+            f"none of the {read} images of {database.root} could be used{reason}{hint}"
+        )
     if len(rejects) > max_rejects * read:
         first = ", ".join(reject.source for reject in rejects[:_SHOWN_REJECTS])
         raise FailedWork(
             f"{len(rejects)} of the {read} images of {database.root} were rejected, more than "
             f"--max-rejects {max_rejects:g} allows (most often: {often[0][0]}; the first: "
-            f"{first})"
+            f"{first}){hint}"
         )
     if stored + len(rejects) != read:
         raise FailedWork(
             f"{read} images were read, but {stored} were stored and {len(rejects)} "
             "rejected: some were lost; this is a defect of the job"
+        )
+
+
+def _crops(rejects: Sequence[Reject]) -> Iterator[str]:
+    """A hint where most rejects are crops of faces."""
+    crops = sum(reject.reason == NO_FACE_IN_CROP for reject in rejects)
+    if 2 * crops > len(rejects):
+        yield (
+            f"{crops} of the {len(rejects)} rejected images are small ones in which no face is "
+            "found; if they are crops of faces, --prealigned takes them as they are"
         )
 
 

@@ -63,7 +63,7 @@ def test_the_cache_holds_maps_of_the_one_and_embeddings_of_the_other(photo):
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
     names = np.array(["a", "b", "c"])
     faces = Faces(images, np.array([0, 2, 3]), names, names, np.ones(3, np.float32))
-    known = frozen_features(demo(), faces, settings, False, photo)
+    known = frozen_features(demo(), faces, settings, False, trunk_network=photo)
     image = faces.floats(np.arange(3))
     np.testing.assert_allclose(known.maps, photo.trunk(image), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(known.embeddings, demo().embed(image), rtol=1e-5, atol=1e-5)

@@ -13,6 +13,7 @@ from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.dataset import copies, fingerprints
 from pipelines.dataset.examples import Record
 from pipelines.dataset.inventory import Columns
+from pipelines.dataset.manifest import Dropped
 from pipelines.faces.chips import resize_face
 from pipelines.media import images
 
@@ -103,10 +104,7 @@ def test_the_role_further_from_the_test_is_dropped(faces):
     )
     found = copies.find(table)
     taken = copies.dropped(table, found.across)
-    assert [(each.key, each.copy, each.folds) for each in taken] == [
-        ("a", "b", (0,)),
-        ("b", "a", (1,)),
-    ]
+    assert taken == (Dropped("a", "b", (0,)), Dropped("b", "a", (1,)))
     rows = list(csv.DictReader(io.StringIO(copies.table(table, found.across))))
     assert [(row["image"], row["copy"], row["class"], row["class_of_copy"]) for row in rows] == [
         ("a", "b", "calm", "glad")

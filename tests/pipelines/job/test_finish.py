@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.common.errors import FailedWork
+from pipelines.common.records import Reject
 from pipelines.common.roles import TEST, TRAIN, UNUSED
 from pipelines.databases.base import UNKNOWN
 from pipelines.dataset import folds, manifest
@@ -258,3 +259,17 @@ def test_a_folder_of_an_earlier_version_is_still_read(lossy):
     _, made = lossy
     earlier = dataclasses.replace(made, copies="", dropped=())
     assert '"copies"' not in earlier.to_json() and '"dropped"' not in earlier.to_json()
+
+
+def test_crops_that_no_detector_finds_are_offered_prealigned(demo_people, tmp_path):
+    crop = images.resize(images.read(demo_people / "fear/p000_01.png")[40:170, 40:150], 48, 48)
+    with pytest.raises(alignment.NoFaceFound) as caught:
+        alignment.FaceAligner().align(crop[8:40, 8:40])
+    rejects = [Reject("a", "a.png", "fear", "p", str(caught.value))]
+    job = {"shards": [], "rejects": [dataclasses.asdict(each) for each in rejects]}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    sample = dataclasses.replace(some(demo_people).samples[0], key="a")
+    database = dataclasses.replace(some(demo_people), samples=[sample])
+    division = folds.Division(2, {"a": (TEST, TRAIN)}, {"a": 0}, True)
+    with pytest.raises(FailedWork, match=r"1 of the 1 .*--prealigned"):
+        finish(tmp_path, database, division)
