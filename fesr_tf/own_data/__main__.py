@@ -86,8 +86,9 @@ def preprocess_words(options: argparse.Namespace) -> list[str]:
     words = []
     for action in _passed_on():
         value, flag = getattr(options, action.dest), action.option_strings[-1]
-        if value is not None and action.nargs == 0:
-            words.append(flag)
+        if action.nargs == 0:
+            # Several flags may set one value, as --drop-copies and --allow-copies.
+            words += [flag] if value == action.const else []
         elif value is not None:
             values = value if isinstance(value, list) else [value]
             words += [f"{flag}={each}" for each in values]

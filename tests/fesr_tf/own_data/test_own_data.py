@@ -395,3 +395,13 @@ def test_a_complete_run_and_a_second_start(demo_images, tmp_path, tiny_settings)
     again = subprocess.run(words, cwd=root, capture_output=True, text=True)
     assert again.returncode == 0 and len(again.stdout) < len(first.stdout)
     assert [path.name for path in (tmp_path / "models/mine").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["--drop-copies"], ["--allow-copies"], ["--prealigned", "--allow=a", "--allow=b"], []],
+    ids=lambda words: " ".join(words) or "none",
+)
+def test_options_of_preprocess_are_passed_on_as_given(given):
+    options = own_data.parser().parse_args(["faces", *given])
+    assert sorted(own_data.preprocess_words(options)) == sorted(given)
