@@ -158,6 +158,13 @@ class Config(Settings):
         return list(dict.fromkeys(name for name in (self.identity, self.trunk) if name))
 
     @property
+    def recognizer_trunk(self) -> tuple[str, str | None]:
+        """The face network of R's trunk: its name, and the file of its weights or None."""
+        if self.trunk:
+            return self.trunk, self.trunk_weights
+        return self.identity, self.identity_weights
+
+    @property
     def last_iteration(self) -> int:
         """The iteration at which a run is finished."""
         return self.max_iterations if self.trains_recognizer else self.pretrain_iterations

@@ -28,6 +28,9 @@ COMMITTED = Path(__file__).resolve().parent / "weights"
 RENDERED_PEOPLE = frozenset({"light_cnn_demo"})
 """The networks whose own weights were trained on rendered people; all others on photographs."""
 
+PHOTOGRAPHS = "light_cnn_photo"
+"""The package's network whose trunk was trained on photographs."""
+
 FETCHED = "light_cnn_v4"
 """The network whose weights `python -m fesr_tf.weights fetch` downloads."""
 
@@ -100,16 +103,14 @@ def trained_on(identity: str, weights: str | Path | None = None) -> str:
 
 
 def doubts(config: Config, origin: Origin | None) -> list[str]:
-    """A sentence where a face network of rendered people is about to see photographs."""
-    rendered = trained_on(config.identity, config.identity_weights) == "rendered people"
-    if not rendered or origin is None or origin.rendered:
+    """A sentence where R's trunk, of a network of rendered people, is about to see photographs."""
+    name, weights = config.recognizer_trunk
+    if trained_on(name, weights) != "rendered people" or origin is None or origin.rendered:
         return []
-    better = [name for name in SPECS if name not in RENDERED_PEOPLE]
     return [
-        f"identity={config.identity} was trained on rendered people, and these are photographs: on "
-        f"700 photographs it reached an accuracy of 28.5 %, {FETCHED} 42.1 %; set identity to one "
-        f"trained on photographs: {', '.join(better)} (python -m fesr_tf.weights fetch downloads "
-        f"{FETCHED})"
+        f"R's trunk, {name}, was trained on rendered people, and these are photographs: on those "
+        "of FER2013's PublicTest R reached an accuracy of 65.6 % by the votes of FER+ with it, and "
+        f"82.0 % with {PHOTOGRAPHS}; set trunk={PHOTOGRAPHS}"
     ]
 
 

@@ -64,8 +64,8 @@ def description(run: runs.Run) -> dict:
         "data_digest": run.info.data_digest,
         "training_data": dataclasses.asdict(origin_of(run.info.database, run.info.origin)),
         "face_network": {
-            "name": run.config.identity,
-            "trained_on": trained_on(run.config.identity, run.config.identity_weights),
+            "name": run.config.recognizer_trunk[0],
+            "trained_on": trained_on(*run.config.recognizer_trunk),
         },
         "step": run.step,
         "checkpoint": run.checkpoint,

@@ -13,7 +13,13 @@ import numpy as np
 
 from fesr_tf import config as configs
 from fesr_tf.data.images import to_size
-from fesr_tf.networks.face_networks import FETCHED, FaceNetwork, load_face_network, pack_weights
+from fesr_tf.networks.face_networks import (
+    FETCHED,
+    PHOTOGRAPHS,
+    FaceNetwork,
+    load_face_network,
+    pack_weights,
+)
 from fesr_tf.networks.light_cnn import SPECS
 from fesr_tf.weights import distillation, expression_training
 from fesr_tf.weights.expression_faces import read_faces, training_faces
@@ -22,7 +28,7 @@ from fesr_tf.weights.identity_training import embed, read_people
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
 
-IDENTITY = "light_cnn_photo"
+IDENTITY = PHOTOGRAPHS
 # R's own layers, which train with the trunk, are of this size.
 _RECOGNIZER = ("image_size=64", "width=0.25", f"identity={IDENTITY}")
 _RECOGNIZER_FILE = "recognizer.npz"

@@ -13,7 +13,6 @@ from fesr_tf.client.__main__ import main
 from fesr_tf.client.saved_model import EXTRA
 from fesr_tf.data.origin import Origin
 from fesr_tf.networks import face_networks
-from fesr_tf.networks.light_cnn import SPECS
 from fesr_tf.runs import read_info
 from pipelines.dataset import manifest as manifests
 
@@ -94,22 +93,23 @@ def test_a_run_on_cropped_photographs_records_them_and_doubts_the_face_network(
 
     assert manifests.load(cropped).alignment == "prealigned"
     words = ["--db", "images", "--data", str(cropped), "--runs", str(tmp_path)]
-    words += ["--variant", "BASELINE", *tiny_settings, "identity=light_cnn_demo"]
+    words += ["--variant", "BASELINE", *tiny_settings, "trunk=light_cnn_demo"]
     assert train(words) == 0
     error = capfd.readouterr().err
-    (doubt,) = (line for line in error.splitlines() if "identity=light_cnn_demo" in line)
-    assert all(name in doubt for name in SPECS if name not in face_networks.RENDERED_PEOPLE)
+    (doubt,) = (line for line in error.splitlines() if "light_cnn_demo" in line)
+    assert "trunk=light_cnn_photo" in doubt
     info = read_info(tmp_path / "images" / "BASELINE" / "fold-00")
     assert info.origin == Origin("images", False, "prealigned", 128, info.origin.subjects)
 
 
 def test_the_face_network_is_doubted_only_for_photographs():
-    own = config.resolve("images", overrides=["identity=light_cnn_demo"])
+    assert face_networks.doubts(config.resolve("images"), PHOTOGRAPHS) == []
+    own = config.resolve("images", overrides=["trunk=null"])
     assert len(face_networks.doubts(own, PHOTOGRAPHS)) == 1
     assert face_networks.doubts(own, Origin("demo", rendered=True)) == []
-    better = config.resolve("images", overrides=["identity=light_cnn_v4"])
+    better = config.resolve("images", overrides=["identity=light_cnn_v4", "trunk=null"])
     assert face_networks.doubts(better, PHOTOGRAPHS) == []
-    own_weights = ["identity=light_cnn_demo", "identity_weights=mine.npz"]
+    own_weights = ["trunk=light_cnn_demo", "trunk_weights=mine.npz"]
     assert face_networks.doubts(config.resolve("images", overrides=own_weights), PHOTOGRAPHS) == []
 
 
