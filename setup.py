@@ -20,28 +20,19 @@ setup(
     license="Apache-2.0",
     entry_points={"console_scripts": ["fesr=fesr_tf.cli:main"]},
     python_requires=">=3.11,<3.14",
-    packages=find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
+    packages=[
+        *find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
+        "fesr_tf.configs",
+    ],
+    # The settings travel inside the package, so that they are found wherever it is installed.
+    package_dir={"fesr_tf.configs": "configs"},
     package_data={
+        "fesr_tf.configs": ["*.yaml", "variants/*.yaml", "sizes/*.yaml", "serving/*"],
         "fesr_tf.networks": ["weights/*"],
         "fesr_tf.report": ["templates/*"],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
         "pipelines.inspection": ["templates/*"],
     },
-    data_files=[
-        ("share/fesr_tf/configs", [str(path) for path in Path("configs").glob("*.yaml")]),
-        (
-            "share/fesr_tf/configs/variants",
-            [str(path) for path in Path("configs/variants").glob("*.yaml")],
-        ),
-        (
-            "share/fesr_tf/configs/sizes",
-            [str(path) for path in Path("configs/sizes").glob("*.yaml")],
-        ),
-        (
-            "share/fesr_tf/configs/serving",
-            [str(path) for path in Path("configs/serving").iterdir()],
-        ),
-    ],
     install_requires=[
         f"tensorflow==2.15.1; {PYTHON_311}",
         f"keras==2.15.0; {PYTHON_311}",
@@ -73,7 +64,10 @@ setup(
         "scipy",
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
-        "pillow>=10.3",
+        # AVIF is in its wheels since 11.3.
+        "pillow>=11.3",
+        # The photographs of phones: HEIC.
+        "pillow-heif>=1.0",
         # Charts.
         "matplotlib>=3.8",
         # PSNR and SSIM as the field computes them.

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from fesr_tf import runs
-from fesr_tf.client.saved_model import version_folder
+from fesr_tf.client import training_data
+from fesr_tf.client.saved_model import EXTRA, version_folder
 from fesr_tf.serving import signatures_check as check
 from fesr_tf.serving.cpp_loader import CppSession, meta_graph
 from fesr_tf.serving.requests import eager
@@ -35,6 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     if breaches := check.breaches(graph):
         raise FailedWork(f"{folder} breaks the contract: {'; '.join(breaches)}")
     print("contract: kept\n")
+    origin = training_data.read(folder / EXTRA / training_data.FILE)
+    print(f"training data: {origin or 'not recorded'}")
+    for note in training_data.doubts(origin):
+        print(f"note: {note}")
+    print()
     classes = (folder / check.LABELS).read_text(encoding="utf-8").splitlines()
     if options.run:
         expected = eager(runs.open_run(options.run, options.checkpoint).fesr, classes)

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
     ),
     "Training": (
         Command("train", "fesr_tf.train", "train one variant on one fold, or resume it"),
-        Command("evaluate", "fesr_tf.evaluate", "accuracy of a run on its held-out subjects"),
+        Command("evaluate", "fesr_tf.evaluate", "accuracy of a run on the test part of its fold"),
         Command("crossval", "fesr_tf.crossval", "train and compare variants over all folds"),
         Command("weights", "fesr_tf.weights.__main__", "fetch, convert or pretrain face networks"),
     ),

@@ -94,6 +94,8 @@ def build(client: Client) -> Any:
     missing = {key: "" if client.has(key) else text for key, text in _CANNOT.items()}
     with gr.Blocks(title="FESR-TF", analytics_enabled=False) as page:
         gr.Markdown(f"# FESR-TF\nThe classes of the model `{name}` are {', '.join(classes)}.")
+        for note in client.notes:
+            gr.Markdown(f"**Note:** {note}.", elem_id="note")
         faces, chosen = gr.State([]), gr.State(None)
         with gr.Row(equal_height=True):
             photo = gr.Image(label="Photograph", sources=["upload", "clipboard"], height=420,

@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.evaluate RUN`: the accuracy of R on held-out subjects."""
+"""`python -m fesr_tf.evaluate RUN`: the accuracy of R on the test part of its fold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from fesr_tf import runs
 from fesr_tf.results.evaluation import evaluate, save, sentence, table
 from fesr_tf.runs.opening import load_data, require_recognizer
 from pipelines.common.errors import BadUse, command
+from pipelines.dataset import manifest as manifests
+from pipelines.dataset.subjects import cautions
 
 
 @command
@@ -17,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     """Evaluates one run; exit code 0, 2 (bad use) or 1 (failed work)."""
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.evaluate",
-        description="Accuracy and confusion matrix of a run's recogniser on held-out subjects.",
+        description="Accuracy and confusion matrix of a run's recogniser on its test part.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
     parser.add_argument("--split", choices=("test", "valid"), default="test")
@@ -36,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"note: the best checkpoint on the validation part, of iteration {run.step}")
     elif run.step < run.config.max_iterations:
         print(f"note: unfinished run, at iteration {run.step} of {run.config.max_iterations}")
+    for text in cautions(manifests.load(options.data or run.info.data)):
+        print(f"note: {text}")
     print(table(result))
     print(f"\n{run.info.variant}, {run.info.database}, fold {run.info.fold}: {sentence(result)}")
     print(f"written: {', '.join(map(str, paths))}")

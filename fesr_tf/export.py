@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from fesr_tf import runs
+from fesr_tf.client.training_data import origin_of
 from fesr_tf.serving.cpp_loader import meta_graph
 from fesr_tf.serving.export import check_name, export, first_label, missing
 from fesr_tf.serving.signatures_check import signatures_of
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     if reason := missing(run):
         print(f"  {reason}")
     print(f"  classes: {', '.join(run.info.classes)}")
+    print(f"  training data: {origin_of(run.info.database, run.info.origin)}")
     print(f"  {first_label(options.models, options.name, int(target.name))}")
     print(f"  inspect it: python -m fesr_tf.check_export {target}")
     return 0

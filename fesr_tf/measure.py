@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.measure",
         description="PSNR, SSIM, verification, expression accuracy, novelty and KID of the images "
-        "that runs generate (docs/guide/synthesis.md).",
+        "that runs generate (docs/guide/synthesis.md in the project's repository).",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument(

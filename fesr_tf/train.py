@@ -15,6 +15,7 @@ import tensorflow as tf
 from fesr_tf import config, data, runs
 from fesr_tf.data import checks
 from fesr_tf.model import fesr
+from fesr_tf.networks.face_networks import doubts
 from fesr_tf.processes import INTERRUPTED
 from fesr_tf.runs import files
 from fesr_tf.training import dry_run, first_stage
@@ -69,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         data=str(source),
         data_digest=fold.digest,
         classes=fold.classes,
+        origin=fold.origin,
     )
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -78,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         first_stage.refuse(arguments.first_stage, settings, info)
     model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
-    notes = checks.notes(fold, settings, source)
+    notes = [*checks.notes(fold, settings, source), *doubts(settings, fold.origin)]
     if arguments.dry_run:
         names = arguments.db, arguments.variant
         print(dry_run.report(model, fold, stages(settings), *names, notes))

@@ -23,8 +23,11 @@ from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import Location, folder_whole, location
 from pipelines.common.subjects import counted, of_people
 from pipelines.databases import Database, open_database
+from pipelines.databases.base import GUESSED
+from pipelines.dataset import copies
+from pipelines.dataset.doubts import doubt
 from pipelines.dataset.folds import Division, divide
-from pipelines.dataset.manifest import Manifest, database_in
+from pipelines.dataset.manifest import ERROR, Manifest, database_in
 from pipelines.demo_faces.source import rendered
 from pipelines.faces.alignment import landmark_model_path
 from pipelines.inspection.console import closing_report, findings_report
@@ -66,7 +69,7 @@ def build(
     encode = beam.ParDo(steps.Encode(*place))
     written = (
         aligned.good
-        | "Encode" >> encode.with_output_types(tuple[str, tuple[str, str, int, int, str]])
+        | "Encode" >> encode.with_output_types(tuple[str, tuple[str, str, int, int, str, bytes]])
         | "Group by shard" >> beam.GroupByKey()
         | "Write shards" >> beam.Map(steps.write_shard, str(output))
     )
@@ -87,12 +90,14 @@ def preprocess(
     shards: int | None = None,
     points: int = 68,
     max_rejects: float = 1.0,
+    rule: str = copies.REFUSED,
 ) -> tuple[Manifest, dict[str, int]]:
     """Runs the job and replaces `output` atomically with the finished folder.
 
     Returns its manifest and the number of faces found at each scale of the detection, by given
-    landmarks, and so on. Raises `FailedWork` if no sample could be used, if more than the share
-    `max_rejects` was rejected, or if one was lost.
+    landmarks, and so on. rule: one of `copies.RULES`; copies that are refused are listed in
+    `<output>_copies.csv`. Raises `FailedWork` for them, if no sample could be used, if more than
+    the share `max_rejects` was rejected, or if one was lost.
     """
     if _searches(database):
         landmark_model_path(points)  # a missing model fails here, not in every worker
@@ -108,7 +113,8 @@ def preprocess(
             path.unlink()
         if parts.exists():
             parts.rmdir()
-        manifest = finish(folder, database, division, max_rejects)
+        listing = output.parent / f"{output.name}_{copies.NAME}"
+        manifest = finish(folder, database, division, max_rejects, rule, listing)
     return manifest, scales
 
 
@@ -183,15 +189,29 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"{args.db}: {len(database.samples)} images"
         f"{of_people(*counted([sample.subject for sample in database.samples]))} in {source}, "
-        f"{len(database.classes)} classes, {division.folds} folds"
+        f"{len(database.classes)} classes, {division.folds} fold{'s' * (division.folds > 1)}"
     )
+    if division.subjects == GUESSED:
+        named = [(s.subject, database.classes[s.label]) for s in database.samples]
+        if text := doubt(*zip(*named, strict=True)):
+            print(f"warning: {text}", flush=True)
     if database.findings:
         print(findings_report(database.findings))
     replaced = output.exists()
     manifest, scales = preprocess(
-        database, division, output, options, args.shards, args.points, args.max_rejects
+        database,
+        division,
+        output,
+        options,
+        args.shards,
+        args.points,
+        args.max_rejects,
+        args.copies,
     )
     print(closing_report(manifest, output, scales, replaced))
+    errors = [each.text for each in manifest.anomalies if each.severity == ERROR]
+    if errors:
+        raise FailedWork(f"the data in {output} have {len(errors)} errors: {' '.join(errors)}")
     return 0
 
 

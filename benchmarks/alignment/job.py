@@ -29,6 +29,7 @@ from pipelines.common.errors import FailedWork, command
 from pipelines.common.files import folder_whole, write_whole
 from pipelines.databases import Database, open_database
 from pipelines.dataset import examples
+from pipelines.dataset.fingerprints import fingerprint
 from pipelines.dataset.folds import Division, divide
 from pipelines.dataset.manifest import Manifest
 from pipelines.demo_faces import render_database
@@ -36,7 +37,7 @@ from pipelines.faces import alignment
 from pipelines.job import spill
 from pipelines.job.beam_options import pipeline_options
 from pipelines.job.finish import finish
-from pipelines.job.steps import write_result
+from pipelines.job.steps import write_result, write_shard
 from pipelines.job.tasks import plan
 from pipelines.media import images
 from pipelines.preprocess import preprocess
@@ -89,9 +90,10 @@ def bare(database: Database, division: Division, output: Path) -> Manifest:
                 tuple(float(value) for value in face.eyes),
             )
             payload = examples.framed(examples.encode(record))
-            refs[task.shard].append(part.append(sample.key, payload, face.scale))
+            ref = part.append(sample.key, payload, face.scale, fingerprint(face.chip))
+            refs[task.shard].append(ref)
         part.close()
-        shards = [(spill.gather(folder, path, found), {}) for path, found in refs.items()]
+        shards = [write_shard(item, str(folder)) for item in refs.items()]
         write_result(str(folder), shards, [])
         (folder / spill.FOLDER / part.name).unlink()
         (folder / spill.FOLDER).rmdir()

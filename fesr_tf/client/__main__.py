@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
-import re
 import sys
 from pathlib import Path
 
@@ -13,11 +13,9 @@ from tqdm import tqdm
 
 from fesr_tf.client import detector, photographs, session, video
 from fesr_tf.client.session import Client
-from pipelines.common.errors import BadUse, FesrError, command, plain
+from fesr_tf.client.sources import Job, device, plan
+from pipelines.common.errors import BadUse, command
 from pipelines.media import ffmpeg
-from pipelines.media.films import looks_like_film
-
-_DEVICE = re.compile(r"/dev/video\d+")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,13 +51,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def device(text: str) -> str | None:
-    """The camera's device for an argument, None if it is not a camera."""
-    if _DEVICE.fullmatch(text):
-        return text
-    return f"/dev/video{text}" if text.isdecimal() and not Path(text).exists() else None
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
     """Classifies faces; exit code 0, 2 (bad use) or 1 (failed work)."""
@@ -68,61 +59,44 @@ def main(argv: list[str] | None = None) -> int:
         raise BadUse("--every and --frames must be at least 1, --rate above 0")
     version = options.version
     version = int(version) if version and version.isdecimal() else version
-    films = [text for text in options.sources if device(text) or looks_like_film(Path(text))]
-    photos = [Path(text) for text in options.sources if text not in films]
-    if films and options.json:
-        raise BadUse("--json is for photographs: the frames of a film are in its .faces.csv")
-    # Checked before the model is loaded: a wrong path should not wait for a server.
-    job = photographs.plan(photos, options.output)
-    for film in films:
-        if device(film) is None and not Path(film).is_file():
-            raise BadUse(f"no film at {film}")
+    # Listed before the model is loaded: a wrong path should not wait for a server.
+    job = plan(options.sources, options.output)
     with Client(options.server, model=options.model, name=options.name, version=version,
                 timeout=options.timeout, attempts=options.attempts,
                 batch=options.batch, detector=options.detector) as client:  # fmt: skip
-        for film in films:
-            _film(client, film, options)
-        if job.photos:
-            _photographs(client, job, options)
+        _classify(client, job, options)
     return 0
 
 
-def _photographs(client: Client, job: photographs.Job, options: argparse.Namespace) -> None:
-    count = len(job.photos)
+def _classify(client: Client, job: Job, options: argparse.Namespace) -> None:
+    for note in client.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+    several = job.count > 1
     # disable=None: only on a terminal.
-    with tqdm(total=count, unit="photo", disable=None if count > 1 else True) as bar:
+    with tqdm(total=job.count, unit="file", disable=None if several else True) as bar:
         show = (lambda text: None) if options.json else tqdm.write
-        outcome = photographs.classify(client, job, show, bar.update)
-    if job.results is not None and outcome.entries:
+        film = functools.partial(_film, client, options)
+        outcome = photographs.classify(client, job, film, show, bar.update)
+    if job.results is not None and (outcome.entries or outcome.left_out):
         photographs.write_results(outcome, client, job.results)
-    if options.json and not (count == 1 and outcome.failures) and not outcome.stopped:
+    if options.json and not (job.count == 1 and outcome.failures) and not outcome.stopped:
         print(photographs.as_json(outcome, client), end="")
-    photographs.raise_failures(outcome, count)
+    if several or job.left_out:
+        print(photographs.summary(outcome), file=sys.stderr if options.json else sys.stdout)
+    photographs.raise_failures(outcome, job.count)
 
 
-def _film(client: Client, source: str, options: argparse.Namespace) -> None:
-    camera = device(source)
+def _film(client: Client, options: argparse.Namespace, path: Path, copy: Path) -> video.Written:
+    camera = device(str(path))
     if camera:
-        name, folder = Path(camera).name, options.output or Path.cwd()
         frames, rate, batch = ffmpeg.camera(camera), options.rate or video.DEFAULT_RATE, 1
         shown = itertools.islice(video.stoppable(frames), options.frames)
     else:
-        path = Path(source)
-        name, folder = path.stem, options.output or path.parent
-        frames, batch = ffmpeg.frames(path, video.MAX_FRAMES, video.WAITING), None
-        shown = frames
-    try:
-        with contextlib.closing(frames), tqdm(unit="frame", desc=name, disable=None) as bar:
-            if not camera:
-                rate = ffmpeg.rate(path) or video.DEFAULT_RATE
-            written = video.annotate(client, shown, name, folder, rate, options.every, batch,
-                                     bar.update)  # fmt: skip
-    except FesrError as error:
-        raise video.failing_as(source, error) from None
-    print(
-        f"{plain(source)}: {written.faces} faces in {written.with_face} of {written.frames} "
-        f"frames, annotated {plain(str(written.film))}, table {plain(str(written.table))}"
-    )
+        frames, batch = ffmpeg.timed_frames(path, video.MAX_FRAMES, video.WAITING), None
+        shown, rate = frames, ffmpeg.rate(path) or video.DEFAULT_RATE
+    bar = tqdm(unit="frame", desc=path.stem, disable=None, leave=False)
+    with contextlib.closing(frames), bar:
+        return video.annotate(client, shown, copy, rate, options.every, batch, bar.update)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fesr_tf.client import errors
 from fesr_tf.client.signatures import Signature
+from fesr_tf.data.origin import Origin
 from pipelines.common.errors import BadUse, FesrError
 
 T = TypeVar("T")
@@ -84,8 +85,11 @@ class ServerBackend(ABC):
     """The part of a `Backend` that gRPC and REST share. where: the server's address; timeout:
     seconds for one attempt; attempts: how often to try a server that is down or loading.
 
-    Connects on creation; raises the classes of `errors` where the server or the model is missing.
+    A server does not pass on the record of the training data. Connects on creation; raises the
+    classes of `errors` where the server or the model is missing.
     """
+
+    origin: Origin | None = None
 
     def __init__(self, where: str, wanted: Wanted, timeout: float, attempts: int) -> None:
         self.where, self._wanted = where, wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from pipelines.common.errors import BadUse, FailedWork, plain
 
@@ -84,6 +85,15 @@ class BadAnswer(FailedWork):
 
     def __init__(self, where: str, reason: object) -> None:
         super().__init__(f"{where} returned what no model of fesr_tf.export does: {short(reason)}")
+
+
+class Unwritable(FailedWork):
+    """A result cannot be written."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"cannot write {path} ({error.strerror or error}); choose a folder by --output"
+        )
 
 
 PER_IMAGE = (Refused, TooLarge)

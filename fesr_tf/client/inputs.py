@@ -18,7 +18,7 @@ _SENT_UNCHANGED = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 Source = str | os.PathLike | bytes | np.ndarray
 Aligned = bytes | np.ndarray
-"""An aligned face: a file's bytes, or uint8 (H,W) or (H,W,3) RGB."""
+"""An aligned face: a file's bytes, or uint8 (H,W), (H,W,1) or (H,W,3) RGB."""
 
 
 def pixels(source: Source) -> np.ndarray:
@@ -38,12 +38,14 @@ def pixels(source: Source) -> np.ndarray:
 
 
 def checked(faces: Sequence[Aligned]) -> list[Aligned | images.UnreadableImage]:
-    """Faces in the form to send: an array unchanged, a PNG or JPEG file unchanged, any other file
-    as PNG, the error of a damaged file. Raises `BadUse` for a single face, whose bytes or rows
-    would pass for faces, for anything but an image, and for an array larger than
-    `MAX_FACE_PIXELS`."""
+    """Faces in the form to send: an array as (H,W) or (H,W,3), a PNG or JPEG file unchanged, any
+    other file as PNG, the error of a damaged file.
+
+    Raises `BadUse` for a single face, whose bytes or rows would pass for faces, for anything but an
+    image, and for an array larger than `MAX_FACE_PIXELS`.
+    """
     shape = getattr(faces, "shape", None)
-    single = shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] == 3))
+    single = shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] in (1, 3)))
     if single or isinstance(faces, (bytes, str)):
         raise BadUse("faces come in a list: put a single one in brackets")
     return [_checked(face) for face in faces]
@@ -51,7 +53,8 @@ def checked(faces: Sequence[Aligned]) -> list[Aligned | images.UnreadableImage]:
 
 def _checked(face: Aligned) -> Aligned | images.UnreadableImage:
     if isinstance(face, np.ndarray):
-        height, width = _image(face).shape[:2]
+        face = _image(face)
+        height, width = face.shape[:2]
         if height * width > MAX_FACE_PIXELS:
             raise BadUse(f"a face has at most {MAX_FACE_PIXELS:,} pixels, not {height}×{width}")
         return face
@@ -73,10 +76,11 @@ def files(faces: Sequence[Aligned | images.UnreadableImage]) -> np.ndarray:
 
 
 def _image(array: np.ndarray) -> np.ndarray:
+    """An image as uint8 (H,W) or (H,W,3). Raises `BadUse` for an array that is none."""
     shape = array.shape
-    if array.dtype != np.uint8 or 0 in shape or shape[2:] not in ((), (3,)) or len(shape) < 2:
-        raise BadUse(f"an image is uint8 (H,W) or (H,W,3), not {array.dtype} {shape}")
-    return array
+    if array.dtype != np.uint8 or 0 in shape or shape[2:] not in ((), (1,), (3,)) or len(shape) < 2:
+        raise BadUse(f"an image is uint8 (H,W), (H,W,1) or (H,W,3), not {array.dtype} {shape}")
+    return array[..., 0] if shape[2:] == (1,) else array
 
 
 def objects(values: Sequence[bytes]) -> np.ndarray:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -17,6 +19,8 @@ from fesr_tf.client.connection import ServerBackend, Wanted, retrying
 from fesr_tf.client.inputs import objects
 from fesr_tf.client.signatures import CONTRACT, NUMBERS, Signature, check_shape
 from pipelines.common.errors import FesrError
+
+T = TypeVar("T")
 
 _BLOCK = 2**16
 MAX_JSON = 2**24
@@ -110,20 +114,8 @@ class Rest(ServerBackend):
             raise errors.BadAnswer(self.where, f"its metadata lack {error}") from None
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
-        deadline = time.monotonic() + self._timeout
         try:
-            with self._session.request(
-                method,
-                self.where + path,
-                data=body,
-                # Uncompressed: a packed answer may expand a thousandfold.
-                headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-                timeout=self._timeout,
-                stream=True,
-                # A server does not choose where images of people are sent.
-                allow_redirects=False,
-            ) as response:
-                data, status = self._read(response, deadline), response.status_code
+            status, data = self._within_timeout(lambda: self._exchange(method, path, body))
         except requests.exceptions.ReadTimeout:
             raise errors.TooSlow(self.where, self._timeout) from None
         except requests.exceptions.RequestException as error:
@@ -145,17 +137,49 @@ class Rest(ServerBackend):
         version = None if path == self._model else self._wanted.version
         raise self._failure(cause, message, len(body or b""), version)
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The body, within the limits of size and time."""
-        parts, size = [], 0
-        for part in response.iter_content(_BLOCK):
-            size += len(part)
-            if size > MAX_JSON:
-                raise errors.BadAnswer(self.where, f"it is longer than {MAX_JSON:,} bytes")
-            if time.monotonic() > deadline:
-                raise errors.TooSlow(self.where, self._timeout)
-            parts.append(part)
-        return b"".join(parts)
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """The status and body of the answer to one request, within the limit of size."""
+        deadline = time.monotonic() + self._timeout
+        with self._session.request(
+            method,
+            self.where + path,
+            data=body,
+            # Uncompressed: a packed answer may expand a thousandfold.
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            timeout=self._timeout,
+            stream=True,
+            # A server does not choose where images of people are sent.
+            allow_redirects=False,
+        ) as response:
+            parts, size = [], 0
+            for part in response.iter_content(_BLOCK):
+                size += len(part)
+                if size > MAX_JSON:
+                    raise errors.BadAnswer(self.where, f"it is longer than {MAX_JSON:,} bytes")
+                if time.monotonic() > deadline:
+                    raise errors.TooSlow(self.where, self._timeout)
+                parts.append(part)
+            return response.status_code, b"".join(parts)
+
+    def _within_timeout(self, call: Callable[[], T]) -> T:
+        """The result or error of `call`; raises `TooSlow` if it takes longer than the timeout.
+
+        The timeout of a socket starts again with every byte, and a server may send one byte at a
+        time. `call` is then left to a thread that does not outlive this process.
+        """
+        done: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(call())
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        try:
+            return done.result(self._timeout)
+        except TimeoutError:
+            raise errors.TooSlow(self.where, self._timeout) from None
 
     def _unreachable(self, error: requests.exceptions.RequestException) -> FesrError:
         # The innermost reason is the system's ("Connection refused"), wrapped by urllib3's.

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.client import one_thread
+from fesr_tf.client import one_thread, training_data
 from fesr_tf.client.errors import Refused, short
 from fesr_tf.client.signatures import CLASSIFY, CONTRACT, Signature, matches
 from pipelines.common.errors import BadUse, FailedWork
+
+EXTRA = "assets.extra"
+"""A folder of the SavedModel that TensorFlow Serving leaves untouched."""
 
 # TensorFlow's loader turns some of its errors into Python's.
 LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
@@ -55,6 +58,7 @@ class SavedModel:
     def __init__(self, folder: str | Path, version: int | None = None) -> None:
         self.folder = version_folder(Path(folder), version)
         self.where = str(self.folder)
+        self.origin = training_data.read(self.folder / EXTRA / training_data.FILE)
         self._single, self._lock = 0, threading.Lock()
         self._one_thread: one_thread.OneThread | None = None
         one_thread.own_pools()

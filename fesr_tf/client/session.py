@@ -14,6 +14,7 @@ from fesr_tf.client.detector import BLAZEFACE, FaceFinder, check_detector
 from fesr_tf.client.errors import PER_IMAGE, BadAnswer
 from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, files, objects, pixels
 from fesr_tf.client.tables import Answer, Face, Photograph
+from fesr_tf.client.training_data import doubts
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.faces.alignment import AlignedFace
 from pipelines.faces.chips import FACE_SIZE
@@ -70,6 +71,7 @@ class Client:
         self.batch = batch
         self._backend = _backend(server, model, name, version, timeout, attempts)
         self.where = self._backend.where
+        self.origin = self._backend.origin
         self._lock = threading.Lock()
         self._finder: FaceFinder | None = None
         self._classes: tuple[str, ...] | None = None
@@ -95,6 +97,12 @@ class Client:
         return own is not None and signatures.matches(signature, own)
 
     @property
+    def notes(self) -> list[str]:
+        """Sentences on how photographs differ from the model's training images. The training
+        images are `origin`, None for a server, which does not pass that record on."""
+        return doubts(self.origin)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the expressions, from the answer to a gray square the first time."""
         if self._classes is None:
@@ -104,8 +112,8 @@ class Client:
     def faces(self, photo: Source) -> list[Face]:
         """Every face of a photograph, from left to right; an empty list where there is none.
 
-        photo: a path, the bytes of a file, or uint8 (H,W) or (H,W,3) RGB. Raises `FesrError`
-        where it cannot be read or the model does not answer.
+        photo: a path, the bytes of a file, or uint8 (H,W), (H,W,1) or (H,W,3) RGB. Raises
+        `FesrError` where it cannot be read or the model does not answer.
         """
         (result,) = self.each([photo])
         if result.error is not None:
@@ -136,7 +144,8 @@ class Client:
         yield from self._answered(waiting)
 
     def classify(self, faces: Sequence[Aligned]) -> list[Answer | FesrError]:
-        """Aligned faces, encoded or uint8 (H,W) or (H,W,3) RGB -> an answer or an error for each.
+        """Aligned faces, encoded or uint8 (H,W), (H,W,1) or (H,W,3) RGB -> an answer or an error
+        for each.
 
         Encoded faces are decoded before they are sent: a damaged one, or one of more than
         `MAX_FACE_PIXELS`, gets its error here. Raises an error of the server or the model, and

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fesr_tf.client.errors import BadAnswer, UnknownSignature, short
+from fesr_tf.data.origin import Origin
 
 CLASSIFY, PIXELS = "serving_default", "predict_pixels"
 EMBED, SYNTHESIZE, SAMPLE = "embed", "synthesize", "sample"
@@ -58,11 +59,12 @@ class Backend(Protocol):
     `signatures` lists the model's signatures; `run` sends arrays of N rows (objects of bytes,
     float32, int64, uint8) to one of them and returns the unchecked output arrays. Both raise the
     classes of `fesr_tf.client.errors`. `takes_pixels`: whether sending pixels is faster than
-    encoding a PNG.
+    encoding a PNG. `origin`: of the model's training images, None if unknown.
     """
 
     where: str
     takes_pixels: bool
+    origin: Origin | None
 
     def signatures(self) -> Mapping[str, Signature]: ...
 

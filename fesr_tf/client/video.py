@@ -8,6 +8,7 @@ import io
 import itertools
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,13 @@ import numpy as np
 from PIL import Image
 
 from fesr_tf.client import tables
+from fesr_tf.client.errors import Unwritable
 from fesr_tf.client.session import Client
 from fesr_tf.client.tables import Photograph
 from fesr_tf.plots import annotations
-from pipelines.common.errors import FailedWork, FesrError
 from pipelines.common.files import writing
 from pipelines.media import images
-from pipelines.media.ffmpeg import UnreadableFilm
+from pipelines.media.ffmpeg import Timed, UnreadableFilm
 
 MAX_FRAMES = 200_000
 """Two hours at 25 frames a second."""
@@ -48,37 +49,46 @@ class Written:
 
 def annotate(
     client: Client,
-    frames: Iterable[np.ndarray],
-    name: str,
-    folder: Path,
+    frames: Iterable[Timed],
+    film: Path,
     rate: float,
     every: int = 1,
     batch: int | None = None,
     ticks: Callable[[], object] = lambda: None,
 ) -> Written:
-    """Classifies every `every`-th frame and writes `<name>.annotated.mp4` and `<name>.faces.csv`
-    into `folder`, each atomically.
+    """Classifies every `every`-th frame and writes `film`, `<name>.annotated.mp4`, and beside it
+    `<name>.faces.csv`, each atomically.
 
-    frames: uint8 (H,W,3); rate: frames per second, assumed constant. The table has one row per
-    face, frame by frame (counted from 0), and a row without a face for a frame that shows none.
-    Sound is not copied. Raises `FesrError`.
+    rate: mean frames per second, for the annotated film, whose frames are evenly spaced, and for
+    frames without a time. The table has one row per face, frame by frame (counted from 0), and a
+    row without a face for a frame that shows none; its seconds are the frames' own times. Sound is
+    not copied. Raises `UnreadableFilm` for the film, `Unwritable` for its outputs, and the errors
+    of the client.
     """
-    film, table = folder / f"{name}.annotated.mp4", folder / f"{name}.faces.csv"
-    chosen = itertools.islice(frames, 0, None, every)
+    stem, _, suffix = film.stem.rpartition(".annotated")
+    table = film.with_name(f"{stem}.faces{suffix}.csv")
+    times: deque[float | None] = deque()
+
+    def chosen() -> Iterator[np.ndarray]:
+        for frame in itertools.islice(frames, 0, None, every):
+            times.append(frame.seconds)
+            yield frame.pixels
+
     count = faces = with_face = 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        film.parent.mkdir(parents=True, exist_ok=True)
         with writing(table) as raw, _film(film, rate / every) as add:
             lines = csv.writer(
                 io.TextIOWrapper(raw, "utf-8", write_through=True), lineterminator="\n"
             )
-            for photo in client.each(chosen, batch, film=True):
+            for photo in client.each(chosen(), batch, film=True):
                 if photo.error is not None:
                     raise photo.error
                 if count == 0:
                     lines.writerow(tables.header(["frame", "seconds"], client.classes))
-                number = count * every
-                first = [number, f"{number / rate:.3f}"]
+                number, seconds = count * every, times.popleft()
+                seconds = number / rate if seconds is None else seconds
+                first = [number, f"{seconds:.3f}"]
                 for n, face in enumerate(photo.faces or (None,), 1):
                     lines.writerow(tables.row(first, n if face else "", face, client.classes))
                 add(_annotated(client, photo))
@@ -88,14 +98,11 @@ def annotate(
             if count == 0:
                 raise UnreadableFilm("it has no frame")
     except OSError as error:
-        reason = error.strerror or error
-        raise FailedWork(
-            f"cannot write into {folder} ({reason}); choose a folder by --output"
-        ) from None
+        raise Unwritable(film, error) from None
     return Written(film, table, count, with_face, faces)
 
 
-def stoppable(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def stoppable(frames: Iterator[Timed]) -> Iterator[Timed]:
     """A camera's frames until Ctrl-C, which ends a recording like its last frame."""
     try:
         yield from frames
@@ -142,8 +149,3 @@ def _film(path: Path, rate: float) -> Iterator[Callable[[np.ndarray], None]]:
                 writer.close()
         if writer is not None:
             os.replace(temporary, path)
-
-
-def failing_as(name: str, error: FesrError) -> FesrError:
-    """An error of a film, with its name."""
-    return FailedWork(f"{name}: {error}") if isinstance(error, UnreadableFilm) else error

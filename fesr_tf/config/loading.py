@@ -7,8 +7,6 @@ configuration is saved with every run and reads back equal.
 from __future__ import annotations
 
 import json
-import site
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,10 @@ from pipelines.common.errors import BadUse
 
 
 def config_folder() -> Path:
-    """The folder of the YAML files: beside the package, or where the wheel installed them."""
-    beside = Path(__file__).resolve().parents[2] / "configs"
-    # site-packages may hold another project's `configs`.
-    if (beside / "base.yaml").is_file():
-        return beside
-    roots = (sys.prefix, site.getuserbase())
-    places = [Path(root) / "share/fesr_tf/configs" for root in roots]
-    return next((place for place in places if place.is_dir()), places[0])
+    """The folder of the YAML files: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def names(folder: str = ".") -> list[str]:

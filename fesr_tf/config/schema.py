@@ -116,7 +116,7 @@ class Settings(pydantic.BaseModel):
     stop_after_pretraining: bool = _key("second", "trains FESGAN alone")
 
     frozen_cache: Literal["memory", "none"] = _key("execution", "keeps frozen features of images")
-    frozen_cache_limit_gib: Float = _key("execution", "largest size of that cache in GiB", ge=0)
+    frozen_cache_limit_gib: Float = _key("execution", "GiB above which it is a file", ge=0)
     frozen_dtype: Literal["float32", "bfloat16"] = _key("both", "dtype of the face network")
     passes: Literal["shared", "separate"] = _key("both", "whether batches share a forward pass")
     steps_per_execution: int = _key("execution", "steps of one call", ge=1)

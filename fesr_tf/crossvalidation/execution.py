@@ -13,6 +13,7 @@ from fesr_tf.processes import INTERRUPTED, jobs
 from fesr_tf.processes.console import ProgressLine, clock_time
 from fesr_tf.processes.jobs import SKIPPED, Job, Outcome
 from pipelines.common.errors import FailedWork
+from pipelines.dataset.subjects import cautions
 
 
 def status(todo: Sequence[Job], done: int, state: jobs.State, seconds: float) -> str:
@@ -62,6 +63,8 @@ def cross_validate(plan: Plan, at_once: int) -> int:
         line.close()
     result = record.write()
     print(results.table(result))
+    for text in cautions(plan.manifest):
+        print(f"note: {text}")
     print(f"\nwritten: {record.path}, {record.path.with_suffix('.csv')}")
     if stopped:
         print("stopped: run the same command again to resume", file=sys.stderr)

@@ -34,6 +34,7 @@ from fesr_tf.metrics import classification, comparison
 from fesr_tf.metrics.comparison import Answers
 from fesr_tf.processes.jobs import DONE
 from pipelines.common.errors import BadUse
+from pipelines.common.subjects import counted, unit
 from pipelines.common.text import table as text_table
 
 FORMAT = 1
@@ -77,7 +78,7 @@ def answers(evaluations: Mapping[Unit, dict]) -> Answers:
         seeds=column([unit.seed for unit, _ in rows], int),
         folds=column([unit.fold for unit, _ in rows], int),
         keys=column([row["key"] for _, row in rows], str),
-        subjects=column([row["subject"] for _, row in rows], str),
+        subjects=column([unit(row["subject"], row["key"]) for _, row in rows], str),
         labels=column([row["label"] for _, row in rows], int),
         predictions=column([row["prediction"] for _, row in rows], int),
         yaws=column([row["yaw"] for _, row in rows], float),
@@ -88,11 +89,11 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
     """Summarises the finished runs of a variant, out of `folds` folds and `seeds` seeds.
 
     variant; runs, of_runs: the finished and the planned (seed, fold); folds_run, folds: the same
-    for folds; people; mean, sd: of the folds' accuracies (each the mean of its seeds);
-    fold_accuracies {fold: accuracy}; seed_accuracies {seed: pooled accuracy}; pooled, per_class
-    {class: }, per_pose {yaw: }: each a `comparison.proportion`, per_pose empty where all images
-    have one yaw; mean_class_accuracy: over the classes that have images; confusion: rows are
-    true classes, summed over seeds.
+    for folds; people; unknown_subjects: the test images without one; mean, sd: of the folds'
+    accuracies (each the mean of its seeds); fold_accuracies {fold: accuracy}; seed_accuracies
+    {seed: pooled accuracy}; pooled, per_class {class: }, per_pose {yaw: }: each a
+    `comparison.proportion`, per_pose empty where all images have one yaw; mean_class_accuracy: over
+    the classes that have images; confusion: rows are true classes, summed over seeds.
     """
     images = comparison.by_image(given)
     by_fold = comparison.by_fold(images.right, images.folds)
@@ -100,13 +101,15 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
     by_class = comparison.by_group(images.right, images.labels)
     poses = comparison.by_group(images.right, images.yaws)
     right = given.right
+    people, unknown = counted(images.subjects.tolist())
     return {
         "variant": variant,
         "runs": len(given.units),
         "of_runs": folds * seeds,
         "folds_run": len(by_fold),
         "folds": folds,
-        "people": len(np.unique(images.subjects)),
+        "people": people,
+        "unknown_subjects": unknown,
         "mean": mean,
         "sd": sd,
         "fold_accuracies": by_fold,
@@ -204,8 +207,8 @@ def _comparisons(result: dict, counted: str) -> str:
     count = f"{len(pairs)} comparison{'s' if len(pairs) > 1 else ''}"
     return (
         f"Against {result['baseline']}: difference of pooled accuracy in points, interval over "
-        f"people;\np after Holm's correction over {count}; `lowest`: the smallest attainable p by "
-        f"fold, before correction\n{text_table(head, rows)}"
+        f"{comparison.over(pairs[0])};\np after Holm's correction over {count}; `lowest`: the "
+        f"smallest attainable p by fold, before correction\n{text_table(head, rows)}"
     )
 
 

@@ -16,7 +16,9 @@ from fesr_tf.processes.jobs import Command, Job
 from fesr_tf.runs import files
 from fesr_tf.training import first_stage
 from pipelines.common.errors import BadUse
+from pipelines.common.subjects import stated
 from pipelines.dataset.manifest import Manifest
+from pipelines.dataset.subjects import counted
 
 FIRST = "FG"
 """The variant of stage 1 alone: its run ends, and is kept, where R would start."""
@@ -40,11 +42,11 @@ class Plan:
     )
 
     def __post_init__(self):
-        people = self.manifest.counts.get("by_subject", {})
-        if len(people) < 2 or self.manifest.folds < 2:
+        people, unknown = counted(self.manifest)
+        if people + unknown < 2:
             raise BadUse(
-                f"{self.data} holds {len(people)} people in {self.manifest.folds} folds: a test "
-                "on held-out subjects requires at least two of both"
+                f"{self.data} holds {stated(people, unknown)}: a test on held-out subjects "
+                "requires at least two"
             )
         if wrong := [fold for fold in self.folds if not 0 <= fold < self.manifest.folds]:
             raise BadUse(f"{self.data} has folds 0 to {self.manifest.folds - 1}, not {wrong[0]}")

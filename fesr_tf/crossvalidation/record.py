@@ -42,7 +42,8 @@ def summary_of(run: Run) -> dict | None:
             return None
         (summary,) = (row for row in result["summaries"] if row["variant"] == info.variant)
         return summary["pooled"] | {
-            name: summary[name] for name in ("people", "folds_run", "folds")
+            name: summary.get(name, 0)
+            for name in ("people", "unknown_subjects", "folds_run", "folds")
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -11,6 +11,7 @@ from fesr_tf.data.faces import Fold
 from pipelines.common.errors import BadUse
 from pipelines.common.text import listed
 from pipelines.dataset import manifest as manifests
+from pipelines.dataset.subjects import cautions
 from pipelines.faces.chips import FACE_SIZE
 
 
@@ -31,9 +32,10 @@ def refuse(fold: Fold, config: Config, source: Path) -> None:
 def notes(fold: Fold, config: Config, source: Path) -> list[str]:
     """Sentences on unusual data and their effect on training."""
     counts = np.bincount(fold.train.labels, minlength=len(fold.classes))
-    by_channels = manifests.load(source).counts.get("by_channels", {})
+    manifest = manifests.load(source)
+    by_channels = manifest.counts.get("by_channels", {})
     gray, coloured = (int(by_channels.get(channels, 0)) for channels in ("1", "3"))
-    sentences = []
+    sentences = cautions(manifest)
     if absent := _classes(fold, counts == 0):
         sentences.append(
             f"no training image of {absent}: R cannot learn it, while FESGAN still generates it"
@@ -46,13 +48,13 @@ def notes(fold: Fold, config: Config, source: Path) -> list[str]:
         )
     if not len(fold.test):
         sentences.append(
-            "training on all subjects: there is no accuracy on held-out subjects, and the panel "
-            "shows training subjects"
+            "training on all images: there is no accuracy on held-out images, and the panel "
+            "shows training images"
         )
     elif not len(fold.valid) and config.trains_recognizer:
         sentences.append(
             "no validation part: there is no accuracy during training, the panel shows test "
-            "subjects, and the last checkpoint counts as the best"
+            "images, and the last checkpoint counts as the best"
         )
     if config.channels == 1 and coloured:
         sentences.append(f"{coloured} colour images are converted to gray, as channels=1")

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse
+from pipelines.common.subjects import counted, of_people, unit
 from pipelines.dataset import inventory
 from pipelines.dataset.manifest import Manifest
 
@@ -19,16 +20,25 @@ class ClassCounts:
 
     classes: tuple[str, ...]
     labels: np.ndarray  # int (N,)
-    subjects: np.ndarray  # str (N,)
+    subjects: np.ndarray  # str (N,), `pipelines.common.subjects.unit`: unknown ones differ
     splits: np.ndarray  # int (N,K): the role in each fold
 
     def part(self, fold: int, role: int) -> np.ndarray:
         """bool (N,): the faces that have the role in the fold."""
         return self.splits[:, fold] == role
 
-    def people(self, chosen: np.ndarray) -> int:
-        """The number of subjects among the faces `chosen`, bool (N,)."""
+    def units(self, chosen: np.ndarray) -> int:
+        """The number of subjects among the faces `chosen`, bool (N,); each unknown one is one."""
         return len(np.unique(self.subjects[chosen]))
+
+    def of_people(self, chosen: np.ndarray) -> str:
+        """ " of 12 people" or ", subjects unknown", for the faces `chosen`, bool (N,)."""
+        return of_people(*counted(self.subjects[chosen].tolist()))
+
+    @property
+    def known(self) -> bool:
+        """Whether the subject of every face is known."""
+        return not counted(self.subjects.tolist())[1]
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -64,7 +74,7 @@ def count_classes(folder: Path, manifest: Manifest) -> ClassCounts:
     counts = ClassCounts(
         classes=manifest.classes,
         labels=np.array([label for _, label, _, _ in rows], np.int64),
-        subjects=np.array([subject for _, _, subject, _ in rows], dtype=np.str_),
+        subjects=np.array([unit(subject, key) for key, _, subject, _ in rows], dtype=np.str_),
         splits=np.array([splits for _, _, _, splits in rows], np.int64),
     )
     if len(np.unique(counts.subjects)) < 2:

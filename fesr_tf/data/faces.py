@@ -11,8 +11,10 @@ import tensorflow as tf
 
 from fesr_tf.config import Config
 from fesr_tf.data.images import decode_image, to_float, to_size
+from fesr_tf.data.origin import Origin
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.subjects import shown, unit
 from pipelines.dataset import examples
 from pipelines.dataset.manifest import Manifest
 from pipelines.dataset.manifest import load as load_manifest
@@ -29,13 +31,18 @@ class Faces:
 
     images: np.ndarray  # uint8 (N, S, S, c)
     labels: np.ndarray  # int32 (N,)
-    subjects: np.ndarray  # str (N,)
+    subjects: np.ndarray  # str (N,), `pipelines.common.subjects.unit`: unknown ones differ
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
     yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def names(self) -> list[str]:
+        """The subject of each image, or its key where the subject is unknown."""
+        return [shown(subject) for subject in self.subjects.tolist()]
 
     def floats(self, rows: slice | np.ndarray = slice(None)) -> tf.Tensor:
         """The images of `rows` as float32 in [-1, 1]."""
@@ -50,7 +57,8 @@ class Faces:
 @dataclass(frozen=True)
 class Fold:
     """The three parts of one fold. `valid` is empty where the data have none, and in the fold
-    `ALL` so is `test`. folder, number, database: the preprocessed folder, its fold and database.
+    `ALL` so is `test`. folder, number, database: the preprocessed folder, its fold and database;
+    origin: of the images.
     """
 
     train: Faces
@@ -61,6 +69,7 @@ class Fold:
     folder: str = ""
     number: FoldNumber = 0
     database: str = ""
+    origin: Origin | None = None
 
 
 def fold_number(text: str) -> FoldNumber:
@@ -112,6 +121,7 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
         folder=str(folder),
         number=fold,
         database=manifest.database,
+        origin=Origin.of(manifest),
     )
     if manifest.subject_independent:
         _refuse_shared_subjects(parts, folder, fold)
@@ -145,12 +155,13 @@ def _read(
     rows = [row for row in records.as_numpy_iterator() if role(row["splits"], fold) > 0]
     rows.sort(key=lambda row: row["key"])
     shape = (0, config.image_size, config.image_size, config.channels)
-    text = [[row[name].decode() for row in rows] for name in ("subject", "key")]
+    keys = [row["key"].decode() for row in rows]
+    units = [unit(row["subject"].decode(), key) for row, key in zip(rows, keys, strict=True)]
     faces = Faces(
         images=np.stack([row["image"] for row in rows]) if rows else np.zeros(shape, np.uint8),
         labels=np.array([row["label"] for row in rows], np.int32),
-        subjects=np.array(text[0], dtype=np.str_),
-        keys=np.array(text[1], dtype=np.str_),
+        subjects=np.array(units, dtype=np.str_),
+        keys=np.array(keys, dtype=np.str_),
         intensity=np.array([row["intensity"] for row in rows], np.float32),
         yaw=np.array([row["yaw"] for row in rows], np.float32),
     )

@@ -8,6 +8,7 @@ from fesr_tf.figures.sources import Sources
 from fesr_tf.plots import charts
 from fesr_tf.plots.charts import Bar
 from fesr_tf.runs.files import CROSSVAL
+from pipelines.common.subjects import of_people
 
 
 def missing_8(sources: Sources) -> str:
@@ -32,16 +33,17 @@ def figure_8(sources: Sources) -> list[FigureFile]:
         "chance",
     )
     images = max(summary["pooled"]["pictures"] for summary in chosen)
-    people = max(summary["people"] for summary in chosen)
+    most = max(chosen, key=lambda summary: summary["pooled"]["pictures"])
+    unknown = most.get("unknown_subjects", 0)
+    several = "" if unknown else "; several are of one person, so the true one is wider"
     seeds = crossval["asked"]["seeds"]
     caption = sentences(
         f"Bar: accuracy on all test pictures together ({crossval['database']}; at most {images} "
-        f"pictures of {people} people). Line: Wilson's 95 % "
-        "interval, which takes pictures for independent; several are of one person, so the true "
-        "one is wider. Dot: the accuracy of one fold. Dashed: guessing among "
+        f"pictures{of_people(most['people'], unknown)}). Line: Wilson's 95 % interval, which takes "
+        f"pictures for independent{several}. Dot: the accuracy of one fold. Dashed: guessing among "
         f"{len(crossval['classes'])} classes.",
         f"Mean over {len(seeds)} seeds." if len(seeds) > 1 else "",
-        "Checkpoints: the best by the validation people."
+        "Checkpoints: the best by the validation part."
         if crossval["checkpoint"] == "best"
         else "Checkpoints: each run's last.",
         _missing(crossval, chosen),

@@ -43,7 +43,7 @@ def figure_4(images: Mapping[str, RunImages]) -> list[FigureFile]:
     first = shown[0]
     classes, people = first.source.info.classes, first.people
     blocks = []
-    for i, (subject, label) in enumerate(zip(people.subjects, people.labels, strict=True)):
+    for i, (subject, label) in enumerate(zip(people.names, people.labels, strict=True)):
         # The input stands once, beside the first row.
         rows = [[run.rows[i][0] if run is first else None, *run.rows[i][2:]] for run in shown]
         title = f"{subject}, input: {classes[label]}"
@@ -69,7 +69,7 @@ def figure_5(images: Mapping[str, RunImages]) -> list[FigureFile]:
     (only,) = images.values()
     classes, people = only.source.info.classes, only.people
     title = "Expressions of test people"
-    names = [f"{s}, {classes[k]}" for s, k in zip(people.subjects, people.labels, strict=True)]
+    names = [f"{s}, {classes[k]}" for s, k in zip(people.names, people.labels, strict=True)]
     columns = ["input", "reconstruction", *classes]
     headed = f"Fig. 5: {title}, {only.variant}, {only.where}"
     sheet = image_grids.grid(only.rows, columns, names, headed, only.cell)
@@ -90,7 +90,7 @@ def figure_6(images: Mapping[str, RunImages]) -> list[FigureFile]:
     title = "Intensity of each expression"
     rows = [[image if k == 0 else None, *row] for k, row in enumerate(only.sweep)]
     columns = ["input", *(f"{level:+.2f}" for level in LEVELS)]
-    headed = f"Fig. 6: {title}, {only.people.subjects[0]}, {only.variant}, {only.where}"
+    headed = f"Fig. 6: {title}, {only.people.names[0]}, {only.variant}, {only.where}"
     sheet = image_grids.grid(rows, columns, classes, headed, only.cell)
     changes = [np.abs(row[-1].astype(np.float64) - row[0]).mean() for row in only.sweep]
     caption = sentences(
@@ -110,7 +110,7 @@ def figure_7(images: Mapping[str, RunImages]) -> list[FigureFile]:
     shown = list(images.values())
     first = shown[0]
     rows, names = [], []
-    for i, subject in enumerate(first.people.subjects):
+    for i, subject in enumerate(first.people.names):
         rows += [first.real[i], *(run.new[i] for run in shown)]
         names += [f"real, {subject}", *(f"{run.variant}, z {i + 1}" for run in shown)]
     title = "Real faces, and faces drawn from the prior"

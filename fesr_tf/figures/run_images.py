@@ -142,7 +142,7 @@ def interpolations(fesgan: FESGAN, faces: Faces, seed: int) -> list[Interpolatio
     label = int(chosen.labels[0])
     codes, z = fesgan.encode(chosen.floats()), generation.prior_codes(fesgan, 2, seed)
     people, others = (generation.between(fesgan, *ends, label, FRAMES) for ends in (codes, z))
-    names = tuple(map(str, chosen.subjects))
+    names = tuple(chosen.names)
     return [
         Interpolation(*chosen.images, names, label, people),
         Interpolation(None, None, ("z 1", "z 2"), label, others),

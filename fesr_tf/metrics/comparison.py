@@ -8,13 +8,14 @@ handles this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from fesr_tf.metrics.classification import wilson_interval
+from pipelines.common.subjects import counted
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -32,7 +33,7 @@ class Answers:
     seeds: np.ndarray  # int (N,)
     folds: np.ndarray  # int (N,)
     keys: np.ndarray  # str (N,)
-    subjects: np.ndarray  # str (N,)
+    subjects: np.ndarray  # str (N,), `pipelines.common.subjects.unit`
     labels: np.ndarray  # int (N,)
     predictions: np.ndarray  # int (N,)
     yaws: np.ndarray  # float (N,), degrees
@@ -215,8 +216,9 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
     Positive differences are in favour of `second`. Returns, ready for JSON:
 
     folds, seeds, runs: the fold numbers, the seeds and the number of (seed, fold)
-    pictures, people: the numbers of images and people
-    difference, interval: of pooled accuracies; `bootstrap_difference` over people (or None)
+    pictures, people, unknown_subjects: the numbers of images, of people, and of images without one
+    difference, interval: of pooled accuracies; `bootstrap_difference` over people, of whom each
+        image of an unknown subject is one (or None)
     fold_differences, mean_difference, p_folds, p_folds_lowest: `sign_flip`
     mcnemar: for each seed only_first, only_second and p; p_pictures: the largest p, which tests
         that every seed shows the difference (Berger, Technometrics 1982: no correction needed)
@@ -239,13 +241,15 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
         only_first, only_second, p = mcnemar(*(side.right[rows] == 1 for side in sides))
         tests.append({"only_first": only_first, "only_second": only_second, "p": p, "seed": number})
     some = len(difference) > 0
+    people, unknown = counted(left.subjects.tolist())
     interval = bootstrap_difference(difference, left.subjects, seed=seed) if some else None
     return {
         "folds": sorted(folds),
         "seeds": [test["seed"] for test in tests],
         "runs": len(common),
         "pictures": len(difference),
-        "people": len(np.unique(left.subjects)),
+        "people": people,
+        "unknown_subjects": unknown,
         "difference": float(difference.mean()) if some else None,
         "interval": list(interval) if interval else None,
         "fold_differences": list(folds.values()),
@@ -255,6 +259,15 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
         "mcnemar": tests,
         "p_pictures": max((test["p"] for test in tests), default=None),
     }
+
+
+def over(pair: Mapping) -> str:
+    """What the interval of a comparison, an entry of `paired`, resamples: "people", or "images,
+    as subjects are unknown"."""
+    unknown = pair.get("unknown_subjects", 0)
+    if unknown and pair["people"]:
+        return f"people and {unknown:,} images of unknown subjects"
+    return "images, as subjects are unknown" if unknown else "people"
 
 
 def _sorted(answers: Answers) -> Answers:

@@ -35,7 +35,7 @@ def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
         raise BadUse(
             f"a batch is (image, positive, label), two {floats} (B, {side}, {side}, {channels}) in "
             f"[-1, 1] and integers (B,), but the dataset yields {_described(batch)}; see "
-            "docs/guide/notebook.md"
+            "docs/guide/notebook.md in the project's repository"
         )
     return image, positive, label, members[3] if len(members) == 4 else {}
 

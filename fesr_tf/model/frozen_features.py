@@ -6,8 +6,11 @@ the batches. Generated images pass through the network at each step.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +19,7 @@ from tqdm import tqdm
 from fesr_tf.config import Config
 from fesr_tf.data import Faces
 from fesr_tf.networks.face_networks import FaceNetwork
+from pipelines.common.errors import FailedWork
 
 GIB = 2**30
 Known = dict[str, tf.Tensor]
@@ -57,11 +61,11 @@ class FrozenFeatures:
     """The cache: row i is image i, row N + i its mirror image (with `horizontal_flip`).
 
     maps: of the trunk, (rows, s/8, s/8, C); embeddings: F_id, (rows, E); both of `frozen_dtype`,
-    None where the run does not need them.
+    None where the run does not need them. Arrays are mapped files.
     """
 
-    maps: tf.Tensor | None
-    embeddings: tf.Tensor | None
+    maps: tf.Tensor | np.ndarray | None
+    embeddings: tf.Tensor | np.ndarray | None
     images: int
 
     def of(
@@ -78,13 +82,21 @@ class FrozenFeatures:
         if self.embeddings is not None:
             sources["identity"] = (self.embeddings, here)
         return {
-            name: tf.cast(tf.gather(table, index), tf.float32)
+            name: tf.cast(_rows(table, index), tf.float32)
             for name, (table, index) in sources.items()
         }
 
 
+def _rows(table: tf.Tensor | np.ndarray, index: tf.Tensor) -> tf.Tensor:
+    if isinstance(table, tf.Tensor):
+        return tf.gather(table, index)
+    # A constant would copy the file into memory.
+    rows = tf.numpy_function(lambda index: np.asarray(table[index]), [index], table.dtype)
+    return tf.ensure_shape(rows, (*index.shape, *table.shape[1:]))
+
+
 def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
-    """The memory, in bytes, of `frozen_features` for a number of images."""
+    """The size, in bytes, of `frozen_features` for a number of images."""
     shape = (1, config.image_size, config.image_size, config.channels)
     _, rows, columns, channels = face_network.trunk(tf.zeros(shape)).shape
     wants_maps, wants_embeddings = _wanted(config)
@@ -93,18 +105,41 @@ def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
     return images * (1 + config.horizontal_flip) * values * tf.as_dtype(config.frozen_dtype).size
 
 
+def cache_place(face_network: FaceNetwork, config: Config, images: int) -> str:
+    """One sentence: whether the features are kept in memory, in a file or not at all, and the
+    bytes that they take."""
+    if not any(_wanted(config)):
+        return "none: the run needs no features of real images"
+    if config.frozen_cache == "none":
+        return "none: every step computes the features of its real images (frozen_cache=none)"
+    size, limit = cached_bytes(face_network, config, images), config.frozen_cache_limit_gib
+    about = f"{size / GIB:.2f} GiB ({size:,} bytes)"
+    if size <= limit * GIB:
+        return f"{about} in memory, briefly twice that while they are computed"
+    return (
+        f"{about} in an unnamed file on the disk of the run folder, freed when the run ends: more "
+        f"than frozen_cache_limit_gib={limit:g}"
+    )
+
+
 def _wanted(config: Config) -> tuple[bool, bool]:
     """Whether a run needs maps, and embeddings, of real images."""
     return config.trains_recognizer, config.trains_fesgan and config.lambda3 > 0
 
 
 def frozen_features(
-    face_network: FaceNetwork, faces: Faces, config: Config, progress: bool = True
+    face_network: FaceNetwork,
+    faces: Faces,
+    config: Config,
+    progress: bool = True,
+    folder: Path | None = None,
 ) -> FrozenFeatures | None:
     """Computes the face network's features of every image and prints their size.
 
-    Returns None with `frozen_cache: none`, where the run needs no features, and where the cache
-    would exceed `frozen_cache_limit_gib`; the steps then compute the features themselves.
+    Above `frozen_cache_limit_gib` they are kept in a mapped file on the disk of `folder` (default:
+    that of temporary files). It has no name: the system frees it when this process ends, however
+    it ends. Returns None with `frozen_cache: none` and where the run needs no features; the steps
+    then compute them themselves. Raises `FailedWork` where the disk is too small.
     """
     wants_maps, wants_embeddings = _wanted(config)
     if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
@@ -113,14 +148,9 @@ def frozen_features(
     about = f"the face network's features of {len(faces)} training images"
     if config.horizontal_flip:
         about += " and their mirror images"
-    if size > limit * GIB:
-        print(
-            f"{about} would take {size / GIB:.2f} GiB of memory, more than "
-            f"frozen_cache_limit_gib={limit:g}; every step computes them instead",
-            flush=True,
-        )
-        return None
-    print(f"computing {about} once, {size / 2**20:.1f} MiB", flush=True)
+    on_disk = size > limit * GIB
+    where = f" in a file, more than frozen_cache_limit_gib={limit:g}" if on_disk else ""
+    print(f"computing {about} once, {size / 2**20:.1f} MiB{where}", flush=True)
 
     frozen, batch = FrozenPasses(face_network, config), config.batch_size
     dtype = tf.as_dtype(config.frozen_dtype)
@@ -142,11 +172,31 @@ def frozen_features(
         mirrored = (rows >= count)[:, None, None, None]
         image = tf.where(mirrored, image[:, :, ::-1], image)
         parts = [part.numpy() for part in features(image)]
-        tables = tables or [np.empty((total, *part.shape[1:]), part.dtype) for part in parts]
+        if not tables:
+            shapes = [((total, *part.shape[1:]), part.dtype) for part in parts]
+            tables = [_mapped(folder, *shape) if on_disk else np.empty(*shape) for shape in shapes]
         for table, part in zip(tables, parts, strict=True):
             table[begin : begin + batch] = part[: total - begin]
-    with tf.device("CPU:0"):  # only the rows of a batch are copied to a GPU
-        kept = [tf.constant(tables.pop(0)) for _ in range(len(tables))]
+    kept: list[tf.Tensor | np.ndarray] = tables
+    if not on_disk:
+        with tf.device("CPU:0"):  # only the rows of a batch are copied to a GPU
+            kept = [tf.constant(tables.pop(0)) for _ in range(len(tables))]
     return FrozenFeatures(
         kept[0] if wants_maps else None, kept[-1] if wants_embeddings else None, count
     )
+
+
+def _mapped(folder: Path | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array in an unnamed file on the disk of `folder`."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            # Reserved here: a full disk would end the process where it writes to the mapping.
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype, "r+", shape=shape)
+    except OSError as error:
+        raise FailedWork(
+            f"the cached features need {size / GIB:.2f} GiB on the disk of "
+            f"{folder or tempfile.gettempdir()} ({error.strerror or error}); free some space, or "
+            "set frozen_cache=none to compute them at every step"
+        ) from error

@@ -5,15 +5,51 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelines.common.errors import BadUse
+
+_HEAD = 512
+
 
 def cache_folder() -> Path:
-    """`$FESR_TF_CACHE`, else `$XDG_CACHE_HOME/fesr_tf`, else `~/.cache/fesr_tf`; may not exist."""
+    """`$FESR_TF_CACHE`, else `$XDG_CACHE_HOME/fesr_tf`, else `~/.cache/fesr_tf`; may not exist.
+
+    Raises `BadUse` where there is none of them, as in a container whose user has no home folder.
+    """
     if chosen := os.environ.get("FESR_TF_CACHE"):
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fesr_tf"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "fesr_tf"
+    try:
+        return Path.home() / ".cache" / "fesr_tf"
+    except RuntimeError:
+        raise BadUse(
+            "this user has no home folder for fetched weights: set FESR_TF_CACHE to a folder"
+        ) from None
 
 
 def cached_weights(identity: str) -> Path:
     """The cache's file for the weights of a face network; may not exist."""
     return cache_folder() / f"{identity}.npz"
+
+
+def not_weights(path: Path) -> str | None:
+    """What a file is in place of weights: empty, a web page, a Git LFS pointer; None where its
+    first bytes are neither."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        return "the file is empty: download it again"
+    if text.startswith(b"version https://git-lfs"):
+        return (
+            "it is a Git LFS pointer and not the file itself: run `git lfs pull` in its "
+            "repository, or download the file"
+        )
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")):
+        return (
+            "it is a web page and not the file itself: open its address in a browser and save the "
+            "file that the page offers"
+        )
+    if text.startswith(b"{"):
+        return "it is JSON text, perhaps a server's error message: download the file again"
+    return None

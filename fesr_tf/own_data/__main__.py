@@ -1,13 +1,14 @@
-"""`python -m fesr_tf.own_data DIR|CSV`: from a folder of labelled faces to a report and a model.
+"""`python -m fesr_tf.own_data DIR|FILE`: from a folder of labelled faces to a report and a model.
 
 Every stage is a command that is printed and then run as its own process: align the faces,
-cross-validate the variants on held-out subjects, train one of them on all subjects, generate and
+cross-validate the variants on held-out subjects, train one of them on all images, generate and
 measure images, export, report. Finished stages are not repeated, and training resumes.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import re
 import subprocess
@@ -18,17 +19,23 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.crossvalidation.plan import FIRST, jobs_of, split_overrides
 from fesr_tf.data.counts import ClassCounts, count_classes
+from fesr_tf.data.origin import Origin
+from fesr_tf.networks.face_networks import doubts
 from fesr_tf.own_data import power, step_time, summary
-from fesr_tf.own_data.plan import DATABASE, Plan, cross_validation, last_stages, preprocessing
+from fesr_tf.own_data.plan import Plan, cross_validation, last_stages, preprocessing
 from fesr_tf.processes.sequence import call, minutes, run_stages
 from fesr_tf.runs import files
 from fesr_tf.serving.export import check_name
 from pipelines.common.errors import BadUse, FailedWork, command, plain
-from pipelines.databases import Database, open_database
+from pipelines.common.subjects import shown, unit
+from pipelines.databases import READERS, Database, open_database
 from pipelines.dataset import manifest as manifests
-from pipelines.dataset.folds import divide
+from pipelines.dataset.doubts import HINT
+from pipelines.dataset.folds import RULES, divide
+from pipelines.job import arguments
 
-FOLDS = 5
+# What this command sets itself for pipelines.preprocess.
+OWN = ("help", "db", "input", "output", "folds", "shards", "overwrite")
 VARIANTS = ("BASELINE", "FESR_JL")
 
 
@@ -39,24 +46,52 @@ def parser() -> argparse.ArgumentParser:
         description="Aligns, cross-validates, trains, reports and exports on your own faces.",
     )
     add = parser.add_argument
-    add("source", type=Path, metavar="DIR|CSV",
-        help="<class>/<person>_<anything>.jpg, or a CSV of path,label,subject")  # fmt: skip
+    add("source", type=Path, metavar="DIR|FILE",
+        help="<class>/<person>_<anything>.jpg, or a CSV of path,label,subject; with --db the "
+        "folder or file of that database")  # fmt: skip
+    add("--db", default="images", choices=sorted(READERS), help="reader [%(default)s]")
     add("--output", type=Path, default=Path("mine"), help="folder of all outputs [mine]")
     add("--name", help="the model's name for clients [the output folder's]")
     add("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
-    add("--folds", type=int, help=f"[{FOLDS}, or the number of people if smaller; a CSV may set "
-        "the folds]")  # fmt: skip
+    add("--folds", type=int, help="[the database's customary number, 5 for images, or the number "
+        "of people if smaller; a CSV or official parts may set the folds]")  # fmt: skip
     add("--size", default="small", choices=configs.names("sizes"),
         help="small: for a laptop; paper: the paper's size, for a GPU [%(default)s]")  # fmt: skip
     add("--variants", nargs="+", default=VARIANTS, metavar="V",
         help="all are cross-validated and compared with the first; the last is trained on all "
-        f"subjects and exported [{' '.join(VARIANTS)}]")  # fmt: skip
+        f"images and exported [{' '.join(VARIANTS)}]")  # fmt: skip
     add("--jobs", type=int, default=1, help="simultaneous trainings [1]")
-    add("--prealigned", action="store_true", help="the images are already cropped faces")
     add("--dry-run", action="store_true",
         help="align the faces, print statistical power and expected time, and stop")  # fmt: skip
     add("overrides", nargs="*", metavar="key=value", help="settings of every run")
+    group = parser.add_argument_group("passed on to pipelines.preprocess")
+    for action in _passed_on():
+        # As text: pipelines.preprocess converts and checks the values.
+        text = copy.copy(action)
+        text.type = text.choices = None
+        text.help = (action.help or "").replace("%(default)s", str(action.default))
+        text.default = None
+        group._add_action(text)
     return parser
+
+
+def _passed_on() -> list[argparse.Action]:
+    """The options of `pipelines.preprocess` that this command does not set itself."""
+    actions = arguments.parser()._actions
+    return [a for a in actions if a.dest not in OWN and not a.dest.startswith("demo_")]
+
+
+def preprocess_words(options: argparse.Namespace) -> list[str]:
+    """The options that are passed on, as they are written on a command line."""
+    words = []
+    for action in _passed_on():
+        value, flag = getattr(options, action.dest), action.option_strings[-1]
+        if value is not None and action.nargs == 0:
+            words.append(flag)
+        elif value is not None:
+            values = value if isinstance(value, list) else [value]
+            words += [f"{flag}={each}" for each in values]
+    return words
 
 
 def planned(options: argparse.Namespace) -> tuple[Plan, Database, list[str]]:
@@ -64,8 +99,10 @@ def planned(options: argparse.Namespace) -> tuple[Plan, Database, list[str]]:
 
     Raises `BadUse` for every error that shows before an image is read.
     """
-    variants, given = split_overrides(options)
-    keys = {text.partition("=")[0].strip() for text in given}
+    variants, settings = split_overrides(options)
+    keys = {text.partition("=")[0].strip() for text in settings}
+    words = preprocess_words(options)
+    given = arguments.parser().parse_args(["--db", options.db, *words])
     if "seed" in keys:
         raise BadUse("seed cannot be set here; fesr_tf.crossval --seeds trains with several")
     if options.jobs < 1:
@@ -77,21 +114,22 @@ def planned(options: argparse.Namespace) -> tuple[Plan, Database, list[str]]:
     name = options.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", options.output.resolve().name)
     check_name(name)
     try:
-        database = open_database(DATABASE, options.source, prealigned=options.prealigned)
+        database = open_database(options.db, options.source, **arguments.options_of_reader(given))
     except BadUse as error:
         # The reader names --input, an option of `pipelines.preprocess`.
         raise BadUse(str(error).replace("--input takes", "give")) from None
-    folds, notes = fold_count(database, options.folds)
+    folds, notes = fold_count(database, options.folds, given.valid_share, given.fold_rule)
     size = [text for text in configs.size(options.size) if text.partition("=")[0] not in keys]
     plan = Plan(
+        database=options.db,
         source=options.source,
         output=options.output,
         model=options.models / name,
         folds=folds,
         variants=variants,
-        overrides=(*size, *given),
+        overrides=(*size, *settings),
         jobs=options.jobs,
-        prealigned=options.prealigned,
+        options=tuple(words),
     )
     for variant in variants:
         if not plan.settings(variant).trains_recognizer:
@@ -99,25 +137,33 @@ def planned(options: argparse.Namespace) -> tuple[Plan, Database, list[str]]:
     return plan, database, notes
 
 
-def fold_count(database: Database, requested: int | None) -> tuple[int | None, list[str]]:
-    """The number of folds, None where the CSV assigns them, and a note where it was lowered.
+def fold_count(
+    database: Database,
+    requested: int | None,
+    valid_share: float | None = None,
+    rule: str = RULES[0],
+) -> tuple[int | None, list[str]]:
+    """The number of folds, None where the data assign them, and a note where it was lowered.
 
     Raises `BadUse` for a single person and for what `pipelines.dataset.folds` refuses.
     """
-    people = sorted({sample.subject for sample in database.samples})
-    if len(people) < 2:
-        raise BadUse(
-            f"{database.root} shows one person ({people[0]}); a test on held-out subjects needs "
-            "two or more (the person is a file's name up to its first _, or the CSV's column "
-            "subject)"
-        )
-    if any(sample.fold is not None for sample in database.samples):
-        divide(database, requested)
+    samples = database.samples
+    if any(sample.fold is not None or sample.official for sample in samples):
+        divide(database, requested, valid_share, rule)
         return None, []
-    requested = FOLDS if requested is None else requested
-    folds = min(requested, len(people))
-    divide(database, folds)
-    note = f"{folds} folds instead of {requested}, as there are {len(people)} people"
+    tested = sorted({unit(sample.subject, sample.key) for sample in samples if sample.test})
+    if len(tested) < 2:
+        who = shown(tested[0]) if tested else "nobody"
+        raise BadUse(
+            f"{database.root} tests one person ({who}); a test on held-out subjects needs two or "
+            "more (the person is a file's name up to its first _, or the CSV's column subject; "
+            f"{HINT})"
+        )
+    requested = database.folds if requested is None else requested
+    folds = min(requested, len(tested))
+    divide(database, folds, valid_share, rule)
+    what = "people" if all(sample.subject for sample in samples) else "test images or people"
+    note = f"{folds} folds instead of {requested}, as there are {len(tested)} {what}"
     return folds, [note] * (folds < requested)
 
 
@@ -146,7 +192,7 @@ def estimate(plan: Plan, counts: ClassCounts, settings: list[str]) -> dict[str, 
                  *files.steps(plan.final_run / files.CHECKPOINTS)])  # fmt: skip
     if not todo and begin >= final.max_iterations:
         return {"crossval": 0.1, "everybody": 0.1}
-    words = ["-m", "fesr_tf.own_data.step_time", "--db", DATABASE, "--data", str(plan.data),
+    words = ["-m", "fesr_tf.own_data.step_time", "--db", plan.database, "--data", str(plan.data),
              "--fold", str(counts.folds[0]), "--variants", *plan.variants, *settings]  # fmt: skip
     print("\nmeasuring the time of a training step …", flush=True)
     child = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True)
@@ -188,6 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     manifest = manifests.load(plan.data)
     counts = count_classes(plan.data, manifest)
     settings, notes = fit_batch_size(plan, counts)
+    notes += doubts(plan.settings(plan.final), Origin.of(manifest))
     print_list("Statistical power of these data:", [*power.sentences(manifest, counts), *notes])
     times = estimate(plan, counts, settings)
     photo = plan.photo(database)
@@ -195,7 +242,7 @@ def main(argv: list[str] | None = None) -> int:
     left = sum(stage.minutes for stage in todo if not stage.finished())
     print(
         f"\nabout {minutes(left)} left: {minutes(times['crossval'])} for the cross-validation, "
-        f"{minutes(times['everybody'])} for the training on all subjects, and the other stages",
+        f"{minutes(times['everybody'])} for the training on all images, and the other stages",
         flush=True,
     )
     if options.dry_run:

@@ -11,28 +11,27 @@ from pathlib import Path
 
 from fesr_tf import config as configs
 from fesr_tf import runs
-from fesr_tf.client.saved_model import version_folder
+from fesr_tf.client.saved_model import EXTRA, version_folder
 from fesr_tf.config import Config
 from fesr_tf.crossvalidation import plan as crossval_plan
 from fesr_tf.data import ALL, FoldNumber
 from fesr_tf.data.counts import ClassCounts
 from fesr_tf.processes.sequence import Stage
 from fesr_tf.runs import files
-from fesr_tf.serving.export import EXTRA
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
 from pipelines.common.roles import TEST, TRAIN
 from pipelines.databases import Database
 from pipelines.dataset import manifest as manifests
 
-DATABASE = "images"
-
 
 @dataclass(frozen=True)
 class Plan:
-    """The request. folds: None where the CSV assigns them. overrides: the settings of the size
-    and of the user, as `key=value`."""
+    """The request. database: the reader's name. folds: None where the data assign them. overrides:
+    the settings of the size and of the user, as `key=value`. options: of `pipelines.preprocess`, as
+    on its command line."""
 
+    database: str
     source: Path
     output: Path
     model: Path  # saved_models/NAME
@@ -40,7 +39,7 @@ class Plan:
     variants: tuple[str, ...]
     overrides: tuple[str, ...]
     jobs: int
-    prealigned: bool
+    options: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -61,14 +60,14 @@ class Plan:
 
     @property
     def crossval(self) -> Path:
-        return self.runs / DATABASE / files.CROSSVAL
+        return self.runs / self.database / files.CROSSVAL
 
     def run(self, variant: str, fold: FoldNumber) -> Path:
-        return runs.run_folder(self.runs, DATABASE, variant, fold)
+        return runs.run_folder(self.runs, self.database, variant, fold)
 
     def settings(self, variant: str) -> Config:
         """A variant's configuration. Raises `BadUse` for an invalid one."""
-        return configs.resolve(DATABASE, variant, applicable(variant, self.overrides))
+        return configs.resolve(self.database, variant, applicable(variant, self.overrides))
 
     def claim(self, database: Database) -> None:
         """Records the request in `output`. Raises `BadUse` where it holds that of other images or
@@ -77,12 +76,16 @@ class Plan:
         request = {
             "pictures": digest(database),
             "folds": self.folds,
-            "prealigned": self.prealigned,
             "settings": list(self.overrides),
+            "database": self.database,
+            "options": list(self.options),
         }
         if path.exists():
             try:
                 stored = json.loads(path.read_text(encoding="utf-8"))
+                if "prealigned" in stored:  # of an earlier version
+                    stored |= {"database": "images"}
+                    stored["options"] = ["--prealigned"] * stored.pop("prealigned")
                 changed = [name for name in request if stored[name] != request[name]]
             except (ValueError, KeyError, TypeError) as error:
                 raise FailedWork(f"{path} is damaged ({error!r}); give another --output") from None
@@ -97,7 +100,7 @@ class Plan:
         """The first image in which a face was detected; None where none was searched: for cropped
         faces and faces with boxes."""
         rejected = {reject.key for reject in manifests.load(self.data).rejects}
-        searched = (s for s in database.samples if not (s.aligned or s.box))
+        searched = (s for s in database.samples if s.path and not (s.aligned or s.box or s.film))
         return next((str(s.path) for s in searched if s.key not in rejected), None)
 
 
@@ -131,27 +134,28 @@ def applicable(variant: str, overrides: Sequence[str]) -> list[str]:
 
 
 def digest(database: Database) -> str:
-    """SHA-256, in hex, over the samples of a reader and the sizes of their files."""
-    lines = []
+    """SHA-256, in hex, over a reader's samples and the sizes of their files, or their pixels."""
+    digest = hashlib.sha256()
     for sample in database.samples:
-        path = Path(sample.path)
+        path = Path(sample.path or "")
         size = path.stat().st_size if path.is_file() else -1
-        kept = dataclasses.replace(sample, path=None, landmarks=None, aligned=False)
-        lines.append(f"{database.source(sample)} {size} {database.classes[sample.label]} {kept}\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+        kept = dataclasses.replace(sample, path=None, pixels=None, landmarks=None, aligned=False)
+        line = f"{database.source(sample)} {size} {database.classes[sample.label]} {kept}\n"
+        digest.update(line.encode())
+        if sample.pixels is not None:
+            digest.update(sample.pixels.tobytes())
+    return digest.hexdigest()
 
 
 def preprocessing(plan: Plan) -> Stage:
     """The stage before the numbers of images and subjects are known."""
-    words = ["-m", "pipelines.preprocess", "--db", DATABASE, "--input", str(plan.source),
+    words = ["-m", "pipelines.preprocess", "--db", plan.database, "--input", str(plan.source),
              "--output", str(plan.data)]  # fmt: skip
     if plan.folds:
         words += ["--folds", str(plan.folds)]
-    if plan.prealigned:
-        words.append("--prealigned")
     return Stage(
-        "detect and align every face, with all images of a person in one fold",
-        [words],
+        "align every face, and divide the images into folds",
+        [[*words, *plan.options]],
         0.5,
         stamp=plan.output / "finished" / "preprocess",
         makes=plan.data / "manifest.json",
@@ -163,7 +167,7 @@ def cross_validation(
 ) -> crossval_plan.Plan:
     """The cross-validation as `fesr_tf.crossval` plans it."""
     return crossval_plan.Plan(
-        database=DATABASE,
+        database=plan.database,
         data=plan.data,
         runs=plan.runs,
         manifest=manifests.load(plan.data),
@@ -183,9 +187,9 @@ def last_stages(
 ) -> list[Stage]:
     """From the cross-validation to the prediction for `photo`, if there is one.
 
-    settings: of every run. minutes: of "crossval" and "everybody", the run on all subjects.
+    settings: of every run. minutes: of "crossval" and "everybody", the run on all images.
     """
-    common = ["--db", DATABASE, "--data", str(plan.data), "--runs", str(plan.runs)]
+    common = ["--db", plan.database, "--data", str(plan.data), "--runs", str(plan.runs)]
     crossval = ["-m", "fesr_tf.crossval", *common, "--jobs", str(plan.jobs), "--folds",
                 ",".join(map(str, counts.folds)), "--variants", *plan.variants,
                 *settings]  # fmt: skip
@@ -199,11 +203,12 @@ def last_stages(
               str(plan.output / "photograph")]  # fmt: skip
     return [
         Stage(
-            f"cross-validate {', '.join(plan.variants)} on held-out subjects",
+            f"{'cross-validate' if len(counts.folds) > 1 else 'train and test'} "
+            f"{', '.join(plan.variants)} on held-out {'subjects' if counts.known else 'images'}",
             [crossval],
             minutes["crossval"],
         ),
-        Stage(f"train {plan.final} on all subjects", [train], minutes["everybody"]),
+        Stage(f"train {plan.final} on all images", [train], minutes["everybody"]),
         *synthesis_stages(plan, counts),
         Stage(
             "export that model and check it in TensorFlow Serving's loader",
@@ -218,7 +223,7 @@ def last_stages(
 
 
 def synthesis_stages(plan: Plan, counts: ClassCounts) -> list[Stage]:
-    """Generated images, and their quality where both parts have two subjects or more."""
+    """Generated images, and their quality where both parts have two known subjects or more."""
     if not plan.settings(plan.final).trains_fesgan:
         return []
     fold = counts.folds[0]
@@ -226,8 +231,8 @@ def synthesis_stages(plan: Plan, counts: ClassCounts) -> list[Stage]:
     folders = [tested, plan.final_run]
     stages = [
         Stage(
-            f"generate expressions, intensities and new identities: of the held-out subjects of "
-            f"fold {fold}, and of all subjects",
+            f"generate expressions, intensities and new identities: of the held-out images of "
+            f"fold {fold}, and of all images",
             [["-m", "fesr_tf.synthesize", str(folder)] for folder in folders],
             0.5,
             done=lambda: all(
@@ -236,7 +241,8 @@ def synthesis_stages(plan: Plan, counts: ClassCounts) -> list[Stage]:
             ),
         )
     ]
-    if min(counts.people(counts.part(fold, role)) for role in (TRAIN, TEST)) > 1:
+    people = [counts.units(counts.part(fold, role)) for role in (TRAIN, TEST)]
+    if counts.known and min(people) > 1:
         words = ["-m", "fesr_tf.measure", str(tested)]
         for variant in plan.variants:
             if not plan.settings(variant).trains_fesgan:

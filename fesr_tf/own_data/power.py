@@ -19,8 +19,10 @@ from fesr_tf.metrics.classification import wilson_interval
 from fesr_tf.metrics.comparison import CONFIDENCE, mcnemar
 from pipelines.common.errors import command
 from pipelines.common.roles import TRAIN
+from pipelines.common.subjects import of_people, shown
 from pipelines.common.text import listed
 from pipelines.dataset import manifest as manifests
+from pipelines.dataset import subjects
 from pipelines.dataset.manifest import Manifest
 
 NAMED = 3
@@ -53,9 +55,10 @@ def fewest_discordant() -> int:
 def used_images(manifest: Manifest) -> str:
     """'78 of 80 images of 40 people are used; 2 rejected: no face found (2)'."""
     counts = manifest.counts
+    people, unknown = subjects.counted(manifest)
     text = (
-        f"{counts['aligned']} of {_many(counts['read'], 'image')} of "
-        f"{_many(len(counts['by_subject']), 'person')} are used"
+        f"{counts['aligned']} of {_many(counts['read'], 'image')}{of_people(people, unknown)}"
+        f"{',' * bool(unknown)} are used"
     )
     reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
     if not reasons:
@@ -116,19 +119,19 @@ def class_power(counts: ClassCounts) -> list[str]:
     sentences = []
     for label, name in enumerate(counts.classes):
         chosen = counts.labels == label
-        people, tests = counts.people(chosen), int(counts.tests[chosen].sum())
+        units, tests = counts.units(chosen), int(counts.tests[chosen].sum())
         if not chosen.any():
             text = "no image is left, so it cannot be learnt; remove the class"
-        elif people == 1:
+        elif units == 1:
             text = (
-                f"only {counts.subjects[chosen][0]} shows it, so no fold both trains and tests it: "
-                "nothing can be concluded"
+                f"only {shown(counts.subjects[chosen][0])} shows it, so no fold both trains and "
+                "tests it: nothing can be concluded"
             )
         elif not tests:
             text = f"{_many(int(chosen.sum()), 'image')}, none of them in a test part"
         else:
             text = (
-                f"{_many(tests, 'test image')} of {people} people; the 95 % interval is "
+                f"{_many(tests, 'test image')}{counts.of_people(chosen)}; the 95 % interval is "
                 f"± {100 * half_width(tests / 2, tests):.1f} points at a recall of 50 %"
             )
             if fewest_right(tests, 1 / present) is None:
@@ -152,7 +155,7 @@ def fold_gaps(counts: ClassCounts) -> list[str]:
         )
     for label, name in enumerate(counts.classes):
         chosen = counts.labels == label
-        if counts.people(chosen) < 2:
+        if counts.units(chosen) < 2:
             continue  # `class_power` reports it
         without = [fold for fold in counts.folds if not (chosen & counts.part(fold, TRAIN)).any()]
         if without:
@@ -160,17 +163,6 @@ def fold_gaps(counts: ClassCounts) -> list[str]:
                 f"{name}: no image in the training part of fold {listed(without, NAMED)}"
             )
     return sentences
-
-
-def subject_doubts(counts: ClassCounts) -> list[str]:
-    """A warning where every image has a subject of its own."""
-    if len(np.unique(counts.subjects)) < len(counts.labels):
-        return []
-    return [
-        "every image has another subject by its name; if some show the same person, that person is "
-        "both trained on and tested and every accuracy is too high (the subject is a file's name "
-        "up to its first _, or the CSV's column subject)"
-    ]
 
 
 def sentences(manifest: Manifest, counts: ClassCounts) -> list[str]:
@@ -181,13 +173,12 @@ def sentences(manifest: Manifest, counts: ClassCounts) -> list[str]:
         comparison_power(counts),
         *class_power(counts),
         *fold_gaps(counts),
-        *subject_doubts(counts),
+        *subjects.cautions(manifest),
     ]
 
 
 def _many(count: int, noun: str) -> str:
-    plural = "people" if noun == "person" else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"
+    return f"{count} {noun if count == 1 else f'{noun}s'}"
 
 
 @command

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from fesr_tf import config as configs
 from fesr_tf.client.saved_model import version_folder
 from fesr_tf.data.counts import ClassCounts
-from fesr_tf.metrics.comparison import CONFIDENCE
+from fesr_tf.metrics.comparison import CONFIDENCE, over
 from fesr_tf.own_data.plan import Plan
 from fesr_tf.own_data.power import used_images
 from fesr_tf.processes.sequence import shown_python
+from pipelines.common.subjects import of_people
 from pipelines.dataset.manifest import Manifest
+from pipelines.dataset.subjects import cautions
 
 
 def accuracy(summary: dict, counts: ClassCounts) -> str:
@@ -28,15 +32,17 @@ def accuracy(summary: dict, counts: ClassCounts) -> str:
         verdict = "not significantly different from"
     return (
         f"{summary['variant']}: accuracy {pooled['accuracy']:.1%} ({pooled['right']:g} of "
-        f"{pooled['pictures']} test images of {summary['people']} people, 95 % interval {low:.1%} "
-        f"to {high:.1%}), {verdict} the majority-class baseline ({name!r}, {share:.1%})"
+        f"{pooled['pictures']} test images"
+        f"{of_people(summary['people'], summary.get('unknown_subjects', 0))}, 95 % interval "
+        f"{low:.1%} to {high:.1%}), {verdict} the majority-class baseline ({name!r}, {share:.1%})"
     )
 
 
 def comparison(result: dict) -> str:
     """The difference between a variant and the first one (an entry of `comparisons`).
 
-    It is significant where the interval over people excludes 0 and the exact test by image agrees.
+    It is significant where the interval over people (over images, where subjects are unknown)
+    excludes 0 and the exact test by image agrees.
     """
     variant, baseline = result["variant"], result["baseline"]
     if result["difference"] is None or result["interval"] is None:
@@ -46,8 +52,8 @@ def comparison(result: dict) -> str:
     significant = (low > 0 or high < 0) and p <= 1 - CONFIDENCE
     return (
         f"{variant} minus {baseline}: {100 * result['difference']:+.1f} points (95 % interval over "
-        f"people {100 * low:+.1f} to {100 * high:+.1f}; {test['only_second']} images right by "
-        f"{variant} alone, {test['only_first']} by {baseline} alone, exact p {p:.2g}): "
+        f"{over(result)}: {100 * low:+.1f} to {100 * high:+.1f}; {test['only_second']} images "
+        f"right by {variant} alone, {test['only_first']} by {baseline} alone, exact p {p:.2g}): "
         f"{'' if significant else 'not '}significantly different"
     )
 
@@ -66,8 +72,10 @@ def sentences(result: dict, manifest: Manifest, counts: ClassCounts, final: str)
     """The results: `result` is crossval.json, `final` the variant of the exported model."""
     (last,) = (summary for summary in result["summaries"] if summary["variant"] == final)
     left_out = manifest.folds - len(counts.folds)
+    tested = "cross-validated" if len(counts.folds) > 1 else "held-out"
     return [
         used_images(manifest),
+        *cautions(manifest),
         *(accuracy(summary, counts) for summary in result["summaries"]),
         *(comparison(entry) for entry in result["comparisons"]),
         recalls(last),
@@ -75,8 +83,8 @@ def sentences(result: dict, manifest: Manifest, counts: ClassCounts, final: str)
             [f"{left_out} of {manifest.folds} folds had no training or test images"]
             * (left_out > 0)
         ),
-        f"the exported model is {final} trained on all subjects; no held-out subject is left to "
-        f"test it, so the cross-validated accuracy of {final} is the estimate of its accuracy",
+        f"the exported model is {final} trained on all images; none is left to test it, so the "
+        f"{tested} accuracy of {final} is the estimate of its accuracy",
     ]
 
 
@@ -90,6 +98,7 @@ def locations(plan: Plan, photo: str | None) -> str:
         else "not run: the client detects faces in whole images, and these are cropped or come "
         "with face boxes"
     )
+    compose = configs.config_folder() / "serving" / "docker-compose.yml"
     lines = [
         f"report       {plan.output / 'report' / 'index.html'} (open it in a browser)",
         f"faces        {plan.data / 'index.html'}: aligned and rejected",
@@ -100,8 +109,8 @@ def locations(plan: Plan, photo: str | None) -> str:
         "",
         f"classify     {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
         f"web page     {python} -m fesr_tf.demo_app --model {plan.model}",
-        f"serve        FESR_MODEL={name} docker compose -f configs/serving/docker-compose.yml "
-        "--profile cpu up (docs/guide/serving.md)",
+        f"serve        FESR_MODELS={shlex.quote(str(plan.model.parent.resolve()))} "
+        f"FESR_MODEL={name} docker compose -f {shlex.quote(str(compose))} --profile cpu up",
         f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --server localhost:8500 --name "
         f"{name}",
     ]

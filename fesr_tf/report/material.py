@@ -15,6 +15,7 @@ from fesr_tf.report.paper_values import DATABASES
 from fesr_tf.report.values import Book
 from fesr_tf.results.curves import Curve
 from fesr_tf.results.sources import CrossValidation, RunSource, Sources
+from pipelines.dataset.subjects import cautions, counted, known
 
 DEMO = (
     "These are rendered faces of the demo database. The results show that the whole pipeline "
@@ -116,18 +117,20 @@ def _about_folds(crossval: CrossValidation) -> Iterator[str]:
 
 def _about_people(sources: Sources) -> Iterator[str]:
     manifest = sources.manifest
-    one_person = manifest and len(manifest.counts["by_subject"]) < 2
+    one_person = manifest and sum(counted(manifest)) < 2
     if one_person:
         yield (
             "The database shows one person: the results say nothing about other people, and have "
             "no interval over people."
         )
-    elif manifest and not manifest.subject_independent:
+    elif manifest and known(manifest) and not manifest.subject_independent:
         yield (
             "The folds of this database are not subject-independent: people of the test part may "
             "have been trained on."
         )
-    tested = {run.evaluation.data["people"] for run in sources.every_run if run.evaluation}
+    yield from cautions(manifest) if manifest else ()
+    evaluations = [run.evaluation.data for run in sources.every_run if run.evaluation]
+    tested = {one["people"] for one in evaluations if not one.get("unknown_subjects")}
     if 1 in tested and not one_person:
         yield (
             "A test part shows one person: its accuracy is that person's. Its interval treats "

@@ -16,18 +16,21 @@ from fesr_tf.plots import charts
 from fesr_tf.runs import files
 from pipelines.common import text
 from pipelines.common.files import write_whole
+from pipelines.common.subjects import counted, of_people, subject_of
 
 
 def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
     """R's predictions on `faces`, in inference mode, ready for JSON.
 
     Everything of `classification.summary`, what was evaluated (run, split, iteration, classes,
-    `people`: how many), and under `predictions` each image's key, subject, yaw (degrees, None if
-    unknown), label, prediction (class indices) and probabilities.
+    `people`: how many, `unknown_subjects`: images without a subject), and under `predictions` each
+    image's key, subject (empty if unknown), yaw (degrees, None if unknown), label, prediction
+    (class indices) and probabilities.
     """
     logits = predict_logits(run.fesr, faces)
     probabilities = tf.nn.softmax(logits).numpy()
     predictions = logits.argmax(-1)
+    people, unknown = counted(faces.subjects.tolist())
     return {
         "database": run.info.database,
         "variant": run.info.variant,
@@ -38,12 +41,13 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
         "checkpoint": run.checkpoint,
         "max_iterations": run.config.max_iterations,
         "classes": list(run.info.classes),
-        "people": len(set(faces.subjects.tolist())),
+        "people": people,
+        "unknown_subjects": unknown,
         **classification.summary(faces.labels, predictions, run.info.classes),
         "predictions": [
             {
                 "key": str(faces.keys[i]),
-                "subject": str(faces.subjects[i]),
+                "subject": subject_of(str(faces.subjects[i])),
                 "yaw": None if faces.yaw is None else float(faces.yaw[i]),
                 "label": int(faces.labels[i]),
                 "prediction": int(predictions[i]),
@@ -59,7 +63,8 @@ def sentence(result: dict) -> str:
     low, high = result["interval"]
     return (
         f"{result['accuracy']:.1%} ({result['correct']} of {result['total']} {result['split']} "
-        f"images of {result['people']} people; 95 % interval {low:.1%} to {high:.1%})"
+        f"images{of_people(result['people'], result.get('unknown_subjects', 0))}; 95 % interval "
+        f"{low:.1%} to {high:.1%})"
     )
 
 

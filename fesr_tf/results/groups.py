@@ -55,7 +55,7 @@ def read_people(
         return {}
     people: dict[str, dict[str, str]] = {}
     for row in read_table(path, ("subject",)):
-        rest = {k: v for k, v in row.values.items() if k and k != "subject" and v}
+        rest = {k: v for k, v in row.values.items() if k and k.lower() != "subject" and v}
         groups = _rendered(row) if database == "demo" else rest
         if people.setdefault(row["subject"], groups) != groups:
             raise BadUse(

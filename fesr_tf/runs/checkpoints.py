@@ -78,9 +78,15 @@ class Checkpoints:
                     _flush(weights)
             _flush(self.folder)
         except (tf.errors.OpError, OSError) as error:
+            earlier = (
+                "the one before it remains valid: free some space and run the same command again"
+                if self.steps()
+                else "it is the first, so nothing is saved yet: free some space, or choose another "
+                "--runs folder, and train again"
+            )
             raise FailedWork(
-                f"cannot write the checkpoint of step {step} to {self.folder} ({_why(error)}); the "
-                "one before it remains valid: free some space and run the same command again"
+                f"cannot write the checkpoint of step {step} to {self.folder} ({_why(error)}); "
+                f"{earlier}"
             ) from None
         self.present = step
         self._remove(self.steps()[: -self.keep])

@@ -18,6 +18,7 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.config import Config
 from fesr_tf.data import ALL, FoldNumber
+from fesr_tf.data.origin import Origin
 from fesr_tf.runs import files
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import write_whole
@@ -26,7 +27,8 @@ from pipelines.common.records import typed
 
 @dataclass(frozen=True)
 class RunInfo:
-    """run.json: the data that a run was trained on. `data` is the folder as given by the user."""
+    """run.json: the data that a run was trained on. `data` is the folder as given by the user;
+    origin is None in runs of earlier versions."""
 
     database: str
     variant: str
@@ -34,6 +36,7 @@ class RunInfo:
     data: str
     data_digest: str
     classes: tuple[str, ...]
+    origin: Origin | None = None
 
 
 def run_folder(runs: str | Path, database: str, variant: str, fold: FoldNumber) -> Path:
@@ -45,7 +48,7 @@ def require_held_out(info: RunInfo, folder: Path) -> None:
     """Raises `BadUse` for a run without held-out subjects."""
     if info.fold == ALL:
         raise BadUse(
-            f"{folder} was trained on all people, without held-out subjects to test it on; "
+            f"{folder} was trained on all images, with none held out to test it on; "
             "estimate its accuracy by cross-validation (python -m fesr_tf.crossval)"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from fesr_tf import runs
+from fesr_tf.client.saved_model import EXTRA
+from fesr_tf.client.training_data import FILE, origin_of
 from fesr_tf.crossvalidation.record import summary_of
 from fesr_tf.data import ALL
+from fesr_tf.networks.face_networks import trained_on
 from fesr_tf.runs import machine
 from fesr_tf.runs.opening import require_recognizer
 from fesr_tf.serving import versions, warmup
@@ -21,11 +25,9 @@ from fesr_tf.serving.signatures_check import LABELS, TOLERANCE, breaches, signat
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole
 
-EXTRA = "assets.extra"
-"""A folder of the SavedModel that TensorFlow Serving leaves untouched."""
 EVERYBODY = (
     "nobody: it was trained on everybody, and its accuracy is that of the cross-validation of "
-    "the same settings and data, which held people out"
+    "the same settings and data, which held images out"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -47,8 +49,9 @@ def next_version(folder: Path) -> int:
 def description(run: runs.Run) -> dict:
     """The model's origin, for a reader without its run; ready for JSON.
 
-    held_out: the subjects on whom its accuracy can be measured, in words. cross_validation:
+    held_out: the images on which its accuracy can be measured, in words. cross_validation:
     `crossvalidation.record.summary_of` for a model trained on everybody, None for others.
+    training_data: see `fesr_tf.data.origin.Origin`.
     """
     everybody = run.info.fold == ALL
     return {
@@ -56,9 +59,14 @@ def description(run: runs.Run) -> dict:
         "database": run.info.database,
         "variant": run.info.variant,
         "fold": run.info.fold,
-        "held_out": EVERYBODY if everybody else "the test and validation people of its fold",
+        "held_out": EVERYBODY if everybody else "the test and validation parts of its fold",
         "cross_validation": summary_of(run) if everybody else None,
         "data_digest": run.info.data_digest,
+        "training_data": dataclasses.asdict(origin_of(run.info.database, run.info.origin)),
+        "face_network": {
+            "name": run.config.identity,
+            "trained_on": trained_on(run.config.identity, run.config.identity_weights),
+        },
         "step": run.step,
         "checkpoint": run.checkpoint,
         "image_size": run.config.image_size,
@@ -96,7 +104,7 @@ def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
         (folder / EXTRA).mkdir()
         (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
         run.config.save(folder / EXTRA / "config.yaml")
-        (folder / EXTRA / "model.json").write_text(json.dumps(description(run), indent=2) + "\n")
+        (folder / EXTRA / FILE).write_text(json.dumps(description(run), indent=2) + "\n")
         graph = meta_graph(folder)
         warmup.write(folder, output.name, signatures_of(graph), classes)
         if found := breaches(graph):

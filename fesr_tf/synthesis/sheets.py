@@ -41,7 +41,7 @@ def training_sheet(fesgan: FESGAN, faces: Faces, classes: Sequence[str], seed: i
 
 
 def _row_labels(faces: Faces, classes: Sequence[str]) -> list[str]:
-    pairs = zip(faces.subjects, faces.labels, strict=True)
+    pairs = zip(faces.names, faces.labels, strict=True)
     return [f"{subject}, {classes[label]}" for subject, label in pairs]
 
 
@@ -61,13 +61,13 @@ def sheets(run: runs.Run, faces: Faces, people: int, seed: int) -> dict[str, np.
             expression_rows(fesgan, chosen),
             ["input", "reconstruction", *classes],
             _row_labels(chosen, classes),
-            f"Expressions of {part} people: {name}",
+            f"Expressions of {part} images: {name}",
         ),
         "intensity.png": (
             intensity_rows(fesgan, chosen.floats()[0], LEVELS),
             [f"{level:+.2f}" for level in LEVELS],
             classes,
-            f"Intensity, {chosen.subjects[0]}: {name}",
+            f"Intensity, {chosen.names[0]}: {name}",
         ),
         "new_identities.png": (
             new_identity_rows(fesgan, people, seed),

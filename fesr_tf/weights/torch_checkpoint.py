@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fesr_tf.networks.weight_cache import not_weights
 from pipelines.common.errors import BadUse, FailedWork, plain
 
 LONGEST = 2**20
@@ -72,6 +73,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise BadUse(f"no checkpoint at {path}")
+    if reason := not_weights(path):
+        raise FailedWork(f"{path} is no checkpoint of PyTorch: {reason}")
     with path.open("rb") as file:
         layout, read = (
             ("zip", _read_zip) if file.read(4) == b"PK\x03\x04" else ("legacy", _read_legacy)

@@ -7,9 +7,12 @@ where, and what to do.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import functools
 import os
 import sys
+import unicodedata
 from collections.abc import Callable
 
 
@@ -35,6 +38,31 @@ def plain(text: str, kept: str = "") -> str:
     return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
+# Signs of our texts that have no decomposition into plainer ones.
+_PLAINER = {"×": "x", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=", "±": "+-",
+            "’": "'", "“": '"', "”": '"', "·": "*", "∞": "inf"}  # fmt: skip
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    """Replaces characters that a console cannot show: "±" by "+-", "é" by "e", others by "?"."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    shown = []
+    for character in error.object[error.start : error.end]:
+        letters = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+        shown.append(_PLAINER.get(character) or letters or "?")
+    return "".join(shown), error.end
+
+
+def _print_anywhere() -> None:
+    """Lets the console take every text: one of ASCII must not end a command by a traceback."""
+    codecs.register_error("plainer", _plainer)
+    for stream in (sys.stdout, sys.stderr):
+        # A stream that is not a file, as in notebooks, has no encoding to change.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="plainer")
+
+
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
     """Turns `main(argv=None)` into a command that prints errors to stderr and returns exit codes.
 
@@ -45,6 +73,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def run(argv: list[str] | None = None) -> int:
+        _print_anywhere()
         try:
             return main(argv) or 0
         except FesrError as error:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
+# No file's name holds it, so an image and a person cannot have the same unit.
+_IMAGE = "\0"
 _IMAGES = "images of unknown subjects"
 
 
 def unit(subject: str, key: str) -> str:
     """What is divided and resampled as a whole: the subject, or the image `key` where it is
-    unknown. No file's name holds a zero byte, so the two cannot be equal."""
-    return subject or f"\0{key}"
+    unknown."""
+    return subject or _IMAGE + key
 
 
-def counted(subjects: Collection[str]) -> tuple[int, int]:
-    """From the subject of every image: the number of people, and of images without one."""
-    return len(set(subjects) - {""}), sum(not subject for subject in subjects)
+def subject_of(name: str) -> str:
+    """The subject of a unit, empty where it is an image of an unknown one."""
+    return "" if name.startswith(_IMAGE) else name
+
+
+def shown(name: str) -> str:
+    """A unit as text: the subject or the image's key."""
+    return name.removeprefix(_IMAGE)
+
+
+def counted(subjects: Iterable[str]) -> tuple[int, int]:
+    """From the subject or unit of every image: the number of people, and of images without one."""
+    names = [subject_of(name) for name in subjects]
+    return len(set(names) - {""}), names.count("")
 
 
 def stated(people: int, unknown: int) -> str:
@@ -26,8 +39,7 @@ def stated(people: int, unknown: int) -> str:
         return named
     if not people:
         return "subjects unknown"
-    one = unknown == 1
-    return f"{named} and {unknown:,} {'image of an unknown subject' if one else _IMAGES}"
+    return f"{named} and {unknown:,} {_IMAGES if unknown > 1 else 'image of an unknown subject'}"
 
 
 def of_people(people: int, unknown: int) -> str:

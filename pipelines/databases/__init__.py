@@ -69,4 +69,5 @@ def open_database(name: str, path: str | Location, **options: Any) -> Database:
     for option, databases in reader_options().items():
         if option.name in options and name not in databases:
             raise BadUse(f"{option.flag} is for {' and '.join(databases)}, not for --db {name}")
-    return check(READERS[name].read(location(path), **options))
+    given = location(path)
+    return check(READERS[name].read(given, **options), given)

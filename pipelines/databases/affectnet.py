@@ -14,7 +14,7 @@ from pipelines.common.records import Finding, Reject
 from pipelines.common.roles import TEST, TRAIN
 from pipelines.databases.base import PREALIGNED, UNKNOWN, Database, Sample, input_folder
 from pipelines.databases.labels import naming_note
-from pipelines.databases.sequences import Walk, is_inside, relative
+from pipelines.databases.sequences import Walk, is_inside, is_there, relative
 from pipelines.databases.tables import read_columns
 from pipelines.media.images import looks_like_image
 
@@ -113,8 +113,8 @@ def _of_lists(lists: list[Path], folders: list[Path]) -> Iterator[_Given]:
         home = None
         for line, (name, x, y, width, height, code) in read_columns(table, _COLUMNS):
             name = name.replace("\\", "/")
-            if home is None or not (home / name).is_file():
-                home = next((f for f in folders if (f / name).is_file()), home)
+            if home is None or not is_there(home / name):
+                home = next((f for f in folders if is_there(f / name)), home)
             box = _box(x, y, width, height)
             place = (home or table.parent) / name
             yield place, f"{table.name}, line {line}", _LISTS[table.name], code, box
@@ -160,7 +160,7 @@ def _label(code: str | None) -> int:
 def _check_file(file: Path, root: Path) -> None:
     if not is_inside(file, root):
         raise _Refused("its path leads out of the folder")
-    if not file.is_file():
+    if not is_there(file):
         raise _Refused("its image does not exist")
 
 

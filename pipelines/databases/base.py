@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
 from pipelines.common.records import Finding, Reject
 from pipelines.common.text import listed
+from pipelines.media.annotated import is_annotated
 from pipelines.media.films import Film
 
 KNOWN, GUESSED, UNKNOWN = SUBJECTS = ("known", "guessed", "unknown")
@@ -145,17 +146,19 @@ def chosen(flag: str, values: Iterable[str], known: Iterable[str]) -> None:
 
 
 def is_clutter(name: str) -> bool:
-    """Hidden files and what operating systems leave behind."""
-    return name.startswith(".") or name in _CLUTTER
+    """Hidden files, what operating systems leave behind, and the client's annotated copies."""
+    return name.startswith(".") or name in _CLUTTER or is_annotated(name)
 
 
-def check(database: Database) -> Database:
-    """The database, its samples sorted by key, with notes on what is odd.
+def check(database: Database, given: Location | None = None) -> Database:
+    """The database, its samples sorted by key, with notes on what is odd. given: what was read,
+    for messages.
 
     A file whose name is not UTF-8 is rejected: neither records nor manifest could hold it.
     Raises `BadUse` if it is empty, has a duplicate key, a class whose name is not UTF-8, or
     fewer than two classes.
     """
+    where = given or database.root
     for name in database.classes:
         if name != shown(name):
             raise BadUse(f"the name of the class {shown(name)!r} is not UTF-8: rename its folder")
@@ -174,18 +177,16 @@ def check(database: Database) -> Database:
     samples = [sample for sample in samples if sample.key == shown(sample.key)]
     rejects = [*database.rejects, *rejects]
     if not samples:
-        reasons = Counter(reject.reason for reject in rejects).most_common()
-        why = listed((f"{count} × {reason}" for reason, count in reasons), noun="more reasons")
         raise BadUse(
-            f"{database.root} holds no usable sample of the database {database.name!r}"
-            + (f"; {len(rejects)} were refused: {why}" if rejects else "")
+            f"{where} holds no usable sample of the database {database.name!r}{_refused(rejects)}"
         )
     _refuse_pairs(database, samples)
     by_class = Counter(sample.label for sample in samples)
     if len(by_class) < 2:
         only = database.classes[samples[0].label]
         raise BadUse(
-            f"{database.root} holds only the class {only!r}; recognition takes two or more"
+            f"{where} holds only the class {only!r}; recognition takes two or more"
+            f"{_refused(rejects)}"
         )
     notes = list(database.notes)
     for label, name in enumerate(database.classes):
@@ -196,6 +197,13 @@ def check(database: Database) -> Database:
                 f"the class {name!r} has only one image, so no fold both trains and tests it"
             )
     return Database(**{**vars(database), "samples": samples, "rejects": rejects, "notes": notes})
+
+
+def _refused(rejects: Sequence[Reject]) -> str:
+    """`; 4 were refused: 3 × reason, 1 × other reason`, nothing without rejects."""
+    reasons = Counter(reject.reason for reject in rejects).most_common()
+    why = listed((f"{count} × {reason}" for reason, count in reasons), noun="more reasons")
+    return f"; {len(rejects)} were refused: {why}" if rejects else ""
 
 
 def _refuse_pairs(database: Database, samples: list[Sample]) -> None:

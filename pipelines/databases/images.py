@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -155,7 +156,7 @@ def _not_images(walk: Walk) -> list[Reject]:
     for entries, reason in (
         (
             walk.links,
-            "it is a link that leads out of the folder; --allow DIR allows the folder it leads to",
+            "it is a link that leads out of the folder; --allow DIR allows where it leads to",
         ),
         (walk.strays, "it is named as an image, but is not a file"),
     ):
@@ -176,7 +177,7 @@ def _empty(walk: Walk, files: list[Path]) -> list[str]:
 
 
 def _matched(
-    root: Path, files: list[Path], pattern
+    root: Path, files: list[Path], pattern: re.Pattern[str] | None
 ) -> tuple[list[tuple[Path, Told]], list[Reject]]:
     """The images with what the pattern tells of them, and those that it does not fit."""
     if pattern is None:
@@ -194,7 +195,10 @@ def _matched(
 
 
 def _arranged(
-    root: Path, images: list[tuple[Path, Told]], pattern, subjects: str | None
+    root: Path,
+    images: list[tuple[Path, Told]],
+    pattern: re.Pattern[str] | None,
+    subjects: str | None,
 ) -> _Arranged:
     groups = pattern.groupindex if pattern else {}
     names = {file: file.relative_to(root).parts[:-1] for file, _ in images}
@@ -202,7 +206,10 @@ def _arranged(
     if "label" not in groups:
         found = levels(root, list(names.values()), LAYOUT)
         _check_level(root, found, list(names.values()))
-    divided = "part" in groups or (found is not None and found.part is not None)
+    roles = {
+        parts.role_of(above[found.part]) for above in names.values() if _has_part(found, above)
+    }
+    divided = "part" in groups or len(roles) > 1
     by_folder = found is not None and found.person is not None
     by_name = not pattern and not by_folder and (subjects == GUESSED or not divided)
     taken, rejects, elsewhere = [], [], Counter()
@@ -213,7 +220,7 @@ def _arranged(
             continue
         label = told_of.label or (above[found.label] if found else "")
         role = told_of.part
-        if role is None and found is not None and found.part is not None:
+        if role is None and _has_part(found, above):
             role = parts.role_of(above[found.part])
         subject = told_of.subject
         if subjects != UNKNOWN and "subject" not in groups:
@@ -228,6 +235,11 @@ def _arranged(
     if subjects == UNKNOWN or not all(image.subject for image in taken):
         state = UNKNOWN
     return _Arranged(taken, state, rejects, _layout_notes(root, found, taken), elsewhere)
+
+
+def _has_part(found: Levels | None, above: tuple[str, ...]) -> bool:
+    """Whether the folders above an image tell its part."""
+    return found is not None and found.part is not None and len(above) == found.depth
 
 
 def _check_level(root: Path, found: Levels, names: list[tuple[str, ...]]) -> None:
@@ -247,8 +259,9 @@ def _check_level(root: Path, found: Levels, names: list[tuple[str, ...]]) -> Non
 def _layout_notes(root: Path, found: Levels | None, images: list[_Image]) -> list[str]:
     notes = []
     if found is not None and found.depth > 1:
-        people = f"; {len({i.subject for i in images})} people, by their folders"
-        notes.append(f"read as {found.shown()}{people if found.person is not None else ''}")
+        people = {image.subject for image in images} - {""} if found.person is not None else ()
+        by = f"; {len(people)} people, by their folders" if people else ""
+        notes.append(f"read as {found.shown()}{by}")
     others = [name for name in beside(root) if parts.role_of(name)]
     if parts.role_of(real(root).name) and others and (found is None or found.part is None):
         notes.append(

@@ -44,8 +44,8 @@ def levels(root: Location, images: Sequence[Names], layout: str) -> Levels:
     inside = [names for names in images if names]
     if not inside:
         raise BadUse(
-            f"{root} has no class folder with images in it, but {len(images)} images of its own: "
-            f"one level too low? --input takes {layout}"
+            f"{root} has no class folder with images in it, but images directly in it "
+            f"({len(images)}): one level too low? --input takes {layout}"
         )
     tops = {names[0] for names in inside}
     divides = _divides(tops)

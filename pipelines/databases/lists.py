@@ -15,12 +15,13 @@ from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
 from pipelines.databases.labels import merged
 from pipelines.databases.patterns import Told, Unmatched, check_matched, told
-from pipelines.databases.sequences import is_inside, relative
+from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
 
 _BOTH = -1
 _BOX = ("left", "top", "right", "bottom")
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+# Spreadsheets of many countries write a comma before the fraction.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}([.,][0-9]{0,20})?")
 # A drive or a share.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 # Beyond any image; code that computes with boxes may use 32 bits for a number.
@@ -160,7 +161,7 @@ def _entry(
         if not points:
             raise _Refused("its landmarks are empty, though --landmarks was given")
         _check_path(points, "landmarks file", root, allowed)
-        if not (root / points).is_file():
+        if not is_there(root / points):
             raise _Refused("its landmarks file does not exist")
     subject = row["subject"]
     if pattern and "subject" in pattern.groupindex:
@@ -170,7 +171,7 @@ def _entry(
 
 def _written(path: str, root: Path) -> str:
     """A path with slashes, unless there is a file with backslashes in its name."""
-    if "\\" not in path or "\0" in path or (root / path).is_file():
+    if "\\" not in path or "\0" in path or is_there(root / path):
         return path
     return path if _WINDOWS.match(path) else path.replace("\\", "/")
 
@@ -206,7 +207,7 @@ def _box(row: Row) -> tuple[int, int, int, int] | None:
     text = ",".join(given)
     if not all(_NUMBER.fullmatch(value) for value in given):
         raise _Refused(f"its box {text!r} is not left,top,right,bottom in pixels")
-    left, top, right, bottom = (round(float(value)) for value in given)
+    left, top, right, bottom = (round(float(value.replace(",", "."))) for value in given)
     if not (left < right and top < bottom):
         raise _Refused(f"its box {text!r} does not have left < right and top < bottom")
     if max(map(abs, (left, top, right, bottom))) >= _FAR:
@@ -245,17 +246,16 @@ def _official(entries: list[_Entry]) -> tuple[list[tuple[int] | None], list[str]
     others = {entry.subject for entry in entries if entry.role != TRAIN}
     both = sorted(trained & others)
     if both or _BOTH in roles:
-        notes = []
-        if VALID in roles:
-            why = (
-                f"{len(both)} people have images of train beside others ({listed(both, 3)})"
-                if both
-                else "other images have the role both"
-            )
-            notes.append(
-                f"{why}, so people are cross-validated and images of the role valid are tested"
-            )
-        return [None] * len(entries), notes
+        why = (
+            f"people with images of train beside others: {len(both)} ({listed(both, 3)})"
+            if both
+            else "some images have the role both"
+        )
+        valid = "; images of the role valid are tested" if VALID in roles else ""
+        return [None] * len(entries), [
+            f"{why}, so people are cross-validated, and an image trains or is tested only where "
+            f"its role allows it{valid}"
+        ]
     return parts.divided(roles)
 
 
@@ -268,7 +268,7 @@ def _missing(table: Path, samples: list[Sample]) -> list[str]:
     """How many images of a list on this machine do not exist."""
     if not isinstance(table, pathlib.Path):
         return []
-    missing = [sample.path for sample in samples if not Path(sample.path).is_file()]
+    missing = [sample.path for sample in samples if not is_there(Path(sample.path))]
     if not missing:
         return []
     shown = listed((relative(Path(path), table.parent) for path in missing), 3)

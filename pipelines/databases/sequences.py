@@ -134,7 +134,7 @@ class Walk:
     def notes(self) -> list[str]:
         """What was skipped, with names, in sentences."""
         skipped = (
-            ("ignored, left behind by an operating system", self.clutter),
+            ("ignored, left behind by an operating system or fesr_tf.client", self.clutter),
             ("not followed, since it leads out of the folder", self.links),
             ("ignored, not part of the layout", self.strays),
         )
@@ -185,6 +185,14 @@ def relative(path: Path, *roots: Path) -> str:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     return path.name
+
+
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no system can hold is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def real(path: Path) -> Path:

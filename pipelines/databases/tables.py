@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,14 +112,14 @@ def _opened(
 
 
 def _check(path: Path, names: list[str], columns: tuple[str, ...]) -> None:
-    lower = [name.lower() for name in names]
+    lower = Counter(name.lower() for name in names)
     missing = [column for column in columns if column.lower() not in lower]
     if missing:
         raise BadUse(
             f"{path} has no column {missing[0]!r} (it has: {listed(names, 12) or 'none'}); it "
             f"needs {', '.join(columns)}, separated by commas, semicolons or tabs"
         )
-    twice = [name for name in names if name and lower.count(name.lower()) > 1]
+    twice = [name for name in names if name and lower[name.lower()] > 1]
     if twice:
         raise BadUse(f"{path} has two columns {twice[0]!r}; remove one")
 

@@ -12,8 +12,11 @@ from itertools import groupby
 import numpy as np
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from pipelines.common.roles import TEST, TRAIN, UNUSED
+from pipelines.common.roles import TEST, TRAIN
 from pipelines.common.text import listed
+from pipelines.databases.base import GUESSED
+from pipelines.dataset import copies, doubts
+from pipelines.dataset.copies import Copies
 from pipelines.dataset.folds import crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import ERROR, WARNING, Anomaly
@@ -27,14 +30,25 @@ _EYE_ROWS_OFF = 10
 
 
 def find(
-    columns: Columns, schema: schema_pb2.Schema, subject_independent: bool
+    columns: Columns,
+    schema: schema_pb2.Schema,
+    subject_independent: bool,
+    found: Copies,
+    copies_allowed: bool = False,
+    subjects: str = "",
 ) -> tuple[Anomaly, ...]:
-    """All anomalies, in the order of the features; the same records give the same list."""
+    """All anomalies, in the order of the features; the same records give the same list.
+
+    found: `copies.find` of the columns; those on two sides of a split are a warning where
+    `copies_allowed`, else an error. subjects: how far they can be relied on, see
+    `pipelines.dataset.folds.Division`.
+    """
     anomalies = [
         *violations(columns, schema),
         *_class_anomalies(columns, schema),
         *_subject_anomalies(columns, subject_independent),
-        *_repeated_images(columns),
+        *(_subject_doubts(columns) if subjects == GUESSED else ()),
+        *_copies(columns, found, copies_allowed),
         *_odd_images(columns),
     ]
     order = [feature.name for feature in schema.feature]
@@ -127,25 +141,22 @@ def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[
         yield Anomaly("subject", _CUSTOM, severity, "people on two sides of a split", text)
 
 
-def _repeated_images(columns: Columns) -> Iterator[Anomaly]:
-    splits, groups = columns.splits, {True: [], False: []}
-    for rows in columns.same_images():
-        # A leak: some fold gives the image more than one of train, valid and test.
-        leaks = any(len(set(roles) - {UNUSED}) > 1 for roles in splits[rows].T.tolist())
-        groups[leaks].append(" = ".join(columns.keys[row] for row in rows[:5]))
-    for leaks, severity, short, where in (
-        (
-            True,
-            ERROR,
-            "one picture on two sides of a split",
-            "trained on and tested or validated in one fold",
-        ),
-        (False, WARNING, "duplicate pictures", "under two keys"),
-    ):
-        if equal := groups[leaks]:
-            count = "1 picture is" if len(equal) == 1 else f"{len(equal)} pictures are"
-            text = f"{count} there more than once, {where}: {listed(equal, SHOWN)}."
-            yield Anomaly("image", _CUSTOM, severity, short, text)
+def _subject_doubts(columns: Columns) -> Iterator[Anomaly]:
+    names = (columns.subjects, columns.subject), (columns.class_names, columns.class_name)
+    subjects, classes = ([known[index] for index in indices] for known, indices in names)
+    if text := doubts.doubt(subjects, classes):
+        text = f"{text[0].upper()}{text[1:]}."
+        yield Anomaly("subject", _CUSTOM, WARNING, doubts.DOUBT, text)
+
+
+def _copies(columns: Columns, found: Copies, allowed: bool) -> Iterator[Anomaly]:
+    if found.across:
+        severity = WARNING if allowed else ERROR
+        text = f"Copies on two sides of a split: {copies.described(columns, found.across)}."
+        yield Anomaly("image", _CUSTOM, severity, "copies on two sides of a split", text)
+    if found.within:
+        text = f"Copies in one part of a fold: {copies.described(columns, found.within)}."
+        yield Anomaly("image", _CUSTOM, WARNING, "copies in one part", text)
 
 
 def _odd_images(columns: Columns) -> Iterator[Anomaly]:

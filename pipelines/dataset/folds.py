@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
-from pipelines.common.subjects import unit
-from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
+from pipelines.common.subjects import shown, unit
+from pipelines.databases.base import GUESSED, KNOWN, UNKNOWN, Database, Sample
+from pipelines.dataset.doubts import HINT
 from pipelines.dataset.manifest import Manifest, fold_folder
 
 NAME = "folds.json"
@@ -86,10 +87,11 @@ def divide(
     samples = database.samples
     tested = sorted({unit(s.subject, s.key) for s in samples if s.test})
     if len(tested) < 2:
-        which = f" ({tested[0].strip(chr(0))})" if tested else ""
+        which = f" ({shown(tested[0])})" if tested else ""
         raise BadUse(
             f"{database.root} holds {len(tested) or 'no'} subject to test{which}, so no fold can "
             "test on a subject that it did not train on; two or more are needed"
+            + (f" ({HINT})" if database.subjects == GUESSED else "")
         )
     tested_in, count = _user_folds(samples), folds
     if tested_in is None:

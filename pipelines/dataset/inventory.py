@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import Location
-from pipelines.dataset import examples
+from pipelines.dataset import examples, fingerprints
 from pipelines.dataset.folds import PARTS
 from pipelines.dataset.manifest import Shard
 from pipelines.media import images
@@ -27,12 +28,13 @@ _FLOATS = ("intensity", "yaw", "eyes")
 
 
 class Columns:
-    """Every record but its image, column by column: about 150 bytes a record.
+    """Every record but its image, column by column: about 300 bytes a record.
 
     keys: list of str. Numbers come as numpy arrays with one row a record: label, frame,
     image_bytes, channels int64 (N,); intensity, yaw float32 (N,); eyes float32 (N,4); splits
     int64 (N,K). subject and class_name are int64 (N,), indices into `subjects` and
-    `class_names`. constant: keys of images of a single colour.
+    `class_names`. constant: keys of images of a single colour. fingerprints: those of
+    `pipelines.dataset.fingerprints`, one after the other.
     """
 
     def __init__(self, folds: int) -> None:
@@ -42,12 +44,16 @@ class Columns:
         self._names: dict[str, dict] = {name: {} for name in ("subject", "class_name", "splits")}
         self._values = {name: array("q") for name in _INTS} | {name: array("f") for name in _FLOATS}
         self._digests = bytearray()
+        self.fingerprints = bytearray()
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def add(self, record: examples.Record) -> None:
-        """Adds a record of `folds` roles and four eye coordinates; keeps no reference to it."""
+    def add(self, record: examples.Record, fingerprint: bytes | None = None) -> None:
+        """Adds a record of `folds` roles and four eye coordinates; keeps no reference to it.
+
+        fingerprint: that of its image; by default the image is decoded to compute it.
+        """
         self.keys.append(record.key)
         for name, known in self._names.items():
             self._values[name].append(known.setdefault(getattr(record, name), len(known)))
@@ -59,6 +65,7 @@ class Columns:
         self._digests += hashlib.sha256(record.image).digest()[:_DIGEST_BYTES]
         if len(record.image) < _PERHAPS_CONSTANT and _is_constant(record.image):
             self.constant.append(record.key)
+        self.fingerprints += _fingerprint(record.image) if fingerprint is None else fingerprint
 
     def __getattr__(self, name: str) -> np.ndarray:
         if name.startswith("_") or name not in self._values:
@@ -89,13 +96,18 @@ class Columns:
         rows = list(self._names["splits"])
         return np.array(rows, np.int64).reshape(len(rows), self.folds)
 
+    @property
+    def pattern_of_row(self) -> np.ndarray:
+        """int64 (N,): the row of `patterns` that holds a record's roles."""
+        return np.array(self._values["splits"], np.int64)
+
     def digest(self, row: int) -> bytes:
         """Sixteen bytes of the SHA-256 of a record's image."""
         return bytes(self._digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES])
 
     def part(self, fold: int, role: int) -> np.ndarray:
         """bool (N,): which records have the role in the fold."""
-        return (self.patterns[:, fold] == role)[np.array(self._values["splits"], np.int64)]
+        return (self.patterns[:, fold] == role)[self.pattern_of_row]
 
     def rows(self) -> Iterator[tuple[str, int, str, tuple[int, ...]]]:
         """(key, label, subject, splits) of every record, in their order."""
@@ -146,24 +158,41 @@ def channels_of(png: bytes) -> int:
 
 
 def take(
-    folder: Location, shards: Iterable[Shard], folds: int, keep: Collection[str] = ()
+    folder: Location,
+    shards: Iterable[Shard],
+    folds: int,
+    keep: Collection[str] = (),
+    known: Mapping[str, bytes] | None = None,
 ) -> tuple[Columns, dict[str, examples.Record]]:
     """The columns of a folder's shards, in their order, and the whole records of the keys `keep`.
 
-    Reads the shards once and checks every CRC; memory does not grow with the images. Raises
-    `FailedWork` where a shard holds another number of records than `shards` lists.
+    known: the fingerprints of each shard's records by its path; those of other shards are
+    computed. Reads the shards once and checks every CRC; memory does not grow with the images.
+    Raises `FailedWork` where a shard holds another number of records than `shards` lists.
     """
     columns, kept = Columns(folds), {}
     for shard in shards:
         before = len(columns)
+        computed = (known or {}).get(shard.path, b"")
+        prints = (
+            computed[start : start + fingerprints.BYTES] or None
+            for start in itertools.count(0, fingerprints.BYTES)
+        )
         for payload in examples.read_records(folder / shard.path):
             record = examples.decode(payload)
-            columns.add(record)
+            columns.add(record, next(prints))
             if record.key in keep:
                 kept[record.key] = record
         if (count := len(columns) - before) != shard.records:
             raise FailedWork(f"{folder / shard.path} holds {count} records, not {shard.records}")
     return columns, kept
+
+
+def _fingerprint(png: bytes) -> bytes:
+    try:
+        return fingerprints.fingerprint(images.decode(png))
+    except images.UnreadableImage:
+        return bytes(fingerprints.BYTES)
 
 
 def _is_constant(png: bytes) -> bool:

@@ -27,6 +27,8 @@ _AGAIN = "run `python -m pipelines.preprocess` again"
 _PARTS = ("train", "valid", "test")
 _COUNTS = ("by_class", "by_subject", "rejected_by_class", "rejected_by_subject", "by_channels")
 ERROR, WARNING = "ERROR", "WARNING"
+DETECTED, PREALIGNED, BOTH = "detected", "prealigned", "both"
+"""Whether faces were found and aligned by this project, cropped beforehand, or some of each."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ class Anomaly:
     text: str
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """A record that trains or validates in none of `folds` (its role there is 0), because the
+    record `copy` of the same image is in another part."""
+
+    key: str
+    copy: str
+    folds: tuple[int, ...]
+
+
 class Loss(NamedTuple):
     """Images of one class or subject: read = aligned + rejected; share = rejected / read."""
 
@@ -83,9 +95,13 @@ class Manifest:
     entry a fold). Images of unknown subjects are counted under no name in by_subject and
     rejected_by_subject. fold_rule, valid_share and subjects: see
     `pipelines.dataset.folds.Division`; subjects is empty in folders of earlier versions, which
-    are taken as "known". files: the side files. fold_digest: that of `folds.json`; equal where
-    subjects, rule and database are. digest: `combined_digest` of the shards; equal digests mean
-    equal records. manifest_digest: SHA-256 of this file's text with that value empty.
+    are taken as "known". copies: one of `pipelines.dataset.copies.RULES`, what was done with
+    copies of one image on two sides of a split; empty in folders of earlier versions, which were
+    not searched for near copies. dropped: the records that lost a role by it. files: the side
+    files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of earlier versions.
+    fold_digest: that of `folds.json`; equal where subjects, rule and database are. digest:
+    `combined_digest` of the shards; equal digests mean equal records. manifest_digest: SHA-256 of
+    this file's text with that value empty.
     """
 
     database: str
@@ -103,8 +119,11 @@ class Manifest:
     fold_rule: str = "step"
     valid_share: float = 0.0
     subjects: str = ""
+    copies: str = ""
+    dropped: tuple[Dropped, ...] = ()
     files: tuple[File, ...] = ()
     chip_size: int = FACE_SIZE
+    alignment: str = ""
     format: int = FORMAT
     fold_digest: str = ""
     digest: str = ""
@@ -136,10 +155,14 @@ class Manifest:
         data["manifest_digest"] = ""
         if not self.subjects:  # so that a folder of an earlier version keeps its text
             del data["subjects"]
+        if not self.copies:
+            del data["copies"], data["dropped"]
         data["rejects"] = [
             {"class" if name == "class_name" else name: value for name, value in entry.items()}
             for entry in data["rejects"]
         ]
+        if not self.alignment:  # so that a folder of an earlier version keeps its text
+            del data["alignment"]
         ordered = {"format": data.pop("format"), **data}
         ordered["manifest_digest"] = hashlib.sha256(_text(ordered).encode()).hexdigest()
         return _text(ordered)

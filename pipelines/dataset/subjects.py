@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.databases.base import UNKNOWN
+from pipelines.databases.base import GUESSED, UNKNOWN
+from pipelines.dataset.doubts import DOUBT
 from pipelines.dataset.folds import BY_IMAGE, OFFICIAL
 from pipelines.dataset.manifest import Manifest
 
@@ -26,7 +27,8 @@ def protocol(manifest: Manifest) -> str:
     """The folds in a few words: "subject-independent", "official, subjects unknown" …"""
     if manifest.subject_independent:
         kind = "official, " if manifest.fold_rule == OFFICIAL else ""
-        return f"{kind}subject-independent"
+        guess = " by guessed subjects" if manifest.subjects == GUESSED else ""
+        return f"{kind}subject-independent{guess}"
     if not known(manifest):
         by = {OFFICIAL: "official", BY_IMAGE: "divided by image"}.get(manifest.fold_rule)
         return f"{by}, subjects unknown" if by else "some subjects unknown"
@@ -36,7 +38,10 @@ def protocol(manifest: Manifest) -> str:
 def promise(manifest: Manifest) -> str:
     """One sentence on whether a subject can be on two sides of a split."""
     if manifest.subject_independent:
-        return "No subject is on two sides of a split."
+        guessed = (
+            ", as guessed from names of files or folders," if manifest.subjects == GUESSED else ""
+        )
+        return f"No subject{guessed} is on two sides of a split."
     if not known(manifest):
         some = "Subjects are" if not manifest.counts["by_subject"] else "Some subjects are"
         return (
@@ -44,3 +49,10 @@ def promise(manifest: Manifest) -> str:
             "high."
         )
     return "These folds are the database's own: subjects may be on two sides of a split."
+
+
+def cautions(manifest: Manifest) -> list[str]:
+    """Sentences that stand beside every number of people and every accuracy: unknown subjects, and
+    doubts about guessed ones."""
+    unknown = [] if known(manifest) else [promise(manifest)]
+    return unknown + [each.text for each in manifest.anomalies if each.short == DOUBT]

@@ -39,6 +39,9 @@ PADDING = 0.25
 # Where Debian's libdlib-data installs the same models.
 _SYSTEM_MODELS = "/usr/share/dlib/shape_predictor_{points}_face_landmarks.dat"
 _SMALLEST_BOX = 8
+NO_FACE_IN_CROP = "no face found in a small image, which may be a crop of a face"
+# Longer side in pixels: the detector needs a face of 62 pixels and some margin around it.
+_CROP_SIDE = 112
 # Two boxes with at least this intersection over union are of one face.
 _SAME_FACE = 0.3
 
@@ -113,7 +116,8 @@ class FaceAligner:
             found = self._detect(rung)
             if found:
                 return self._cut(image, self._closer(image, found[0]).box, rung.name)
-        raise NoFaceFound("no face found at any scale")
+        crop = max(image.shape[:2]) < _CROP_SIDE
+        raise NoFaceFound(NO_FACE_IN_CROP if crop else "no face found at any scale")
 
     def find_all(
         self, image: np.ndarray, proposals: Sequence[Proposal] | None = None

@@ -11,12 +11,13 @@ from google.protobuf.message import DecodeError
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.common.files import Location
-from pipelines.dataset import examples, inventory
+from pipelines.dataset import copies, examples, inventory
+from pipelines.dataset.copies import Copies
 from pipelines.dataset.folds import crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import NAME, Manifest, Shard, file_trouble, load, manifest_trouble
 from pipelines.dataset.subjects import protocol
-from pipelines.inspection import contact_sheet, side_files
+from pipelines.inspection import contact_sheet, page, side_files
 from pipelines.media import images
 
 # Files that file managers leave in the folders that they show.
@@ -207,14 +208,35 @@ def _against_manifest(
             "sides of a split"
         )
     counts = Check("counts", "by class, subject, fold and channels")
+    copied = Check("copies")
     derived = Check("recomputed", ", ".join(side_files.DATA))
     if broken:
-        for check in (subjects, counts, derived):
+        for check in (subjects, counts, copied, derived):
             check.skipped = "some records could not be read"
     else:
         counts.failures += _count_troubles(folder / NAME, manifest, columns)
-        derived.failures += _derived_troubles(folder, manifest, columns)
-    return [subjects, counts, derived]
+        if manifest.copies:
+            found = copies.find(columns)
+            _judge_copies(copied, folder, manifest, columns, found)
+            derived.failures += _derived_troubles(folder, manifest, columns, found)
+        else:
+            for check in (copied, derived):
+                check.skipped = "made by a version that did not search for copies"
+    return [subjects, counts, copied, derived]
+
+
+def _judge_copies(
+    check: Check, folder: Location, manifest: Manifest, columns: Columns, found: Copies
+) -> None:
+    check.about = f"none on two sides of a split, {len(found.within):,} pairs in one part of a fold"
+    if manifest.dropped:
+        check.about += f"; {len(manifest.dropped):,} images lost a role by --drop-copies"
+    if found.across:
+        about = copies.described(columns, found.across)
+        if manifest.copies == copies.ALLOWED:
+            check.about = f"allowed on two sides of a split: {about}"
+        else:
+            check.failures.append(f"{folder}: copies are on two sides of a split, {about}")
 
 
 def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Iterator[str]:
@@ -239,14 +261,16 @@ def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Ite
         yield f"{path} has another feature_schema than this version"
 
 
-def _derived_troubles(folder: Location, manifest: Manifest, columns: Columns) -> Iterator[str]:
-    again, contents = side_files.describe(manifest, columns)
+def _derived_troubles(
+    folder: Location, manifest: Manifest, columns: Columns, found: Copies
+) -> Iterator[str]:
+    again, contents = side_files.describe(manifest, columns, found)
     if again.anomalies != manifest.anomalies:
         yield f"{folder / NAME} lists other anomalies than the records have"
     if again.fold_digest != manifest.fold_digest:
         yield f"{folder / NAME} has another fold digest than the records"
     # The page is for people and may differ in another version: only its digest is checked.
-    for name in side_files.DATA:
+    for name in sorted({*side_files.DATA, *contents} - {page.NAME}):
         try:
             same = (folder / name).read_bytes() == contents[name]
         except OSError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipelines.dataset import anomalies, folds, schema, statistics
+from pipelines.dataset import anomalies, copies, folds, schema, statistics
+from pipelines.dataset.copies import Copies
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import Manifest
 from pipelines.inspection import page
@@ -15,12 +16,19 @@ DATA = (schema.NAME, statistics.NAME, anomalies.NAME, folds.NAME)
 NAMES = (*DATA, page.NAME)
 
 
-def describe(manifest: Manifest, columns: Columns) -> tuple[Manifest, dict[str, bytes]]:
+def describe(
+    manifest: Manifest, columns: Columns, found: Copies
+) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest with its anomalies and its fold digest, and the side files' bytes by name:
-    schema, statistics, anomalies, folds and the page."""
+    schema, statistics, anomalies, folds and the page, and `copies.csv` where there are copies.
+
+    found: `copies.find` of the columns.
+    """
     expected = schema.build(manifest.classes, manifest.folds)
     measured = statistics.build(columns)
-    found = anomalies.find(columns, expected, manifest.subject_independent)
+    allowed = manifest.copies == copies.ALLOWED
+    independent, subjects = manifest.subject_independent, manifest.subjects
+    odd = anomalies.find(columns, expected, independent, found, allowed, subjects)
     members = [folds.Member(*row) for row in columns.rows()]
     members += [
         folds.Member(r.key, manifest.classes.index(r.class_name), r.subject, r.splits)
@@ -28,11 +36,14 @@ def describe(manifest: Manifest, columns: Columns) -> tuple[Manifest, dict[str, 
         if r.splits
     ]
     folds_json, fold_digest = folds.to_json(manifest, members)
-    manifest = dataclasses.replace(manifest, anomalies=found, fold_digest=fold_digest)
-    return manifest, {
+    manifest = dataclasses.replace(manifest, anomalies=odd, fold_digest=fold_digest)
+    contents = {
         schema.NAME: schema.text(expected).encode(),
         statistics.NAME: statistics.serialised(measured),
-        anomalies.NAME: schema.text(anomalies.proto(found, columns, expected)).encode(),
+        anomalies.NAME: schema.text(anomalies.proto(odd, columns, expected)).encode(),
         folds.NAME: folds_json.encode(),
         page.NAME: page.render(manifest, measured).encode(),
     }
+    if found.across or found.within:
+        contents[copies.NAME] = copies.table(columns, [*found.across, *found.within]).encode()
+    return manifest, contents

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.common.files import location
 from pipelines.databases import READERS, reader_options
+from pipelines.dataset import copies
 from pipelines.dataset.folds import RULES, VALID_SHARES
 from pipelines.demo_faces.source import DEMO_FRAMES, DEMO_SEED, DEMO_SUBJECTS
 from pipelines.job.tasks import RECORDS_A_SHARD
@@ -48,6 +49,23 @@ def parser() -> argparse.ArgumentParser:
         + " and ".join(f"{share:g} for {name}" for name, share in VALID_SHARES.items())
         + ", 0 for the others, as in the paper",
     )
+    copied = parser.add_argument_group("copies of one image in two parts of a fold")
+    copied = copied.add_mutually_exclusive_group()
+    copied.add_argument(
+        "--drop-copies",
+        dest="copies",
+        action="store_const",
+        const=copies.DROPPED,
+        help="take them out of the training and validation parts; default: the job fails",
+    )
+    copied.add_argument(
+        "--allow-copies",
+        dest="copies",
+        action="store_const",
+        const=copies.ALLOWED,
+        help="keep them where they are",
+    )
+    parser.set_defaults(copies=copies.REFUSED)
     faces = parser.add_argument_group("faces")
     faces.add_argument(
         "--points",

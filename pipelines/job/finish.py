@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn
 
 from pipelines.common import roles
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import Location, write_whole
 from pipelines.common.records import Reject
+from pipelines.common.text import listed
 from pipelines.databases import Database
-from pipelines.dataset import examples, inventory, people
+from pipelines.dataset import copies, examples, inventory, people
+from pipelines.dataset.copies import Pair
 from pipelines.dataset.folds import Division, lookalikes, refuse_crossing
 from pipelines.dataset.inventory import Columns
-from pipelines.dataset.manifest import NAME, File, Manifest, Shard, combined_digest, load
+from pipelines.dataset.manifest import (
+    BOTH,
+    DETECTED,
+    NAME,
+    PREALIGNED,
+    Dropped,
+    File,
+    Manifest,
+    Shard,
+    combined_digest,
+    load,
+)
+from pipelines.faces.alignment import NO_FACE_IN_CROP
 from pipelines.inspection import contact_sheet, side_files
 from pipelines.job import spill
 
@@ -24,13 +40,20 @@ _SHOWN_REJECTS = 5
 
 
 def finish(
-    folder: Location, database: Database, division: Division, max_rejects: float = 1.0
+    folder: Location,
+    database: Database,
+    division: Division,
+    max_rejects: float = 1.0,
+    rule: str = copies.REFUSED,
+    listing: Location | None = None,
 ) -> Manifest:
     """Reads the written shards back, writes what describes them, the manifest last.
 
-    `job.json` in the folder lists the shards and the rejects of the workers. Raises `FailedWork`
-    where more than the share `max_rejects` of the images was rejected, where a subject crosses
-    a split, and where what was read back is not what was planned.
+    `job.json` in the folder lists the shards and the rejects of the workers. rule: one of
+    `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
+    listed in the file `listing`. Raises `FailedWork` for them, where more than the share
+    `max_rejects` of the images was rejected, where a subject crosses a split, and where what was
+    read back is not what was planned.
     """
     result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
     written = tuple(sorted((Shard(**s) for s in result["shards"]), key=lambda s: s.path))
@@ -39,11 +62,24 @@ def finish(
     rejects = sorted([*database.rejects, *lost], key=lambda reject: (reject.key, reject.source))
     chosen = _chosen(database, division, {reject.key for reject in lost})
     wanted = {key for keys in chosen.values() for key in keys}
-    columns, shown = inventory.take(folder, written, division.folds, wanted)
+    prints = {path: base64.b64decode(text) for path, text in result.get("fingerprints", {}).items()}
+    columns, shown = inventory.take(folder, written, division.folds, wanted, prints)
     _check_rejects(database, rejects, len(columns), max_rejects)
     _check_records(database, division, columns)
     if division.subject_independent:
         refuse_crossing(database.samples, division.splits)
+    found = copies.find(columns)
+    dropped: tuple[Dropped, ...] = ()
+    if found.across and rule == copies.REFUSED:
+        _refuse(columns, found.across, listing)
+    if found.across and rule == copies.DROPPED:
+        dropped = copies.dropped(columns, found.across)
+        splits = _without(division.splits, dropped)
+        division = dataclasses.replace(division, splits=splits)
+        written = tuple(spill.rewrite(folder, shard, splits) for shard in written)
+        columns, shown = inventory.take(folder, written, division.folds, wanted, prints)
+        _check_records(database, division, columns)
+        found = copies.find(columns)
     counted = columns.counts(database.classes)
     manifest = Manifest(
         database=database.name,
@@ -63,13 +99,16 @@ def finish(
         },
         rejects=tuple(rejects),
         findings=tuple(database.findings),
-        notes=(*database.notes, *_notes(database, counted)),
+        notes=(*database.notes, *_crops(rejects), *_notes(database, counted, dropped)),
+        alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
         subjects=division.subjects,
+        copies=rule,
+        dropped=dropped,
         digest=combined_digest(written),
     )
-    manifest, contents = side_files.describe(manifest, columns)
+    manifest, contents = side_files.describe(manifest, columns, found)
     if database.people:
         contents[people.NAME] = people.table(database.people).encode()
     title = f"{database.name}: {len(columns)} faces aligned, {len(rejects)} rejected"
@@ -89,6 +128,11 @@ def finish(
     return load(folder)
 
 
+def _alignment(database: Database) -> str:
+    kinds = {PREALIGNED if sample.aligned else DETECTED for sample in database.samples}
+    return kinds.pop() if len(kinds) == 1 else BOTH
+
+
 def _chosen(database: Database, division: Division, lost: set[str]) -> dict[str, list[str]]:
     tested: dict[str, list[str]] = {}
     for sample in database.samples:
@@ -102,20 +146,33 @@ def _check_rejects(
 ) -> None:
     read = len(database.samples) + len(database.rejects)
     often = Counter(reject.reason for reject in rejects).most_common(1)
+    hint = "".join(f"; {each}" for each in _crops(rejects))
     if not stored:
         reason = f" (most often: {often[0][0]})" if often else ""
-        raise FailedWork(f"none of the {read} images of {database.root} could be used{reason}")
+        raise FailedWork(
+            f"none of the {read} images of {database.root} could be used{reason}{hint}"
+        )
     if len(rejects) > max_rejects * read:
         first = ", ".join(reject.source for reject in rejects[:_SHOWN_REJECTS])
         raise FailedWork(
             f"{len(rejects)} of the {read} images of {database.root} were rejected, more than "
             f"--max-rejects {max_rejects:g} allows (most often: {often[0][0]}; the first: "
-            f"{first})"
+            f"{first}){hint}"
         )
     if stored + len(rejects) != read:
         raise FailedWork(
             f"{read} images were read, but {stored} were stored and {len(rejects)} "
             "rejected: some were lost; this is a defect of the job"
+        )
+
+
+def _crops(rejects: Sequence[Reject]) -> Iterator[str]:
+    """A hint where most rejects are crops of faces."""
+    crops = sum(reject.reason == NO_FACE_IN_CROP for reject in rejects)
+    if 2 * crops > len(rejects):
+        yield (
+            f"{crops} of the {len(rejects)} rejected images are small ones in which no face is "
+            "found; if they are crops of faces, --prealigned takes them as they are"
         )
 
 
@@ -131,8 +188,41 @@ def _check_records(database: Database, division: Division, columns: Columns) -> 
             )
 
 
-def _notes(database: Database, counted: dict) -> Iterator[str]:
-    """Notes on classes that were lost, empty parts of folds, and subjects of similar names."""
+def _refuse(columns: Columns, across: Sequence[Pair], listing: Location | None) -> NoReturn:
+    where = ""
+    if listing is not None:
+        write_whole(listing, copies.table(columns, across))
+        where = f"; all of them are in {listing}"
+    raise FailedWork(
+        f"copies of one image are on two sides of a split, {copies.described(columns, across)}"
+        f"{where}. --drop-copies takes them out of the training and validation parts, "
+        "--allow-copies keeps them"
+    )
+
+
+def _without(
+    splits: dict[str, tuple[int, ...]], dropped: Iterable[Dropped]
+) -> dict[str, tuple[int, ...]]:
+    """`splits` without the roles of the dropped records."""
+    fewer = {
+        each.key: tuple(
+            roles.UNUSED if fold in each.folds else role
+            for fold, role in enumerate(splits[each.key])
+        )
+        for each in dropped
+    }
+    return splits | fewer
+
+
+def _notes(database: Database, counted: dict, dropped: Sequence[Dropped]) -> Iterator[str]:
+    """Notes on dropped copies, classes that were lost, empty parts of folds, and subjects of
+    similar names."""
+    if dropped:
+        pairs = listed((f"{each.key} = {each.copy}" for each in dropped), _SHOWN_REJECTS)
+        yield (
+            f"{len(dropped)} images do not train or validate in folds where a copy of them is in "
+            f"another part: {pairs}"
+        )
     held = {sample.label for sample in database.samples}
     for label, name in enumerate(database.classes):
         if label in held and not counted["by_class"][name]:

@@ -7,12 +7,14 @@ files, one part a bundle.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO, NamedTuple
 
 from pipelines.common.files import Location, writing
+from pipelines.dataset import examples
 from pipelines.dataset.manifest import Shard
 
 FOLDER = "parts"
@@ -23,14 +25,15 @@ _OPEN_PARTS = 64
 
 
 class Ref(NamedTuple):
-    """Where a record lies: its key, the part's name, first byte, number of bytes; and the scale
-    at which its face was found. A plain tuple, which Beam's coders know."""
+    """Where a record lies: its key, the part's name, first byte, number of bytes; the scale at
+    which its face was found; its fingerprint. A plain tuple, which Beam's coders know."""
 
     key: str
     part: str
     start: int
     size: int
     scale: str
+    fingerprint: bytes
 
 
 class Part:
@@ -43,11 +46,11 @@ class Part:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         self._file = (folder / FOLDER / self.name).open("wb")
 
-    def append(self, key: str, record: bytes, scale: str) -> Ref:
+    def append(self, key: str, record: bytes, scale: str, fingerprint: bytes) -> Ref:
         """Adds one framed record."""
         self._file.write(record)
         start, self._end = self._end, self._end + len(record)
-        return Ref(key, self.name, start, len(record), scale)
+        return Ref(key, self.name, start, len(record), scale, fingerprint)
 
     def close(self) -> None:
         """Has to be called before the part is read: a store shows a file only then."""
@@ -72,3 +75,24 @@ def gather(folder: Location, path: str, refs: Iterable[Ref]) -> Shard:
             digest.update(record)
             count, size = count + 1, size + len(record)
     return Shard(path, count, size, digest.hexdigest())
+
+
+def rewrite(folder: Location, shard: Shard, splits: Mapping[str, tuple[int, ...]]) -> Shard:
+    """The shard with the roles of `splits`, written again if a record of it has others."""
+    digest, changed = hashlib.sha256(), False
+    path = folder / shard.path
+    with contextlib.suppress(_Unchanged), writing(path) as file:
+        for payload in examples.read_records(path):
+            record = examples.decode(payload)
+            changed |= record.splits != splits[record.key]
+            again = dataclasses.replace(record, splits=splits[record.key])
+            framed = examples.framed(examples.encode(again))
+            file.write(framed)
+            digest.update(framed)
+        if not changed:
+            raise _Unchanged
+    return dataclasses.replace(shard, sha256=digest.hexdigest())
+
+
+class _Unchanged(Exception):
+    """Ends the writing of a shard that stays as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -18,12 +19,14 @@ from pipelines.common.files import Location, location, write_whole
 from pipelines.common.records import Reject
 from pipelines.databases.base import Sample
 from pipelines.dataset import examples
+from pipelines.dataset.fingerprints import fingerprint
 from pipelines.dataset.manifest import Shard
 from pipelines.faces import alignment
 from pipelines.job import spill
 from pipelines.job.tasks import Chunk, Task, read_chunk
 from pipelines.media import films, images
 
+Written = tuple[Shard, dict[str, int], bytes]
 REJECTED = "rejected"
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128
@@ -189,7 +192,8 @@ class Encode(_Step):
         )
         if self._part is None:
             self._part = spill.Part(location(self._folder))
-        ref = self._part.append(sample.key, examples.framed(examples.encode(record)), scale)
+        framed = examples.framed(examples.encode(record))
+        ref = self._part.append(sample.key, framed, scale, fingerprint(face))
         self._count.inc()
         self._finished()
         yield task.shard, tuple(ref)
@@ -199,31 +203,33 @@ class Encode(_Step):
             self._part.close()
 
 
-def write_shard(
-    element: tuple[str, Iterable[tuple[Any, ...]]], folder: str
-) -> tuple[Shard, dict[str, int]]:
-    """(shard, places of its records in any order) → (`Shard`, number of faces by scale).
+def write_shard(element: tuple[str, Iterable[tuple[Any, ...]]], folder: str) -> Written:
+    """(shard, places of its records in any order) → (`Shard`, number of faces by scale, its
+    records' fingerprints).
 
     Sorting makes the bytes independent of workers and bundles; writing under another name first
     makes a retried bundle harmless.
     """
     path, places = element
-    refs = [spill.Ref(*place) for place in places]
+    refs = sorted(spill.Ref(*place) for place in places)
     shard = spill.gather(location(folder), path, refs)
-    return shard, dict(Counter(ref.scale for ref in refs))
+    prints = b"".join(ref.fingerprint for ref in refs)
+    return shard, dict(Counter(ref.scale for ref in refs)), prints
 
 
-def write_result(
-    folder: str, written: list[tuple[Shard, dict[str, int]]], rejects: list[Reject]
-) -> None:
-    """Writes `job.json`: the shards, the rejects, and the number of faces found at each scale."""
+def write_result(folder: str, written: list[Written], rejects: list[Reject]) -> None:
+    """Writes `job.json`: the shards, the rejects, the number of faces found at each scale, and the
+    fingerprints of each shard's records in base64."""
     scales: Counter[str] = Counter()
-    for _, counts in written:
+    for _, counts, _ in written:
         scales.update(counts)
     data = {
-        "shards": [asdict(shard) for shard, _ in written],
+        "shards": [asdict(shard) for shard, *_ in written],
         "rejects": [asdict(reject) for reject in rejects],
         "found": dict(sorted(scales.items())),
+        "fingerprints": {
+            shard.path: base64.b64encode(prints).decode() for shard, _, prints in written
+        },
     }
     write_whole(location(folder) / spill.RESULT, json.dumps(data))
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from upath import UPath
@@ -36,7 +36,10 @@ MAX_BYTES = 2**32
 # addresses, which a stranger's folder must not be able to open.
 _FORMATS = "avi,mov,matroska,mpeg,mpegvideo,mpegts,asf"
 # Workers share the cores already, so each decodes with one thread.
-_QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-threads", "1")
+_QUIET = ("-nostdin", "-hide_banner", "-nostats", "-threads", "1")
+# Prints the time of every frame, before the frame is written.
+_TIMES = ("-vf", "showinfo=checksum=0")
+_TIME = re.compile(rb"\] n: *\d+ pts: *\S+ pts_time:(\S+)")
 # A stream of images, each with its own size.
 _STREAM = (
     # The first true video stream; a cover image is not one.
@@ -52,6 +55,14 @@ class UnreadableFilm(FesrError):
     which."""
 
 
+class Timed(NamedTuple):
+    """A frame, uint8 (H,W,3) RGB and read-only, and its time in seconds from the film's start, None
+    where the film gives it none."""
+
+    pixels: np.ndarray
+    seconds: float | None
+
+
 def frames(
     path: str | Path | UPath, max_frames: int | None = None, time_limit: float | None = None
 ) -> Iterator[np.ndarray]:
@@ -62,11 +73,27 @@ def frames(
     and beyond the limits on pixels, frames, bytes and time. Close the generator, or exhaust
     it: until then ffmpeg runs.
     """
+    with contextlib.closing(_film(path, max_frames, time_limit, timed=False)) as film:
+        yield from (frame.pixels for frame in film)
+
+
+def timed_frames(
+    path: str | Path | UPath, max_frames: int | None = None, time_limit: float | None = None
+) -> Iterator[Timed]:
+    """`frames` with their times, which need not be evenly spaced. The log of a film with times
+    takes some 300 bytes a frame on the disk while it is read."""
+    return _film(path, max_frames, time_limit, timed=True)
+
+
+def _film(
+    path: str | Path | UPath, max_frames: int | None, time_limit: float | None, timed: bool
+) -> Iterator[Timed]:
     limit = MAX_FRAMES if max_frames is None else max_frames
     seconds = TIME_LIMIT if time_limit is None else time_limit
     with _local(path) as film:
         # -xerror: ffmpeg would continue after an error, and frames would be missing.
-        for count, frame in enumerate(_decoded(["-xerror", *_input(film)], seconds)):
+        source = ["-xerror", *_input(film)]
+        for count, frame in enumerate(_decoded(source, seconds, timed=timed)):
             if count >= limit:
                 raise UnreadableFilm(f"it has more frames than the limit of {limit:,}")
             yield frame
@@ -78,24 +105,32 @@ def rate(path: str | Path | UPath) -> float | None:
     with _local(path) as film:
         command = [_program(), "-nostdin", "-hide_banner", *_input(film)]
         # Without an output ffmpeg prints the streams and ends with an error.
-        done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            raise UnreadableFilm(f"decoding took longer than {TIME_LIMIT:.0f} seconds") from None
         found = re.search(rb"Video:.* (\d+(?:\.\d+)?) fps", done.stderr)
         value = float(found[1]) if found else 0.0
         return value if 0 < value <= 1000 else None
 
 
-def camera(device: str, seconds: float = 10.0) -> Iterator[np.ndarray]:
+def camera(device: str, seconds: float = 10.0) -> Iterator[Timed]:
     """The images of a Video4Linux device (`/dev/video0`) as they arrive, until the generator is
     closed or the device ends. Raises `UnreadableFilm` if none arrives within `seconds`."""
     source = ["-f", "v4l2", "-i", device]
-    return _decoded(source, seconds, a_frame=True)
+    return _decoded(source, seconds, a_frame=True, timed=True)
 
 
-def _decoded(source: list[str], seconds: float, a_frame: bool = False) -> Iterator[np.ndarray]:
-    """The images that ffmpeg decodes from `source`. It may keep its reader waiting for `seconds`
-    in all, or, with `a_frame`, for each image; the reader's own time does not count."""
-    with tempfile.TemporaryFile() as log:
-        command = [_program(), *_QUIET, *source, *_STREAM]
+def _decoded(
+    source: list[str], seconds: float, a_frame: bool = False, timed: bool = False
+) -> Iterator[Timed]:
+    """The images that ffmpeg decodes from `source`, with their times if `timed`. It may keep its
+    reader waiting for `seconds` in all, or, with `a_frame`, for each image; the reader's own time
+    does not count."""
+    with tempfile.NamedTemporaryFile() as log, Path(log.name).open("rb") as lines:
+        level = "info" if timed else "error"
+        options = [*_QUIET, "-loglevel", level, *source, *(_TIMES if timed else ())]
+        command = [_program(), *options, *_STREAM]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
         )
@@ -125,7 +160,7 @@ def _decoded(source: list[str], seconds: float, a_frame: bool = False) -> Iterat
                 if late.is_set() or frame is None:
                     break
                 count += 1
-                yield frame
+                yield Timed(frame, _next_time(lines) if timed else None)
         finally:
             process.kill()
             process.stdout.close()
@@ -135,6 +170,16 @@ def _decoded(source: list[str], seconds: float, a_frame: bool = False) -> Iterat
         if status != 0 or count == 0:
             log.seek(0)
             raise UnreadableFilm(_reason(log.read(2**16).decode(errors="replace")))
+
+
+def _next_time(lines: BinaryIO) -> float | None:
+    """The time of the next frame in ffmpeg's log, None where it has none."""
+    for line in lines:
+        if found := _TIME.search(line):
+            with contextlib.suppress(ValueError):
+                return float(found[1])
+            return None
+    return None
 
 
 def _program() -> str:

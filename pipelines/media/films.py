@@ -12,7 +12,7 @@ from upath import UPath
 from pipelines.media.ffmpeg import UnreadableFilm, frames
 
 SUFFIXES = frozenset(
-    {".avi", ".mpg", ".mpeg", ".m2v", ".mp4", ".m4v", ".mov", ".mkv", ".wmv", ".asf"}
+    {".avi", ".mpg", ".mpeg", ".m2v", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".wmv", ".asf"}
 )
 _HALVES = ("left", "right")
 _TURNS = (0, 90, 180, 270)

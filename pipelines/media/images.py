@@ -7,6 +7,7 @@ hold 400 MB of pixels.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import warnings
@@ -14,17 +15,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+import pillow_heif
+from PIL import Image, ImageOps, JpegImagePlugin
 
 from pipelines.common.errors import FesrError
 from pipelines.common.files import Location
 
 # 8192×8192: above any camera in the databases, below 200 MB of RGB.
 MAX_PIXELS = 2**26
+"""Larger JPEGs are decoded at a half, a quarter or an eighth of their size."""
+
 # As many gray floats. Nothing larger is read into memory.
 MAX_BYTES = 2**28
 # Their decoders hold up to sixteen bytes a pixel beside the image, so the limit is lower.
-_HUNGRY = {"JPEG2000": 4, "WEBP": 2}
+_HUNGRY = {"JPEG2000": 4, "WEBP": 2, "AVIF": 2}
+# Above any phone's camera (200 megapixels).
+_MAX_REDUCED = 2**28
+_REDUCTIONS = (2, 4, 8)
 # Every scan of a progressive JPEG passes over the whole image, however few bytes it has.
 # Encoders write about ten.
 _MAX_SCANS = 100
@@ -36,10 +43,11 @@ _BLOCK = 2**20
 
 # Formats of photographs (JPEG includes phones' MPO). Pillow also opens PostScript and the like
 # by starting other programs, which a stranger's folder must not be able to do.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "HEIF", "AVIF")
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp"}
     | {".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k"}
+    | {".heic", ".heif", ".hif", ".avif"}
 )
 
 
@@ -58,8 +66,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     EXIF orientation is applied; transparency is composited over white; 16-bit values are scaled
     to 8; CMYK and palettes become RGB; of an animation the first frame is taken. Raises
     `UnreadableImage` with the reason; more than `max_pixels` (width × height, from the
-    header; a quarter of that for JPEG 2000, half for WebP) is refused before any pixel is
-    decoded.
+    header; a quarter of that for JPEG 2000, half for WebP and AVIF) is refused before any pixel is
+    decoded. A baseline JPEG of more, up to 268 megapixels, is decoded at the largest of a half, a
+    quarter and an eighth of its size that is within the limit.
     """
     if not data:
         raise UnreadableImage("the file is empty")
@@ -70,9 +79,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         with warnings.catch_warnings():
             # The size is checked below, against this function's own limit.
             warnings.simplefilter("ignore")
-            # Pillow recognises a format by name only once its plugin is loaded.
-            Image.init()
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _load_plugins()
+            with _opened(data) as image:
+                _reduce(image, max_pixels)
                 _check_cost(image, data, max_pixels)
                 image.load()
                 return _eight_bits(image)
@@ -80,9 +89,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         # Pillow's own guard, which acts first on the very largest.
-        raise UnreadableImage(
-            f"more pixels by its header than the limit of {max_pixels:,}"
-        ) from error
+        found = re.search(r"\d+", str(error))
+        count = f" ({int(found[0]):,})" if found else ""
+        raise UnreadableImage(_too_large(count, max_pixels)) from error
     except Image.UnidentifiedImageError as error:
         raise UnreadableImage("not an image in a known format") from error
     except Exception as error:
@@ -142,14 +151,55 @@ def within(image: np.ndarray, side: int) -> np.ndarray:
     return resize(image, max(1, round(height * factor)), max(1, round(width * factor)))
 
 
+@functools.cache
+def _load_plugins() -> None:
+    """Pillow recognises a format by name only once its plugin is loaded."""
+    Image.init()
+    # The image alone, and one thread: workers share the cores already.
+    pillow_heif.register_heif_opener(
+        thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+    )
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        if not data.startswith(b"\xff\xd8"):
+            raise
+        # Pillow's guard knows nothing of reduced decoding.
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+
+
+def _reduce(image: Image.Image, max_pixels: int) -> None:
+    """Sets a JPEG of too many pixels to be decoded at a reduced size. A progressive one would
+    be held whole while it is decoded."""
+    width, height = image.size
+    if image.format not in ("JPEG", "MPO") or image.info.get("progressive"):
+        return
+    if not max_pixels < width * height <= _MAX_REDUCED:
+        return
+    for factor in _REDUCTIONS:
+        size = -(-width // factor), -(-height // factor)
+        if size[0] * size[1] <= max_pixels:
+            # Rounded down: Pillow gives a size that is not smaller.
+            image.draft(None, (width // factor, height // factor))
+            return
+
+
+def _too_large(what: str, limit: int) -> str:
+    return (
+        f"more pixels by its header{what} than the limit of {limit:,}; save it at a smaller size, "
+        "or as a JPEG that is not progressive"
+    )
+
+
 def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuses, by its header, an image that would take too much memory or time."""
     width, height = image.size
     limit = max_pixels // _HUNGRY.get(image.format or "", 1)
     if width * height > limit:
-        raise UnreadableImage(
-            f"more pixels by its header ({width}×{height}) than the limit of {limit:,}"
-        )
+        raise UnreadableImage(_too_large(f" ({width}×{height})", limit))
     if image.format == "TIFF":
         # A tile is decoded whole, and may be far larger than its image.
         wide, high = (int(image.tag_v2.get(tag, 0)) for tag in (322, 323))

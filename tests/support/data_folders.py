@@ -14,6 +14,7 @@ from pipelines.common.records import Reject
 from pipelines.databases import open_database
 from pipelines.databases.base import Database, Sample
 from pipelines.dataset import examples
+from pipelines.dataset.copies import REFUSED
 from pipelines.dataset.folds import Division, divide
 from pipelines.dataset.manifest import Manifest, Shard
 from pipelines.faces import alignment
@@ -41,6 +42,8 @@ def build(
     change: Callable[[examples.Record], examples.Record | None] = lambda record: record,
     division: Division | None = None,
     max_rejects: float = 1.0,
+    rule: str = REFUSED,
+    listing: Path | None = None,
 ) -> Manifest:
     """Writes the shards of a database and finishes the folder. change: what becomes of each
     record; None rejects it."""
@@ -73,7 +76,7 @@ def build(
     shards = [shard(folder, path, records) for path, records in written.items()]
     data = {"shards": [asdict(s) for s in shards], "rejects": [asdict(r) for r in rejects]}
     write_whole(folder / "job.json", json.dumps(data))
-    return finish(folder, database, division, max_rejects)
+    return finish(folder, database, division, max_rejects, rule, listing)
 
 
 def shard(folder: Path, path: str, records: list[examples.Record]) -> Shard:

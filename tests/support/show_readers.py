@@ -1,8 +1,9 @@
-"""Builds every licensed layout in miniature and prints what its reader finds.
+"""Builds every layout in miniature and prints what its reader finds beside the published counts.
 
-    python tests/support/show_readers.py
+    python tests/support/show_readers.py [--fer2013 DIR]
 
-First with the published counts, then with what may be wrong or different in an edition.
+First with the published counts, then with what may be wrong or different in an edition. FER2013,
+FER+ and AffectNet are smaller than published; --fer2013 names a folder with the real one.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from pipelines.common.errors import FesrError, command
 from pipelines.databases import Database, open_database
 from pipelines.demo_faces import render_database
 from pipelines.inspection.console import findings_report
-from tests.support.miniatures import ckplus, mmi, multi_pie, oulu_casia, tfd
+from tests.support.miniatures import ckplus, laboratory, mmi, multi_pie, oulu_casia, tfd, web
 
 _479 = "the edition of 479 sequences"
+_SHOWN = 12
+_SMALL = "smaller than published"
+_COUNTED = ("published counts", _479, _SMALL, "the real one")
 
 
-def editions(folder: Path) -> Iterator[tuple[str, str, Path]]:
+def editions(folder: Path, real: Path | None) -> Iterator[tuple[str, str, Path]]:
     """Database, what is to be seen, and where it lies; each is built when it is asked for."""
     faces = folder / "faces"
     render_database(faces, subjects=4, seed=11, frames=4, size=160, progress=False)
@@ -40,7 +44,21 @@ def editions(folder: Path) -> Iterator[tuple[str, str, Path]]:
     yield "mmi", "everything that occurs", mmi.odd_edition(folder / "mmi_odd")
     yield "tfd", "published counts", tfd.full_counts(folder / "TFD_48x48.mat")
     yield "tfd", "v7.3, 96 pixels", tfd.write_v73(folder / "TFD_96x96.mat", tfd.arrays(96))
+    for name in ("ckplus48", "jaffe", "kdef", "rafd"):
+        yield name, "published counts", getattr(laboratory, name)(folder / name, faces, full=True)
+    yield "rafdb", "published counts", web.rafdb(folder / "rafdb", faces, full=True)
+    yield "rafdb", "numbered folders", web.rafdb_folders(folder / "rafdb_folders", faces)
+    yield "fer2013", _SMALL, web.fer2013(folder / "fer2013", faces)
+    yield "fer2013", "icml_face_data.csv", web.fer2013(folder / "icml", faces, icml=True)
+    yield "fer2013", "folders", web.fer2013_folders(folder / "fer2013_folders", faces)
+    yield "ferplus", _SMALL, web.ferplus(folder / "ferplus", faces)
+    yield "affectnet", _SMALL, web.affectnet(folder / "affectnet", faces)
+    yield "affectnet", "the second release", web.affectnet_sets(folder / "affectnet_sets", faces)
+    if real is not None:
+        yield "fer2013", "the real one", real
+        yield "ferplus", "the real one", real
     yield "images", "a folder a class", faces
+    yield "demo", "rendered", faces
 
 
 def said(database: Database, counts: bool) -> Iterator[str]:
@@ -49,20 +67,25 @@ def said(database: Database, counts: bool) -> Iterator[str]:
         yield findings_report(database.findings)
     yield f"  {len(database.samples)} samples, {len(database.rejects)} rejected by the reader"
     yield from (f"  note: {note}" for note in database.notes)
-    yield from (f"  rejected: {each.source}: {each.reason}" for each in database.rejects)
+    for each in database.rejects[:_SHOWN]:
+        yield f"  rejected: {each.source}: {each.reason}"
+    if len(database.rejects) > _SHOWN:
+        yield f"  and {len(database.rejects) - _SHOWN} more"
 
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Works in a temporary folder."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fer2013", type=Path, metavar="DIR", help="folder of the real FER2013")
+    real = parser.parse_args(argv).fer2013
     with tempfile.TemporaryDirectory() as folder:
-        for name, what, path in editions(Path(folder)):
+        for name, what, path in editions(Path(folder), real):
             print(f"\n{name}: {what}")
             try:
                 options = {"landmarks": True} if "landmarks" in what else {}
                 # Of a small edition with an oddity the counts of a few people say nothing.
-                counts = what in ("published counts", _479)
+                counts = what in _COUNTED
                 lines = list(said(open_database(name, path, **options), counts))
             except FesrError as error:
                 lines = [f"  error: {error}"]

@@ -6,6 +6,7 @@ import shlex
 
 from fesr_tf.report.material import Material, first_of_variants
 from fesr_tf.report.values import COUNT, Table
+from pipelines.dataset.subjects import known
 
 LICENCES = {
     "demo": "rendered faces of nobody who exists; the head is CC0 data of MakeHuman/MPFB2 and of "
@@ -17,6 +18,14 @@ LICENCES = {
     "multi_pie": "CMU Multi-PIE, by a licence bought from the university, for research.",
     "tfd": "Toronto Face Database, from its authors on request; it is compiled from other "
     "databases, whose terms apply as well.",
+    "ckplus48": "CK+48 are crops of CK+, whose terms apply.",
+    "jaffe": "JAFFE, by its owners' terms, for non-commercial research.",
+    "kdef": "KDEF, by its owners' terms, for non-commercial research.",
+    "rafd": "RaFD, by a request to Radboud University, for research.",
+    "fer2013": "FER2013, collected by a web search: the people in it were not asked; for research.",
+    "ferplus": "FER2013's images, whose terms apply; the votes of FER+ are under the MIT licence.",
+    "rafdb": "RAF-DB, by an agreement with its owners, for non-commercial research.",
+    "affectnet": "AffectNet, by an agreement with its owners, for non-commercial research.",
     "images": "your own images: you need the right to use them and the people's consent.",
 }
 
@@ -29,6 +38,7 @@ def section(m: Material) -> dict:
     return {
         "database": name,
         "classes": m.sources.classes,
+        "known": m.sources.manifest is None or known(m.sources.manifest),
         "variants": list(first_of_variants(m.runs)),
         "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
         "licence": Table(["data of this report", "terms"], own, "Licence of the data"),

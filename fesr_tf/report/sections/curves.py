@@ -1,4 +1,4 @@
-"""Training curves: each loss by its name in the paper, and the accuracy on validation people."""
+"""Training curves: each loss by its name in the paper, and the accuracy on the validation part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def section(m: Material) -> dict:
     if not chosen:
         m.book.show(CURVES, "training curves", None, "", "no events in any run")
     order = [run.name for run in chosen.values()]
-    tags = {ACCURACY: "accuracy, on the validation people"}
+    tags = {ACCURACY: "accuracy, on the validation part"}
     tags |= {f"losses/{name}": f"{name}, {about}" for name, about in LOSSES.items()}
     drawn = {}
     for tag, about in tags.items():

@@ -9,8 +9,10 @@ from pathlib import Path
 from fesr_tf.report.material import Material
 from fesr_tf.report.values import COUNT, Cell, Part, Table, Text
 from fesr_tf.results.sources import Document
+from pipelines.databases.base import GUESSED, KNOWN
 from pipelines.dataset import folds as fold_files
 from pipelines.dataset.manifest import NAME, Manifest
+from pipelines.dataset.subjects import counted, known
 from pipelines.inspection import contact_sheet
 
 DATA = "data"
@@ -34,12 +36,17 @@ def section(m: Material) -> dict:
     count = Part(m.book, DATA, document, "", ("counts",))
     for name in ("read", "aligned", "rejected"):
         facts.append([f"images {name}", count(f"pictures {name}", COUNT, name)])
-    people, source = len(manifest.counts["by_subject"]), document.pointer("counts", "by_subject")
-    facts.append(["people", m.book.show(DATA, "people", people, COUNT, f"{source}: how many")])
+    (people, unknown), source = counted(manifest), document.pointer("counts", "by_subject")
+    if people:
+        facts.append(["people", m.book.show(DATA, "people", people, COUNT, f"{source}: how many")])
+    if unknown:
+        what = "images of unknown subjects"
+        facts.append([what, m.book.show(DATA, what, unknown, COUNT, f"{source}: the others")])
     size, plural = manifest.chip_size, "s" * (manifest.channels > 1)
     facts += [
         ["folds", f"{manifest.folds}, rule: {manifest.fold_rule}"],
-        ["subject-independent", "yes" if manifest.subject_independent else "no"],
+        ["subjects", manifest.subjects or KNOWN],
+        ["subject-independent", _independent(manifest)],
         ["digest of the folds", Text(manifest.fold_digest, "code")],
         ["aligned face", f"{size} × {size}, {manifest.channels} channel{plural}"],
     ]
@@ -57,7 +64,8 @@ def section(m: Material) -> dict:
 
 
 def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
-    people, parts = _people_of_folds(m.sources.data), ("train", "valid", "test")
+    parts = ("train", "valid", "test")
+    people = _people_of_folds(m.sources.data) if counted(manifest)[0] else None
     rows = []
     for fold in range(manifest.folds):
         row: list[Cell] = [f"fold {fold}"]
@@ -72,7 +80,13 @@ def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
     head = ["fold"]
     for part in ("training", "validation", "test"):
         head += [f"{part} images"] + ["people"] * bool(people)
-    return Table(head, rows, name="Images and people of folds")
+    return Table(head, rows, name=f"Images{' and people' * bool(people)} of folds")
+
+
+def _independent(manifest: Manifest) -> str:
+    if manifest.subject_independent:
+        return "yes, by guessed subjects" if manifest.subjects == GUESSED else "yes"
+    return "no" if known(manifest) else "unknown"
 
 
 def _people_of_folds(data: Path) -> Document | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from fesr_tf.data import ALL
+from fesr_tf.metrics.comparison import over
 from fesr_tf.processes.jobs import DONE
 from fesr_tf.report.charts import Row, accuracies
 from fesr_tf.report.material import Material
@@ -22,12 +23,37 @@ def section(m: Material) -> dict:
                 "chart": _chart(m, crossval),
                 "folds": _folds(m, crossval),
                 "baseline": crossval.document.at("baseline"),
+                "known": not any(
+                    summary.get("unknown_subjects") for summary in crossval.document.at("summaries")
+                ),
+                "over": _resampled(crossval),
                 "comparisons": _comparisons(m, crossval),
             }
             for crossval in m.sources.crossvals
         ],
         "single": _single(m) if m.sources.runs else None,
     }
+
+
+def _resampled(crossval: CrossValidation) -> str:
+    pairs = crossval.document.at("comparisons")
+    return over(pairs[0]) if pairs else ""
+
+
+def _people(show, entry: dict) -> Cell:
+    """The number of people of an evaluation or a comparison, if they are known."""
+    unknown = entry.get("unknown_subjects")
+    if not unknown:
+        return show("people", COUNT, "people")
+    if not entry["people"]:
+        return Text("unknown", "label")
+    others = show("images of unknown subjects", COUNT, "unknown_subjects")
+    return [
+        show("people", COUNT, "people"),
+        Text(" and ", "label"),
+        others,
+        Text(" images", "label"),
+    ]
 
 
 def _chart(m: Material, crossval: CrossValidation) -> str:
@@ -122,7 +148,8 @@ def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
             show("p_folds_lowest", ".2g", "p_folds_lowest"),
             *(show(key, ".3g", key, n=images) for key in ("p_pictures", "p_pictures_holm")),
             *only_one_right,
-            *(show(key, COUNT, key) for key in ("pictures", "people")),
+            show("pictures", COUNT, "pictures"),
+            _people(show, comparison),
             [common, Text(f" of {data['folds']}", "label")],
         ])  # fmt: skip
     head = ["variant", "difference, points (95 %)", "p by fold", "p by fold, Holm",
@@ -132,12 +159,12 @@ def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
 
 
 def _single(m: Material) -> Table:
-    counts = {"right": "correct", "pictures": "total", "people": "people", "iteration": "step",
-              "iterations asked": "max_iterations"}  # fmt: skip
+    counts = {"right": "correct", "pictures": "total"}
+    steps = {"iteration": "step", "iterations asked": "max_iterations"}
     rows = []
     for run in m.sources.runs:
         if run.evaluation is None:
-            reason = "no held-out subjects" if run.info.fold == ALL else NOT_RUN
+            reason = "no held-out images" if run.info.fold == ALL else NOT_RUN
             reason = reason if run.config.trains_recognizer else "no recognizer"
             m.book.show(RESULTS, f"{run.name}, accuracy", None, PERCENT, str(run.folder))
             rows.append([run.name, Text(reason, "none"), *[""] * 5])
@@ -146,6 +173,9 @@ def _single(m: Material) -> Table:
         total = run.evaluation.at("total")
         accuracy = show("accuracy", PERCENT, "accuracy", interval=True, n=total,
                         unit="share of pictures")  # fmt: skip
-        rows.append([run.name, accuracy, *(show(item, COUNT, key) for item, key in counts.items())])
+        before, after = (
+            [show(item, COUNT, key) for item, key in some.items()] for some in (counts, steps)
+        )
+        rows.append([run.name, accuracy, *before, _people(show, run.evaluation.data), *after])
     head = ["run", "accuracy, % (95 %)", "correct", "images", "people", "iteration", "of"]
     return Table(head, rows, "Test accuracy of single runs")

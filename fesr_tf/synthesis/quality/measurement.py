@@ -26,6 +26,7 @@ from fesr_tf.synthesis.quality.generation import Generated, generate
 from fesr_tf.synthesis.quality.identity import measure_verification
 from pipelines.common.errors import BadUse
 from pipelines.common.files import write_whole
+from pipelines.common.subjects import counted
 from pipelines.dataset import manifest as manifests
 
 
@@ -107,7 +108,15 @@ def measure_run(
     runs.require_held_out(run.info, run.folder)
     folder = Path(data or run.info.data)
     fold = load_data(run, data)
-    people = {name: len(set(getattr(fold, name).subjects.tolist())) for name in ("train", "test")}
+    people = {}
+    for name in ("train", "test"):
+        people[name], unknown = counted(getattr(fold, name).subjects.tolist())
+        if unknown:
+            raise BadUse(
+                f"{folder} has {unknown} {name} images of unknown subjects, and the quality of "
+                "generated images is measured against images of the same person; preprocess with "
+                "known subjects"
+            )
     require_people(run, people)
     evaluators = [open_evaluator(path, run, folder) for path in evaluator_folders]
     measured, sheet = measure(run, fold, folder, networks_of(run), evaluators, count, seed)

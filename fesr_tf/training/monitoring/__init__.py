@@ -36,7 +36,7 @@ class Watch:
 
     @property
     def validation(self) -> Validation | None:
-        """The callback that validates R; None without validation subjects or a second stage."""
+        """The callback that validates R; None without a validation part or a second stage."""
         return next((part for part in self.callbacks if isinstance(part, Validation)), None)
 
 

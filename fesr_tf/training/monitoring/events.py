@@ -14,6 +14,7 @@ from fesr_tf.data import Fold
 from fesr_tf.runs import RunInfo
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import write_whole
+from pipelines.common.subjects import counted
 from pipelines.dataset.examples import framed
 
 PREFIX = "events.out.tfevents."
@@ -94,14 +95,17 @@ def setting_rows(config: Config, database: str, variant: str) -> list[tuple[str,
 
 
 def count_rows(fold: Fold) -> list[tuple[str, int, int, int]]:
-    """For each class, for all images and for all people: the name and its count in each part."""
+    """For each class, for all images and for all known people: the name and its count in each
+    part."""
     parts = [getattr(fold, name) for name in PARTS]
     rows = [
         (name, *(int((part.labels == k).sum()) for part in parts))
         for k, name in enumerate(fold.classes)
     ]
     rows.append(("all images", *(len(part) for part in parts)))
-    rows.append(("people", *(len(set(part.subjects.tolist())) for part in parts)))
+    people, unknown = zip(*(counted(part.subjects.tolist()) for part in parts), strict=True)
+    rows += [("people", *people)] if any(people) else []
+    rows += [("images of unknown subjects", *unknown)] if any(unknown) else []
     return rows
 
 

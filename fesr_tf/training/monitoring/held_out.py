@@ -1,4 +1,4 @@
-"""A run on held-out subjects: a panel of G's images, and R's accuracy, confusion and curves."""
+"""A run on held-out images: a panel of G's images, and R's accuracy, confusion and curves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fesr_tf.training.callbacks import EverySteps
 from pipelines.common.files import write_whole
 
 FACES = (
-    "Held-out subjects. `input` is x, `reconstruction` x_rec (eq. 11), a class's column x_hat "
+    "Held-out images. `input` is x, `reconstruction` x_rec (eq. 11), a class's column x_hat "
     "(eq. 3) at intensity 1; the rows `new` are x^{p,f} (eq. 13) of fixed codes z."
 )
 INTENSITY = (
@@ -109,7 +109,7 @@ def write_validation(
     )
     tf.summary.scalar("validation/accuracy", result["accuracy"])
     tf.summary.scalar(
-        "validation/L_cls_R_r", tf.reduce_mean(loss), description="eq. 20 on held-out subjects"
+        "validation/L_cls_R_r", tf.reduce_mean(loss), description="eq. 20 on the validation part"
     )
     tf.summary.image("validation/confusion", charts.pixels(figure)[np.newaxis])
     probabilities = tf.nn.softmax(logits).numpy()

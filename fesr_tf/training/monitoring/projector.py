@@ -94,7 +94,7 @@ def points(
     for rows in batches:
         add(faces.images[rows], faces.labels[rows], faces.floats(rows))
     origins = [TRAINING] * len(training) + [HELD_OUT] * len(held_out)
-    people = list(faces.subjects)
+    people = faces.names
     if fesr.config.trains_fesgan:
         for number, rows in enumerate(batches):
             generated, label = _synthetic(

@@ -74,6 +74,13 @@ def test_uploads_are_opened_by_this_projects_reader_only(client):
     assert upload.preprocess(None) is None
 
 
+def test_the_page_has_a_note_only_for_a_model_of_other_images(client, exported_model):
+    pytest.importorskip("gradio", reason="pip install 'fesr-tf[app]'")
+    for model, count in ((client, 0), (Client(model=exported_model), 1)):
+        page = demo_app.build(model)
+        assert [each.elem_id for each in page.blocks.values()].count("note") == count
+
+
 @pytest.mark.slow
 def test_in_a_browser(client, photo, tmp_path):
     pytest.importorskip("gradio", reason="pip install 'fesr-tf[app]'")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -112,6 +114,47 @@ def test_a_redirect_is_not_followed():
             pytest.raises(errors.BadAnswer, match="307"),
         ):
             client.classify([FACE])
+
+
+@contextlib.contextmanager
+def dripping(head: bytes):
+    """A server that sends `head`, then a blank ten times a second, and never ends an answer."""
+    stop = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            with contextlib.suppress(OSError):
+                self.request.sendall(head)
+                while not stop.wait(0.1):
+                    self.request.sendall(b" ")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            stop.set()
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "head"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"),
+        ("http", b"HTTP/1.1 200 OK\r\n"),
+        ("http", b""),
+        ("grpc", b""),
+    ],
+)
+def test_a_server_that_drips_ends_at_the_timeout(scheme, head):
+    with dripping(head) as address:
+        began = time.monotonic()
+        with pytest.raises((errors.TooSlow, errors.ServerDown)):
+            Client(f"{scheme}://{address}", name="x", attempts=1, timeout=0.6)
+        assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("bomb", ["real_12000.png", "header_60000.png", "strip.tif", "canvas.webp"])

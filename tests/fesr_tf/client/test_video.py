@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+import subprocess
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
 
-from fesr_tf.client import Client
+from fesr_tf.client import Client, sources
 from fesr_tf.client.__main__ import device, main
 from pipelines.media import ffmpeg
 
@@ -36,6 +37,13 @@ def film(demo_images, tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(exported_model):
     return Client(model=exported_model)
+
+
+def retime(times, film, output):
+    """Writes a film with its frames at other times, an expression of ffmpeg's setpts."""
+    words = ["-loglevel", "error", "-i", film, "-vf", f"setpts='{times}'",
+             "-fps_mode", "passthrough", "-enc_time_base", "1/1000", output]  # fmt: skip
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *map(str, words)], check=True)
 
 
 def rows(path):
@@ -65,6 +73,16 @@ def test_every_frame_has_its_rows_and_its_picture(film, exported_model, client, 
     assert re.findall(r"\d+", said.removeprefix(str(film)))[:3] == ["4", "4", "6"]
 
 
+@pytest.mark.parametrize("name", ["uneven.mkv", "uneven.mp4"])
+def test_seconds_are_those_of_unevenly_spaced_frames(name, film, exported_model, tmp_path):
+    uneven = tmp_path / name
+    # Frames 0, 1 and 2 are 0.1 s apart, the later ones 0.5 s.
+    retime("if(lt(N,3),N,2+(N-2)*5)/10/TB", film, uneven)
+    assert main([str(uneven), "--model", str(exported_model)]) == 0
+    seconds = [float(row["seconds"]) for row in rows(tmp_path / "uneven.faces.csv")]
+    assert seconds == pytest.approx([0, 0.1, 0.2, 0.7, 1.2, 1.7], abs=2e-3)
+
+
 def test_every_second_frame(film, exported_model, tmp_path):
     words = [str(film), "--model", str(exported_model), "--output", str(tmp_path)]
     assert main([*words, "--every", "2"]) == 0
@@ -82,7 +100,7 @@ def test_a_film_that_breaks_off_leaves_nothing(film, exported_model, tmp_path, c
         error = capfd.readouterr().err
         assert code == (1 if path.exists() else 2)
         assert error.count("error: ") == 1 and str(path) in error
-    assert not (tmp_path / "o").exists() or not list((tmp_path / "o").iterdir())
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {"faces.csv", "faces.json"}
 
 
 def test_a_camera_by_number_or_name(tmp_path, monkeypatch):
@@ -93,18 +111,20 @@ def test_a_camera_by_number_or_name(tmp_path, monkeypatch):
 
 
 def test_a_camera_that_is_not_there_is_a_sentence(exported_model, tmp_path, capfd):
-    code = main(["/dev/video977", "--model", str(exported_model), "--output", str(tmp_path)])
-    error = capfd.readouterr().err
-    assert code == 1 and error.count("error: ") == 1 and "/dev/video977" in error
+    for name in ("/dev/video977", "977"):
+        code = main([name, "--model", str(exported_model), "--output", str(tmp_path)])
+        error = capfd.readouterr().err
+        assert code == 2 and error.count("error: ") == 1 and "/dev/video977" in error
 
 
 def test_a_live_picture_is_recorded_until_stopped(film, exported_model, tmp_path, monkeypatch):
     """A camera is untested for want of one; a film that never ends stands for it."""
 
     def endless(_device):
-        yield from itertools.cycle(list(ffmpeg.frames(film)))
+        yield from itertools.cycle(list(ffmpeg.timed_frames(film)))
 
     monkeypatch.setattr(ffmpeg, "camera", endless)
+    monkeypatch.setattr(sources, "_require_camera", lambda text, path: None)
     words = ["/dev/video0", "--model", str(exported_model), "--output", str(tmp_path)]
     assert main([*words, "--frames", "5"]) == 0
     assert len(rows(tmp_path / "video0.faces.csv")) == 5

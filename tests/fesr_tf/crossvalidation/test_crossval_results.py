@@ -8,6 +8,7 @@ import pytest
 
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation.outcomes import Unit
+from fesr_tf.metrics import comparison
 
 
 def made_up(fold: int, right: str, turn: float = 0.0) -> dict:
@@ -78,3 +79,21 @@ def test_holm_is_over_the_family():
     found = results.compare("A", one)
     assert [each["p_pictures"] for each in found] == [pytest.approx(1 / 32)] * 3
     assert [each["p_pictures_holm"] for each in found] == [pytest.approx(3 / 32)] * 3
+
+
+def test_images_of_unknown_subjects_are_resampled_one_by_one():
+    named = made_up(0, "1010")
+    unnamed = {"predictions": [row | {"subject": ""} for row in named["predictions"]]}
+    better = {"predictions": [row | {"prediction": 0} for row in unnamed["predictions"]]}
+    given = {
+        name: results.answers({Unit(name, 0, 0): evaluation})
+        for name, evaluation in (("BASELINE", unnamed), ("FESR_JL", better))
+    }
+    found = results.summary("BASELINE", given["BASELINE"], ["a", "b"], 1, 1)
+    assert (found["people"], found["unknown_subjects"]) == (0, 4)
+    (pair,) = results.compare("BASELINE", given)
+    # The differences 0, 1, 0, 1 of four units; two people would have +50 each, and no width.
+    assert pair["interval"] == pytest.approx([0.0, 1.0])
+    assert (pair["people"], pair["unknown_subjects"]) == (0, 4)
+    assert "people" not in comparison.over(pair)
+    assert comparison.over({"people": 4}) == "people"

@@ -12,9 +12,15 @@ import pytest
 
 from fesr_tf import config
 from fesr_tf.data import Faces, batches, load_fold
+from fesr_tf.data.counts import count_classes
+from fesr_tf.training.monitoring.events import count_rows
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.subjects import counted
+from pipelines.databases.base import UNKNOWN
 from pipelines.dataset import examples, manifest
+from pipelines.dataset.copies import ALLOWED
+from tests.support.data_folders import build, some
 from tests.support.naming import naming
 
 
@@ -134,3 +140,19 @@ def test_a_person_on_both_sides_is_refused_though_every_digest_is_right(demo_dat
     (copy / manifest.NAME).write_text(made.to_json(), encoding="utf-8")
     with pytest.raises(FailedWork, match=naming(stored[0].subject)):
         load_fold(copy, 0, settings(4))
+
+
+def test_unknown_subjects_are_different_units_named_by_their_keys(demo_images, tmp_path):
+    made = some(demo_images)
+    samples = [dataclasses.replace(s, subject="", test=True) for s in made.samples]
+    nameless = dataclasses.replace(made, samples=samples, people={}, subjects=UNKNOWN)
+    # Frames of one person are near copies, and lie on both sides where people are unknown.
+    found = build(tmp_path, nameless, rule=ALLOWED)
+    counts = count_classes(tmp_path, found)
+    assert not counts.known and counts.units(counts.labels >= 0) == len(samples)
+    fold = load_fold(tmp_path, 0, settings(1, "image_size=32"))
+    parts = [fold.train, fold.valid, fold.test]
+    assert sum(len(set(part.subjects.tolist())) for part in parts) == len(samples)
+    assert [part.names for part in parts] == [part.keys.tolist() for part in parts]
+    assert counted(fold.test.subjects.tolist()) == (0, len(fold.test))
+    assert count_rows(fold)[-1][0] != "people"

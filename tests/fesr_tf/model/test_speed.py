@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,9 +15,9 @@ import tf_keras as keras
 from fesr_tf import config, data
 from fesr_tf.data import Faces
 from fesr_tf.model import fesr
-from fesr_tf.model.frozen_features import cached_bytes, frozen_features
+from fesr_tf.model.frozen_features import cache_place, cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
-from pipelines.common.errors import BadUse
+from pipelines.common.errors import BadUse, FailedWork
 from tests.support.naming import naming
 
 CLASSES, SIZE, BATCH, STEPS = 4, 64, 3, 3
@@ -210,13 +212,58 @@ def test_the_cache_holds_what_the_variant_reads(variant, maps, embeddings):
     assert (known.maps is not None, known.embeddings is not None) == (maps, embeddings)
 
 
-def test_a_cache_above_its_limit_is_not_made_and_says_so(capsys):
+def test_a_cache_above_its_limit_is_a_file_without_a_name(tmp_path, capsys):
     network = load_face_network("light_cnn_demo", random_seed=0)
-    configuration = settings("FESR_JL", "frozen_cache_limit_gib=0.00001")
-    assert frozen_features(network, faces(), configuration, False) is None
+    memory = frozen_features(network, faces(), settings("FESR_JL"), False)
+    small = settings("FESR_JL", "frozen_cache_limit_gib=0.00001")
+    mapped = frozen_features(network, faces(), small, False, tmp_path)
     assert "frozen_cache_limit_gib=1e-05" in capsys.readouterr().out
+    assert isinstance(mapped.maps, np.memmap) and list(tmp_path.iterdir()) == []
+    assert np.array_equal(mapped.maps, memory.maps)
+    assert np.array_equal(mapped.embeddings, memory.embeddings)
     none = settings("FESR_JL", "frozen_cache=none")
     assert frozen_features(network, faces(), none, False) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batches_from_a_file_are_those_from_memory(dtype, tmp_path):
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    kinds = {}
+    for limit in ("4", "0.00001"):
+        changes = f"frozen_cache_limit_gib={limit}", f"frozen_dtype={dtype}", "horizontal_flip=true"
+        configuration = settings("FESR_JL", *changes)
+        known = frozen_features(network, faces(), configuration, False, tmp_path)
+        kinds[limit] = list(data.batches(faces(), configuration, 3, known).take(4))
+    for memory, mapped in zip(*kinds.values(), strict=True):
+        assert memory[3].keys() == mapped[3].keys() == {"map", "positive_map", "identity"}
+        for name, value in memory[3].items():
+            assert np.array_equal(value, mapped[3][name])
+            assert value.shape == mapped[3][name].shape
+
+
+def test_a_cache_that_the_disk_cannot_hold_is_refused(tmp_path, monkeypatch):
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    small = settings("FESR_JL", "frozen_cache_limit_gib=0.00001")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(FailedWork, match=r"GiB.*No space left.*frozen_cache=none"):
+        frozen_features(network, faces(), small, False, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [((), "in memory"), (("frozen_cache_limit_gib=0",), "file"), (("frozen_cache=none",), "none")],
+)
+def test_the_dry_run_names_the_place_of_the_cache(changes, words):
+    network = load_face_network("light_cnn_demo", random_seed=0)
+    configuration = settings("FESR_JL", *changes)
+    place = cache_place(network, configuration, 100)
+    assert words in place
+    if "frozen_cache=none" not in changes:
+        assert f"{cached_bytes(network, configuration, 100):,}" in place
 
 
 @pytest.mark.parametrize("together", [1, 2])

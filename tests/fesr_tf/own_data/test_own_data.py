@@ -24,7 +24,7 @@ from fesr_tf.own_data import step_time
 from fesr_tf.own_data import summary as own_data_summary
 from pipelines.common.errors import BadUse
 from pipelines.common.files import location
-from pipelines.databases import Database, Sample
+from pipelines.databases import Database, Sample, open_database
 from pipelines.dataset import manifest as manifests
 from pipelines.preprocess import main as preprocess
 from tests.support.found_people import known, summary
@@ -212,6 +212,41 @@ def prepared(mine, tmp_path):
     words = ["--db", "images", "--input", mine, "--output", plan.data, "--prealigned"]
     assert preprocess([str(word) for word in (*words, "--folds", 3)]) == 0
     return plan, database
+
+
+def test_options_of_the_preprocessing_are_passed_on(mine):
+    plan, _, _ = planned(mine, "--prealigned", "--valid-share", "0.2")
+    (words,) = plans.preprocessing(plan).commands
+    assert {"--prealigned", "--valid-share=0.2", "--db", "images"} <= set(words)
+
+
+def test_a_database_is_read_by_its_name(tmp_path):
+    rows = [(k, usage) for usage in ("Training", "PrivateTest") for k in (0, 3, 3)]
+    lines = [f"{label},{' '.join(['7'] * 48 * 48)},{usage}" for label, usage in rows]
+    table = tmp_path / "fer2013.csv"
+    table.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    plan, database, notes = planned(table, "--db", "fer2013", "--output", tmp_path / "mine")
+    # The official parts are one fold, and no fold is invented.
+    assert plan.folds is None and not notes
+    (words,) = plans.preprocessing(plan).commands
+    assert words[words.index("--db") + 1] == "fer2013" and "--folds" not in words
+    assert plan.crossval == tmp_path / "mine/runs/fer2013/crossval.json"
+    assert plans.digest(database) != plans.digest(
+        open_database("images", faces(tmp_path / "f", {"a": ["p_1"], "b": ["p_2"]}))
+    )
+
+
+def test_a_claim_of_an_earlier_version_is_continued(mine, tmp_path):
+    plan, database, _ = planned(mine, "--output", tmp_path / "mine", "--prealigned")
+    plan.claim(database)
+    path = tmp_path / "mine/own_data.json"
+    stored = json.loads(path.read_text())
+    assert stored.pop("database") == "images" and stored.pop("options") == ["--prealigned"]
+    path.write_text(json.dumps(stored | {"prealigned": True}))
+    plan.claim(database)
+    path.write_text(json.dumps(stored | {"prealigned": False}))
+    with pytest.raises(BadUse):
+        plan.claim(database)
 
 
 TIMES = {"crossval": 1.0, "everybody": 1.0}

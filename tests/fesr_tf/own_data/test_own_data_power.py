@@ -10,6 +10,7 @@ import pytest
 from fesr_tf.data.counts import ClassCounts, count_classes
 from fesr_tf.own_data import power
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
+from pipelines.common.subjects import unit
 from pipelines.dataset import manifest as manifests
 from tests.support.naming import naming
 
@@ -106,9 +107,11 @@ def test_images_for_training_only_are_not_tested():
     assert known.smallest_training_part == 1
 
 
-def test_a_subject_per_image_gives_a_warning():
-    assert len(power.subject_doubts(shown(("a", "p"), ("b", "q")))) == 1
-    assert power.subject_doubts(many(3)) == []
+def test_unknown_subjects_are_counted_as_images():
+    known = shown(("a", unit("", "1")), ("a", unit("", "2")), ("b", unit("", "3")))
+    assert known.units(known.labels == 0) == 2 and not known.known
+    assert "subjects unknown" in power.class_power(known)[0]
+    assert not any("people" in text or "person" in text for text in power.class_power(known))
 
 
 def test_a_folder_is_counted_as_its_manifest_counts_it(demo_data, capfd):
@@ -116,7 +119,7 @@ def test_a_folder_is_counted_as_its_manifest_counts_it(demo_data, capfd):
     known = count_classes(demo_data, manifest)
     counts = manifest.counts
     assert known.tests.sum() == sum(part["test"] for part in counts["by_fold"])
-    assert known.people(np.ones(len(known.labels), bool)) == len(counts["by_subject"]) == 4
+    assert known.units(np.ones(len(known.labels), bool)) == len(counts["by_subject"]) == 4
     assert known.smallest_training_part == min(part["train"] for part in counts["by_fold"])
     assert power.main([str(demo_data)]) == 0
     out = capfd.readouterr().out

@@ -152,6 +152,17 @@ def test_a_full_disk_leaves_the_old_checkpoint_good(model, checkpoints):
     assert Checkpoints(model, checkpoints.folder, KEEP).restore() == 2
 
 
+def test_a_full_disk_at_the_first_checkpoint_promises_no_earlier_one(model, checkpoints):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(FailedWork, match=naming(1, checkpoints.folder)) as told:
+            checkpoints.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "remains valid" not in str(told.value) and names(checkpoints.folder) == []
+
+
 def test_another_machine_is_noted(model, checkpoints):
     """Equal to the bit holds for one TensorFlow and one number of cores."""
     checkpoints.save()

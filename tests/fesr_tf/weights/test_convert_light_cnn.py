@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
 from fesr_tf.networks.weight_cache import cache_folder, cached_weights
 from fesr_tf.weights import light_cnn_checkpoints
 from fesr_tf.weights.__main__ import main
+from fesr_tf.weights.convert import convert
 from fesr_tf.weights.light_cnn_checkpoints import VARIANTS, check, shapes_of, to_keras
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import sha256_of
@@ -312,6 +314,35 @@ def test_the_cache_is_where_the_environment_says(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert cache_folder() == Path("/home/somebody/.cache/fesr_tf")
+
+
+def test_a_user_without_a_home_folder_is_asked_for_a_cache_only_where_one_is_needed(monkeypatch):
+    for name in ("FESR_TF_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    # A container's user number without an entry in /etc/passwd.
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    assert load_face_network("light_cnn_demo").embedding_size == 128
+    with pytest.raises(BadUse, match="FESR_TF_CACHE"):
+        load_face_network("light_cnn_v4")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b"\n<!DOCTYPE html><html>Sign in</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "LFS"),
+        (b'{"error": "not found"}', "JSON"),
+    ],
+)
+def test_what_was_downloaded_in_place_of_weights_is_named(content, word, tmp_path):
+    checkpoint, weights = tmp_path / "light.pth.tar", tmp_path / "light.npz"
+    for path in (checkpoint, weights):
+        path.write_bytes(content)
+    with pytest.raises(FailedWork, match=naming(checkpoint, word)):
+        convert(checkpoint, "light_cnn_29", tmp_path / "out.npz")
+    with pytest.raises(FailedWork, match=naming(weights, word)):
+        load_face_network("light_cnn_demo", weights)
 
 
 def test_a_spec_of_other_sizes_flattens_by_its_own():

@@ -111,6 +111,9 @@ def test_one_part_alone_is_cut_into_folds_and_said(tmp_path):
     found = open_database("images", tmp_path / "set" / "train")
     assert set(official(found).values()) == {None}
     assert any(mentions([note], "test") for note in found.notes)
+    touch(tmp_path / "one", "train/sad/a_1.png", "train/glad/b_1.png")
+    found = open_database("images", tmp_path / "one")
+    assert set(official(found).values()) == {None} and found.subjects == GUESSED
 
 
 @pytest.mark.parametrize(
@@ -242,3 +245,10 @@ def test_all_pairs_of_one_name_are_listed(tmp_path):
     touch(tmp_path, "sad/1.png", "sad/1.jpg", "glad/2.png", "glad/2.bmp", "glad/3.png")
     with pytest.raises(BadUse, match=naming(2, "sad/1.jpg", "sad/1.png", "glad/2.bmp", "'glad/2'")):
         open_database("images", tmp_path)
+
+
+def test_the_clients_annotated_copies_are_no_images(tmp_path):
+    touch(tmp_path, "sad/p1_1.png", "sad/p1_1.annotated.png", "glad/p2_1.png")
+    found = open_database("images", tmp_path)
+    assert list(told(found)) == ["glad/p2_1", "sad/p1_1"]
+    assert mentions(" ".join(found.notes), "p1_1.annotated.png")

@@ -80,6 +80,16 @@ def test_boxes_with_fractions_are_rounded(tmp_path):
     found = read(tmp_path, rows)
     assert [s.box for s in found.samples] == [(1, 3, 30, 40), (-1, 2, 30, 41)]
     assert [r.source for r in found.rejects] == ["list.csv, line 4"]
+    rows = (
+        "path;label;subject;left;top;right;bottom\na.png;calm;p;1,4;2,6;30;40\nb.png;glad;p;;;;\n"
+    )
+    assert read(tmp_path, rows).samples[0].box == (1, 3, 30, 40)
+
+
+def test_where_one_class_is_left_the_reasons_are_counted(tmp_path):
+    rows = "path,label,subject\na.png,calm,p\n../b.png,glad,p\n"
+    with pytest.raises(BadUse, match=naming("list.csv", "'calm'", "1 ×", "--allow")):
+        read(tmp_path, rows)
 
 
 def test_paths_may_lead_where_it_is_allowed(tmp_path):

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from pipelines.common.roles import TEST, TRAIN, UNUSED
-from pipelines.dataset import anomalies, schema
+from pipelines.dataset import anomalies, copies, schema
 from pipelines.dataset.examples import Record
 from pipelines.dataset.inventory import Columns
 from pipelines.media import images
@@ -50,7 +50,8 @@ def columns(rows: list[dict]) -> Columns:
 
 
 def found(rows: list[dict], independent: bool = True) -> list:
-    return list(anomalies.find(columns(rows), SCHEMA, independent))
+    table = columns(rows)
+    return list(anomalies.find(table, SCHEMA, independent, copies.find(table)))
 
 
 def test_nothing_is_odd_in_sound_records():
@@ -89,8 +90,8 @@ def test_nothing_is_odd_in_sound_records():
             CUSTOM,
             ["colour", "calm/p1"],
         ),
-        ({"image": picture(30)}, "image", "WARNING", CUSTOM, ["keys", "calm/p1 = calm/p3"]),
-        ({"image": picture(0)}, "image", "ERROR", CUSTOM, ["fold", "calm/p0 = calm/p1"]),
+        ({"image": picture(30)}, "image", "WARNING", CUSTOM, ["part", "calm/p1 = calm/p3"]),
+        ({"image": picture(0)}, "image", "ERROR", CUSTOM, ["split", "calm/p0 = calm/p1"]),
         ({"splits": (TEST, TRAIN)}, "subject", "ERROR", CUSTOM, ["1 of 4", "p1"]),
     ],
 )
@@ -140,7 +141,7 @@ def test_the_message_holds_schema_reasons_and_the_skew_of_each_fold():
     rows = sound()
     rows[1] |= {"label": 9, "image": picture(0)}
     made = columns(rows)
-    odd = anomalies.find(made, SCHEMA, True)
+    odd = anomalies.find(made, SCHEMA, True, copies.find(made))
     text = schema.text(anomalies.proto(odd, made, SCHEMA))
     message = text_format.Parse(text, anomalies_pb2.Anomalies())
     assert message.baseline == SCHEMA

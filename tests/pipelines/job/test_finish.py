@@ -6,13 +6,17 @@ import dataclasses
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from pipelines.common.errors import FailedWork
-from pipelines.common.roles import TEST, TRAIN
+from pipelines.common.records import Reject
+from pipelines.common.roles import TEST, TRAIN, UNUSED
 from pipelines.databases.base import UNKNOWN
 from pipelines.dataset import folds, manifest
+from pipelines.dataset.copies import ALLOWED, DROPPED
 from pipelines.dataset.folds import Member, divide
+from pipelines.faces import alignment
 from pipelines.inspection.checks import check_folder
 from pipelines.inspection.console import closing_report
 from pipelines.job.finish import finish
@@ -156,7 +160,8 @@ def test_names_that_hardly_differ_are_noted(demo_people, tmp_path):
         dataclasses.replace(each, subject="P001 " if each.key == "fear/p001_01" else each.subject)
         for each in database.samples
     ]
-    made = build(tmp_path, dataclasses.replace(database, samples=samples))
+    # Two faint expressions of one person, who is now two: copies.
+    made = build(tmp_path, dataclasses.replace(database, samples=samples), rule=ALLOWED)
     assert mentions(made.notes, "'P001 '", "'p001'")
 
 
@@ -206,3 +211,65 @@ def test_a_folder_of_an_earlier_version_still_loads_and_verifies(demo_people, tm
     assert "subjects" not in json.loads((tmp_path / "folds.json").read_text())
     assert made.subjects == "" and made.subject_independent
     assert not [check for check in check_folder(tmp_path)[0] if check.failures]
+
+
+def copied(key: str, other: str, people):
+    """A change that gives one record the picture of another, mirrored."""
+    image = images.read(people / f"{other}.png")
+    png = images.encode_png(np.ascontiguousarray(alignment.resize_face(image)[:, ::-1]))
+    return lambda record: dataclasses.replace(record, image=png) if record.key == key else record
+
+
+def test_copies_on_two_sides_are_refused_and_listed(demo_people, tmp_path):
+    change = copied("fear/p001_01", "fear/p000_01", demo_people)
+    listing = tmp_path / "list.csv"
+    with pytest.raises(FailedWork, match=r"fear/p000_01 = fear/p001_01.*list\.csv"):
+        build(tmp_path / "data", some(demo_people), change, listing=listing)
+    assert not (tmp_path / "data" / manifest.NAME).exists()
+    assert "fear/p000_01,fear/p001_01,fear,fear" in listing.read_text()
+
+
+def test_copies_that_are_allowed_are_a_warning(demo_people, tmp_path):
+    change = copied("fear/p001_01", "fear/p000_01", demo_people)
+    made = build(tmp_path, some(demo_people), change, rule=ALLOWED)
+    assert [each.severity for each in made.anomalies if "split" in each.short] == ["WARNING"]
+    checks = {each.name: each for each in check_folder(tmp_path)[0]}
+    assert checks["copies"].status == checks["recomputed"].status == "ok"
+    assert "p000_01 = fear/p001_01" in checks["copies"].about
+
+
+def test_copies_that_are_dropped_train_nowhere(demo_people, tmp_path):
+    change = copied("fear/p001_01", "fear/p000_01", demo_people)
+    made = build(tmp_path, some(demo_people), change, rule=DROPPED)
+    # Each is tested in its person's fold, and trains in the third person's alone. The happiness of
+    # p000 is faint, and so a copy of the mirrored image too.
+    assert {each.key: each.folds for each in made.dropped} == {
+        "fear/p000_01": (1,),
+        "fear/p001_01": (0,),
+        "happiness/p000_01": (1,),
+    }
+    roles = {record.key: record.splits for record in records(tmp_path, made)}
+    assert roles["fear/p000_01"] == (TEST, UNUSED, TRAIN)
+    assert roles["fear/p001_01"] == (UNUSED, TEST, TRAIN)
+    assert [part["train"] for part in made.counts["by_fold"]] == [3, 2, 4]
+    assert not any(check.failures for check in check_folder(tmp_path)[0])
+
+
+def test_a_folder_of_an_earlier_version_is_still_read(lossy):
+    _, made = lossy
+    earlier = dataclasses.replace(made, copies="", dropped=())
+    assert '"copies"' not in earlier.to_json() and '"dropped"' not in earlier.to_json()
+
+
+def test_crops_that_no_detector_finds_are_offered_prealigned(demo_people, tmp_path):
+    crop = images.resize(images.read(demo_people / "fear/p000_01.png")[40:170, 40:150], 48, 48)
+    with pytest.raises(alignment.NoFaceFound) as caught:
+        alignment.FaceAligner().align(crop[8:40, 8:40])
+    rejects = [Reject("a", "a.png", "fear", "p", str(caught.value))]
+    job = {"shards": [], "rejects": [dataclasses.asdict(each) for each in rejects]}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    sample = dataclasses.replace(some(demo_people).samples[0], key="a")
+    database = dataclasses.replace(some(demo_people), samples=[sample])
+    division = folds.Division(2, {"a": (TEST, TRAIN)}, {"a": 0}, True)
+    with pytest.raises(FailedWork, match=r"1 of the 1 .*--prealigned"):
+        finish(tmp_path, database, division)

@@ -13,7 +13,7 @@ def test_records_come_in_the_order_of_their_keys(tmp_path):
     parts = [spill.Part(tmp_path) for _ in range(3)]
     payloads = {f"{i:02d}": b"x" * i for i in range(20)}
     refs = [
-        parts[i % 3].append(key, examples.framed(payload), "small")
+        parts[i % 3].append(key, examples.framed(payload), "small", b"")
         for i, (key, payload) in enumerate(payloads.items())
     ]
     for part in parts:
@@ -30,7 +30,7 @@ def test_more_parts_than_may_be_open(tmp_path):
     refs = []
     for i in range(150):
         part = spill.Part(tmp_path)
-        refs.append(part.append(f"{i:03d}", examples.framed(bytes([i])), "full"))
+        refs.append(part.append(f"{i:03d}", examples.framed(bytes([i])), "full", b""))
         part.close()
     shard = spill.gather(tmp_path, "a", refs)
     assert list(examples.read_records(tmp_path / "a")) == [bytes([i]) for i in range(150)]

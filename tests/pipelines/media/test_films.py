@@ -50,12 +50,15 @@ def film(tmp_path_factory) -> Path:
         ("d.mp4", "libx264", 25),
         ("e.mpg", "mpeg1video", 26),
         ("f.mkv", "huffyuv", 12),
+        ("g.webm", "libvpx", 12),
+        ("h.mov", "libx264", 12),
     ],
 )
 def test_as_many_frames_are_counted_as_were_written(tmp_path, name, codec, count):
     pixels = {"rawvideo": "bgr24", "huffyuv": "rgb24", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
     frames = mmi.gray_frames(count)
     path = mmi.write_film(tmp_path / name, frames, codec, fps=25, pix_fmt_out=pixels)
+    assert films.looks_like_film(path)
     assert films.count_frames(path) == count
 
 

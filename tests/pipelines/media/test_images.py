@@ -8,13 +8,15 @@ import struct
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipelines.media import images
 
 
 def stored(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    pillow_heif.register_heif_opener()
     buffer = io.BytesIO()
     image.save(buffer, format=kind, **options)
     return buffer.getvalue()
@@ -154,3 +156,53 @@ def test_shrinking_averages_instead_of_skipping():
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
     np.testing.assert_allclose(images.resize(stripes, 16, 16)[4:-4, 4:-4], 127.5, atol=3)
+
+
+def patch() -> Image.Image:
+    """30 pixels wide, 20 high, in four colours."""
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[:10, :15], pixels[:10, 15:] = (200, 30, 30), (30, 200, 30)
+    pixels[10:, :15], pixels[10:, 15:] = (30, 30, 200), (220, 220, 30)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_photographs_of_phones_are_upright(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = stored(patch(), kind, quality=95, exif=exif.tobytes())
+    turned = ImageOps.exif_transpose(Image.open(io.BytesIO(stored(patch(), "PNG", exif=exif))))
+    decoded = images.decode(data)
+    assert decoded.shape == (turned.height, turned.width, 3)
+    # The middle of each quarter, away from the edges that a lossy format smears.
+    middle = np.s_[decoded.shape[0] // 4 :: decoded.shape[0] // 2]
+    difference = decoded.astype(int) - np.asarray(turned.convert("RGB"))
+    assert np.abs(difference[middle, decoded.shape[1] // 4]).max() < 25
+
+
+def test_a_jpeg_above_the_limit_is_read_at_half_its_size():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = patch().resize((300, 200))
+    data = stored(whole, "JPEG", quality=95, exif=exif)
+    decoded = images.decode(data, max_pixels=20_000)
+    assert decoded.shape == (150, 100, 3)
+    half = np.asarray(whole.resize((150, 100)).rotate(-90, expand=True)).astype(int)
+    assert np.abs(decoded - half).mean() < 3
+    assert images.decode(data, max_pixels=2_000).shape == (38, 25, 3)
+    for refused in (stored(whole, "JPEG", progressive=True), stored(whole, "PNG")):
+        with pytest.raises(images.UnreadableImage, match=r"300×200.*20,000"):
+            images.decode(refused, max_pixels=20_000)
+
+
+def test_a_jpeg_of_200_megapixels_is_read_and_a_png_is_refused_with_its_number():
+    blank = Image.new("L", (16_320, 12_240))
+    assert images.decode(stored(blank, "JPEG")).shape == (6120, 8160)
+    with pytest.raises(images.UnreadableImage, match="196,000,000"):
+        images.decode(bomb(14_000))
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "a.heif", "a.hif", "a.avif", "a.jpg"])
+def test_names_of_photographs(name):
+    assert images.looks_like_image(name)

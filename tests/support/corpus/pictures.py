@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 # An image that lacks no more than this may have lost its end mark and no pixel.
@@ -31,6 +32,8 @@ SOUND = {
     "bmp": ("BMP", "RGB", {}),
     "ppm": ("PPM", "RGB", {}),
     "jp2": ("JPEG2000", "RGB", {}),
+    "heic": ("HEIF", "RGB", {"quality": 90}),
+    "avif": ("AVIF", "RGB", {"quality": 90}),
 }
 """Endings, and how images with them are stored: format, mode, options."""
 
@@ -49,6 +52,7 @@ def stored(face: np.ndarray, ending: str, side: int | None = None) -> bytes:
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    pillow_heif.register_heif_opener()
     buffer = io.BytesIO()
     image.save(buffer, format=kind, **options)
     return buffer.getvalue()

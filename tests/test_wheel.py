@@ -1,0 +1,50 @@
+"""The wheel, installed into any folder, brings its settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_SHOW = """
+from fesr_tf import config
+print(config.config_folder())
+print(*config.names(), *config.names("variants"), *config.names("sizes"))
+print(*(path.name for path in config.config_folder().glob("serving/*")))
+print(config.resolve("ckplus", "FG").image_size)
+"""
+
+
+def call(*words: object, **more: object) -> str:
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, **more)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def show(python_path: Path, place: Path) -> list[str]:
+    environment = os.environ | {"PYTHONPATH": str(python_path)}
+    return call(sys.executable, "-c", _SHOW, cwd=place, env=environment).splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--target", "--prefix"])
+def test_settings_are_found_wherever_the_wheel_is_installed(option, tmp_path):
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "data", "runs")
+    source = shutil.copytree(ROOT, tmp_path / "source", ignore=left_out)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
+    call(*pip, "wheel", source, *offline, "--wheel-dir", tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    place = tmp_path / "place"
+    call(*pip, "install", wheel, "--no-deps", "--no-index", option, place)
+    (package,) = place.rglob("fesr_tf/__init__.py")
+    folder, *rest = show(package.parents[1], tmp_path)
+    assert Path(folder) == package.parent / "configs"
+    checkout, *expected = show(ROOT, tmp_path)
+    assert Path(checkout) == ROOT / "configs"
+    assert [sorted(line.split()) for line in rest] == [sorted(line.split()) for line in expected]
