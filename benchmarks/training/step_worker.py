@@ -71,10 +71,10 @@ class TensorFlowStep:
         if mode == "plain":
             keras_adam(model)
         else:
-            frozen = model.fesgan.frozen
+            frozen = model.frozen
             maps = [frozen.trunk(tf.constant(each)) for each in (image, positive)]
             known = {"map": maps[0], "positive_map": maps[1]}
-            batch += (known | {"identity": frozen.embed_trunk(maps[0])},)
+            batch += (known | {"identity": frozen.embed(batch[0], maps[0])},)
         target = model if stage == "joint" else model.fesgan
         self.function = target.make_train_function()
         self.batches = iter(tf.data.Dataset.from_tensors(batch).repeat())

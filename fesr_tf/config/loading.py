@@ -106,7 +106,8 @@ def _layers(database: str, variant: str) -> list[Path]:
 
 def load(path: str | Path) -> Config:
     """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
-    values = _checked_file(Path(path))
+    # Runs were saved before R's trunk could be chosen.
+    values = {"trunk": None, "trunk_weights": None} | _checked_file(Path(path))
     try:
         return Config(**values)
     except BadUse as error:

@@ -75,8 +75,11 @@ class Settings(pydantic.BaseModel):
     )
     instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
     dropout: Float = _key("second", "rate of R's dropout", ge=0, lt=1)
-    identity: str = _key("both", "the face network F_id, and R's trunk", compared=True)
+    identity: str = _key("both", "the face network F_id", compared=True)
     identity_weights: str | None = _key("both", "file of its weights; null: found by its name")
+    trunk: str | None = _key("second", "the face network of R's trunk; null: identity's",
+                             compared=True)  # fmt: skip
+    trunk_weights: str | None = _key("second", "file of its weights; null: found by its name")
 
     lambda1: Float = _key("both", "weight of L_advg^z in L_G, eq. 22", compared=True, ge=0)
     lambda2: Float = _key("both", "weight of L_rec", compared=True, ge=0)
@@ -150,6 +153,11 @@ class Config(Settings):
         return not self.stop_after_pretraining
 
     @property
+    def face_networks(self) -> list[str]:
+        """The names of F_id's and, where it is another, of R's trunk's face network."""
+        return list(dict.fromkeys(name for name in (self.identity, self.trunk) if name))
+
+    @property
     def last_iteration(self) -> int:
         """The iteration at which a run is finished."""
         return self.max_iterations if self.trains_recognizer else self.pretrain_iterations
@@ -180,6 +188,10 @@ class Config(Settings):
                     f"{key} ({getattr(self, key)}) must be a multiple of steps_per_execution "
                     f"({together}): callbacks see only the last of these steps"
                 )
+        if self.trunk_weights and not self.trunk:
+            raise BadUse(
+                f"trunk_weights={self.trunk_weights} needs the name of its network: set trunk"
+            )
         if self.synthetic == "encoder" and self.lambda6 > 0:
             raise BadUse(
                 "synthetic=encoder generates images of every class from one input, so the "

@@ -55,6 +55,21 @@ def verification(
     )
 
 
+def rank_one(embeddings: np.ndarray, subjects: np.ndarray, expressions: np.ndarray) -> float:
+    """The share of images whose most similar image with another expression shows the same person.
+
+    Arrays as for `verification`; images whose person has no other expression do not count, nan
+    where none does.
+    """
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    other = expressions[:, None] != expressions[None]
+    same = (subjects[:, None] == subjects[None]) & other
+    nearest = np.where(other, unit @ unit.T, -np.inf).argmax(1)
+    counted = same.any(1)
+    hits = same[np.arange(len(unit)), nearest][counted]
+    return float(hits.mean()) if counted.any() else float("nan")
+
+
 def auc(scores: np.ndarray, same: np.ndarray) -> float:
     """Area under the ROC curve of scores float (P,) of pairs, bool (P,) of one person; equal
     scores count half. nan without pairs of both kinds, or where a score is nan."""

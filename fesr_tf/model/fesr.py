@@ -10,6 +10,7 @@ from fesr_tf.model import collapse_signals, losses
 from fesr_tf.model.batch import Batch, unpack
 from fesr_tf.model.expression_codes import Draws, expression_code
 from fesr_tf.model.fesgan import FESGAN, Scalars, minimise, running
+from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
 from fesr_tf.networks import replicas
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
@@ -20,16 +21,23 @@ class FESR(keras.Model):
     """FESGAN and R (Section III-D). Calling it classifies: (B, S, S, c) -> logits (B, K).
 
     `train_step` takes the same batch as FESGAN's. With `synthetic: none` (BASELINE) it trains R
-    alone, on real images.
+    alone, on real images. R's trunk is that of `trunk_network`, else that of `face_network`, F_id.
     """
 
-    def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
+    def __init__(
+        self,
+        config: Config,
+        num_classes: int,
+        face_network: FaceNetwork,
+        trunk_network: FaceNetwork | None = None,
+    ):
         super().__init__(name="FESR")
         self.config = config
         self.num_classes = num_classes
         self.face_network = face_network
         self.fesgan = FESGAN(config, num_classes, face_network)
-        self.recognizer = Recognizer(config, num_classes, face_network)
+        self.recognizer = Recognizer(config, num_classes, trunk_network or face_network)
+        self.frozen = FrozenPasses(face_network, config, trunk_network)
         self(tf.zeros((1, config.image_size, config.image_size, config.channels)))
 
     def call(self, image: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -53,9 +61,9 @@ class FESR(keras.Model):
         if self.config.synthetic == "none":
             return self.real_only_step(batch)
         image, positive, label, known = unpack(batch, self.config)
-        gan, config, frozen = self.fesgan, self.config, self.fesgan.frozen
+        gan, config, frozen = self.fesgan, self.config, self.frozen
         draws = gan.draw(label)
-        # The frozen trunk processes each image once: F_id and R share its maps.
+        # A trunk that F_id and R share processes each image once.
         if known:
             real_map, positive_map = known["map"], known["positive_map"]
         else:
@@ -75,8 +83,8 @@ class FESR(keras.Model):
                 logs |= self.update_recognizer(maps, label, synthetic_label, draws)  # lines 15, 16
             identities = None
             if config.lambda3:
-                identity = known["identity"] if known else frozen.embed_trunk(real_map)
-                identities = identity, frozen.embed_trunk(reconstructed_map)
+                identity = known["identity"] if known else frozen.embed(image, real_map)
+                identities = identity, frozen.embed(reconstructed, reconstructed_map)
             terms = gan.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -109,13 +117,13 @@ class FESR(keras.Model):
     def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """The trunk's maps of x_rec (None where lambda3 is 0, which does not need it) and x^{p,f}.
+        """The maps of R's trunk of x_rec (None where L_id does not need it) and x^{p,f}.
 
         They share one pass only where L_G needs the gradient of both; otherwise half of the
         backward pass would be wasted.
         """
-        frozen, config = self.fesgan.frozen, self.config
-        if not config.lambda3:
+        frozen, config = self.frozen, self.config
+        if not (config.lambda3 and frozen.shared):
             return None, frozen.trunk(synthetic)
         if config.recognizer_guides_generator:
             return tuple(frozen.trunks(reconstructed, synthetic))
@@ -129,9 +137,9 @@ class FESR(keras.Model):
         draws: Draws,
     ) -> Scalars:
         """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}."""
-        recognizer, config, gan = self.recognizer, self.config, self.fesgan
+        recognizer, config = self.recognizer, self.config
         with tf.GradientTape() as tape:
-            plain = recognizer.extract_all(maps, gan.frozen.together)
+            plain = recognizer.extract_all(maps, self.frozen.together)
             dropped = [
                 recognizer.drop(features, seed)
                 for features, seed in zip(plain, tf.unstack(draws.dropout_seeds[:3]), strict=True)
@@ -167,7 +175,7 @@ class FESR(keras.Model):
         """Updates R by L_cls,R^r (eq. 20), for BASELINE."""
         image, _, label, known = unpack(batch, self.config)
         draws = self.fesgan.draw(label)
-        trunk = known["map"] if known else self.fesgan.frozen.trunk(image)
+        trunk = known["map"] if known else self.frozen.trunk(image)
         with tf.GradientTape() as tape:
             features = self.recognizer.drop(self.recognizer.extract(trunk), draws.dropout_seeds[0])
             loss = losses.classification(label, self.recognizer.classify(features))
@@ -183,7 +191,7 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
     created in the scope of the current strategy).
 
     Args:
-        config: The settings; `config.identity` names the face network to load.
+        config: The settings; `config.identity` and `config.trunk` name the face networks to load.
         num_classes: K, the number of expressions.
         face_network: Used instead of the one that `config.identity` names.
 
@@ -202,8 +210,11 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
     """
     with strategy(config).scope():
         face_network = face_network or load_face_network(config.identity, config.identity_weights)
+        trunk_network = None
+        if config.trunk:
+            trunk_network = load_face_network(config.trunk, config.trunk_weights)
         keras.utils.set_random_seed(config.seed)
-        model = FESR(config, num_classes, face_network)
+        model = FESR(config, num_classes, face_network, trunk_network)
         model.compile()
     return model
 

@@ -29,17 +29,21 @@ Known = dict[str, tf.Tensor]
 class FrozenPasses:
     """The face network as a training step uses it, with `frozen_dtype` and `passes`.
 
+    `trunk` gives R's maps, `embed` F_id; they are of one network unless `trunk_network` is given.
     Input and output are float32 for every `frozen_dtype`. It is no layer and owns no weights.
     """
 
-    def __init__(self, face_network: FaceNetwork, config: Config):
+    def __init__(
+        self, face_network: FaceNetwork, config: Config, trunk_network: FaceNetwork | None = None
+    ):
         self.face_network = face_network
+        self.trunk_network = trunk_network or face_network
         self.dtype = None if config.frozen_dtype == "float32" else config.frozen_dtype
         self.together = config.passes == "shared"
 
     def trunk(self, image: tf.Tensor) -> tf.Tensor:
-        """The trunk's map of one batch of images."""
-        return self.face_network.trunk(image, self.dtype)
+        """The map of R's trunk of one batch of images."""
+        return self.trunk_network.trunk(image, self.dtype)
 
     def trunks(self, *images: tf.Tensor) -> Sequence[tf.Tensor]:
         """The maps of several batches: in one pass, or one each where `passes` is separate."""
@@ -47,13 +51,16 @@ class FrozenPasses:
             return [self.trunk(image) for image in images]
         return tf.split(self.trunk(tf.concat(images, 0)), len(images))
 
-    def embed_trunk(self, feature_map: tf.Tensor) -> tf.Tensor:
-        """F_id from a map."""
-        return self.face_network.embed_trunk(feature_map, self.dtype)
+    @property
+    def shared(self) -> bool:
+        """Whether R's maps are also those of F_id."""
+        return self.trunk_network is self.face_network
 
-    def embed(self, image: tf.Tensor) -> tf.Tensor:
-        """F_id."""
-        return self.embed_trunk(self.trunk(image))
+    def embed(self, image: tf.Tensor, feature_map: tf.Tensor | None = None) -> tf.Tensor:
+        """F_id, from R's map of the image where that is known and serves."""
+        if feature_map is None or not self.shared:
+            feature_map = self.face_network.trunk(image, self.dtype)
+        return self.face_network.embed_trunk(feature_map, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -95,24 +102,35 @@ def _rows(table: tf.Tensor | np.ndarray, index: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(rows, (*index.shape, *table.shape[1:]))
 
 
-def cached_bytes(face_network: FaceNetwork, config: Config, images: int) -> int:
+def cached_bytes(
+    face_network: FaceNetwork,
+    config: Config,
+    images: int,
+    trunk_network: FaceNetwork | None = None,
+) -> int:
     """The size, in bytes, of `frozen_features` for a number of images."""
     shape = (1, config.image_size, config.image_size, config.channels)
-    _, rows, columns, channels = face_network.trunk(tf.zeros(shape)).shape
+    _, rows, columns, channels = (trunk_network or face_network).trunk(tf.zeros(shape)).shape
     wants_maps, wants_embeddings = _wanted(config)
     values = wants_maps * rows * columns * channels
     values += wants_embeddings * face_network.embedding_size
     return images * (1 + config.horizontal_flip) * values * tf.as_dtype(config.frozen_dtype).size
 
 
-def cache_place(face_network: FaceNetwork, config: Config, images: int) -> str:
+def cache_place(
+    face_network: FaceNetwork,
+    config: Config,
+    images: int,
+    trunk_network: FaceNetwork | None = None,
+) -> str:
     """One sentence: whether the features are kept in memory, in a file or not at all, and the
     bytes that they take."""
     if not any(_wanted(config)):
         return "none: the run needs no features of real images"
     if config.frozen_cache == "none":
         return "none: every step computes the features of its real images (frozen_cache=none)"
-    size, limit = cached_bytes(face_network, config, images), config.frozen_cache_limit_gib
+    size = cached_bytes(face_network, config, images, trunk_network)
+    limit = config.frozen_cache_limit_gib
     about = f"{size / GIB:.2f} GiB ({size:,} bytes)"
     if size <= limit * GIB:
         return f"{about} in memory, briefly twice that while they are computed"
@@ -133,18 +151,21 @@ def frozen_features(
     config: Config,
     progress: bool = True,
     folder: Path | None = None,
+    trunk_network: FaceNetwork | None = None,
 ) -> FrozenFeatures | None:
     """Computes the face network's features of every image and prints their size.
 
-    Above `frozen_cache_limit_gib` they are kept in a mapped file on the disk of `folder` (default:
-    that of temporary files). It has no name: the system frees it when this process ends, however
-    it ends. Returns None with `frozen_cache: none` and where the run needs no features; the steps
-    then compute them themselves. Raises `FailedWork` where the disk is too small.
+    The maps are of `trunk_network` where it is given. Above `frozen_cache_limit_gib` the features
+    are kept in a mapped file on the disk of `folder` (default: that of temporary files). It has no
+    name: the system frees it when this process ends, however it ends. Returns None with
+    `frozen_cache: none` and where the run needs no features; the steps then compute them
+    themselves. Raises `FailedWork` where the disk is too small.
     """
     wants_maps, wants_embeddings = _wanted(config)
     if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
         return None
-    size, limit = cached_bytes(face_network, config, len(faces)), config.frozen_cache_limit_gib
+    size = cached_bytes(face_network, config, len(faces), trunk_network)
+    limit = config.frozen_cache_limit_gib
     about = f"the face network's features of {len(faces)} training images"
     if config.horizontal_flip:
         about += " and their mirror images"
@@ -152,14 +173,14 @@ def frozen_features(
     where = f" in a file, more than frozen_cache_limit_gib={limit:g}" if on_disk else ""
     print(f"computing {about} once, {size / 2**20:.1f} MiB{where}", flush=True)
 
-    frozen, batch = FrozenPasses(face_network, config), config.batch_size
+    frozen, batch = FrozenPasses(face_network, config, trunk_network), config.batch_size
     dtype = tf.as_dtype(config.frozen_dtype)
 
     @tf.function(autograph=False)
     def features(image: tf.Tensor) -> list[tf.Tensor]:
-        feature_map = frozen.trunk(image)
+        feature_map = frozen.trunk(image) if wants_maps else None
         values = [feature_map] if wants_maps else []
-        values += [frozen.embed_trunk(feature_map)] if wants_embeddings else []
+        values += [frozen.embed(image, feature_map)] if wants_embeddings else []
         return [tf.cast(value, dtype) for value in values]
 
     count = len(faces)

@@ -73,7 +73,8 @@ class FaceNetwork(keras.layers.Layer):
         """The map of conv1-pool3 of images (B, S, S, 1|3) in [-1, 1], float32.
 
         (B, s/8, s/8, C) with s the network's own size: (B, 16, 16, 192) for 29 and v4,
-        (B, 8, 8, 48) for the demo's. `dtype` is the type of the computation, None the images'.
+        (B, 8, 8, 48) for the demo's, (B, 8, 8, 80) for that for photographs. `dtype` is the type
+        of the computation, None the images'.
         """
         x = self.preprocess(image)
         return tf.cast(self.network.trunk(tf.cast(x, dtype or x.dtype)), image.dtype)
@@ -118,14 +119,15 @@ def load_face_network(
     """The network that `identity` names, with its weights.
 
     `weights` is an `.npz` of `pack_weights` or a Keras `.weights.h5`; None selects the weights
-    in the package (`light_cnn_demo` only) or those fetched or converted into the cache.
+    in the package (of `light_cnn_demo` and `light_cnn_photo`) or those fetched or converted into
+    the cache.
     `random_seed` initialises the weights at random instead (tests and benchmarks of speed).
 
     Raises `BadUse` for an unknown name, a missing file and a network without weights;
     `FailedWork` for a file that is damaged or belongs to another network.
     """
     if identity not in SPECS:
-        raise BadUse(f"no face network {identity!r}; identity is one of: {', '.join(SPECS)}")
+        raise BadUse(f"no face network {identity!r}; it is one of: {', '.join(SPECS)}")
     # Checked first: building a network takes seconds.
     path = _weight_file(identity, weights) if random_seed is None else None
     network = LightCNN(SPECS[identity], seed=random_seed)
@@ -138,7 +140,7 @@ def _weight_file(identity: str, weights: str | Path | None) -> Path:
     if weights:
         path = Path(weights)
         if not path.is_file():
-            raise BadUse(f"no weight file {path}: identity_weights must name an existing file")
+            raise BadUse(f"no weight file {path}: name an existing file")
         return path
     committed = COMMITTED / f"{identity}.npz"
     # The cache is asked second: a user without a home folder has none.

@@ -1,8 +1,8 @@
 """Light CNN (Wu, He, Sun, Tan: "A Light CNN for Deep Face Representation with Noisy Labels").
 
 One class builds every variant from a table: the published 29-layer networks, v4, and the small
-one of the demo. FESR-TF never trains a published variant; gradients pass through it to the image
-(equation 12).
+ones of the demo and for photographs. FESR-TF never trains a published variant; gradients pass
+through it to the image (equation 12).
 """
 
 from __future__ import annotations
@@ -111,6 +111,15 @@ _LAYERS_DEMO = (
     _blocks("block3", 1), Stage("group", "group3", 48), _POOL,
 )  # fmt: skip
 
+# The demo's table with its channels nearly doubled: 80 instead of 96 before pool3, and one group
+# after it, keep an image at 61 million multiply-adds.
+_LAYERS_PHOTO = (
+    Stage("mfm", "conv1", 16), _POOL,
+    Stage("group", "group1", 48), _POOL,
+    _blocks("block2", 1), Stage("group", "group2", 80), _POOL,
+    Stage("group", "group3", 48), _POOL,
+)  # fmt: skip
+
 SPECS = {
     spec.name: spec
     for spec in (
@@ -118,6 +127,7 @@ SPECS = {
         LightCNNSpec("light_cnn_29v2", _LAYERS_29, pool="max+average", fc="linear"),
         LightCNNSpec("light_cnn_v4", _LAYERS_V4, pool="max+average", fc="linear", order="bgr"),
         LightCNNSpec("light_cnn_demo", _LAYERS_DEMO, pool="max", fc="mfm", embedding=128, size=64),
+        LightCNNSpec("light_cnn_photo", _LAYERS_PHOTO, pool="max", fc="linear", size=64),
     )
 }
 

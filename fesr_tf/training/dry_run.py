@@ -57,8 +57,11 @@ def parameter_counts(fesr: FESR) -> dict[str, tuple[int, int]]:
     counts = {
         name: (_parameters(variables), 0) for name, variables in trained_networks(fesr).items()
     }
-    frozen = _parameters(fesr.face_network.variables)
-    return counts | {f"F_id ({fesr.config.identity})": (0, frozen)}
+    counts[f"F_id ({fesr.config.identity})"] = (0, _parameters(fesr.face_network.variables))
+    if trunk := fesr.config.trunk:
+        variables = fesr.recognizer.face_network.variables
+        counts[f"R's trunk ({trunk})"] = (0, _parameters(variables))
+    return counts
 
 
 def _parameters(variables: Sequence[tf.Variable]) -> int:
@@ -147,7 +150,7 @@ def report(
     ]
     if (peak := peak_gpu_memory()) is not None:
         parts.append(f"GPU memory: {peak / GIB:.2f} GiB held by TensorFlow while it measured")
-    place = cache_place(fesr.face_network, config, len(fold.train))
+    place = cache_place(fesr.face_network, config, len(fold.train), fesr.recognizer.face_network)
     parts.append(f"cached features of real images: {place}")
     parts.append(
         f"disk: {checkpoint_bytes(fesr) / 2**20:.1f} MiB per checkpoint (computed: networks and "

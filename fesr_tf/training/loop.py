@@ -100,7 +100,13 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
         machine.note_start(folder, int(model.fesgan.step.numpy()))
     cached = None
     if unfinished:
-        cached = frozen_features(model.face_network, fold.train, settings, folder=folder)
+        cached = frozen_features(
+            model.face_network,
+            fold.train,
+            settings,
+            folder=folder,
+            trunk_network=model.recognizer.face_network,
+        )
     stop = guards.StopOnSignal()
     with monitoring.watch(model, fold, folder, ends, resumed) as watch:
         validation = watch.validation

@@ -10,7 +10,7 @@ from pipelines.common.errors import BadUse, command
 TASKS = {
     "fetch": "download and convert the published weights of Light CNN v4, once",
     "convert": "convert a PyTorch checkpoint of the Light CNN authors",
-    "pretrain": "train the demo's face network on rendered people",
+    "pretrain": "train the face network of the demo, or that for photographs",
 }
 
 

@@ -1,8 +1,8 @@
-"""`python -m fesr_tf.weights pretrain --output FILE.npz`: trains the demo's face network.
+"""`python -m fesr_tf.weights pretrain --output FILE.npz`: trains a face network of the package.
 
-A Light CNN learns to identify rendered people outside the demo database, across
-expressions, intensities, poses and lights. It is tested on held-out subjects, by the area under
-the ROC curve of same/different pairs.
+The demo's learns to identify rendered people outside the demo database, across expressions,
+intensities, poses and lights. It is tested on held-out subjects, by the area under the ROC curve of
+same/different pairs. That for photographs is described in `photo_pretraining`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,22 @@ from fesr_tf.metrics.face_verification import verification
 from fesr_tf.networks.face_networks import load_face_network, pack_weights
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, layers_of
 from fesr_tf.processes.sequence import call
+from fesr_tf.weights import photo_pretraining
 from fesr_tf.weights.identity_training import People, embed, read_people, train
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import sha256_of, write_whole
+from pipelines.dataset import manifest
 from pipelines.demo_faces.source import DEMO_SEED
 
 IDENTITY = "light_cnn_demo"
+DEFAULTS = {
+    IDENTITY: {"subjects": 100, "held_out": 16, "seed": 9001, "epochs": 12, "batch_size": 32},
+    photo_pretraining.IDENTITY: {
+        "subjects": 24, "held_out": 1000, "seed": 1, "epochs": 28, "batch_size": 64,
+        "tail_epochs": 10,
+    },
+}  # fmt: skip
+"""The options that depend on the network."""
 # The same people twice: as the demo database shows them, and in other poses and lights.
 SCENES = {
     "frontal": ["--frames", "3"],
@@ -37,9 +47,14 @@ PACKAGES = ("tensorflow", "tf-keras", "numpy", "dlib-bin")
 
 
 def render_people(folder: Path, subjects: int, seed: int) -> list[Path]:
-    """Renders and aligns the people with the pipeline's own commands; the data folders."""
+    """Renders and aligns the people with the pipeline's own commands; the data folders.
+
+    A folder that is finished is kept.
+    """
     for name, scene in SCENES.items():
         faces, data = str(folder / f"{name}_faces"), str(folder / name)
+        if (folder / name / manifest.NAME).is_file():
+            continue
         people = ["--subjects", str(subjects), "--seed", str(seed)]
         folds = ["--folds", "2", "--valid-share", "0"]
         for words in (
@@ -80,21 +95,28 @@ def pretrain(data: list[Path], args: argparse.Namespace) -> dict:
     # Tested as it will be used: read back from the file, at half precision.
     stored = load_face_network(IDENTITY, args.output).network
     result = verification(embed(stored, held_out.images), held_out.subjects, held_out.labels)
-    layers = list(layers_of(spec))
     return {
-        "identity": IDENTITY,
-        "sha256": sha256_of(args.output),
-        "seed": args.seed,
-        "epochs": args.epochs,
-        "batch_size": args.batch_size,
         "people_trained": people,
         "people_held_out": args.held_out,
         "images_trained": len(trained.images),
         "images_held_out": len(held_out.images),
         "held_out": dataclasses.asdict(result),
+        "training_seconds": round(seconds),
+    }
+
+
+def _about(args: argparse.Namespace, figures: dict) -> dict:
+    """The record of a network: its origin, `figures` and its size."""
+    layers = list(layers_of(SPECS[args.identity]))
+    return {
+        "identity": args.identity,
+        "sha256": sha256_of(args.output),
+        "seed": args.seed,
+        "epochs": args.epochs,
+        "batch_size": args.batch_size,
+        **figures,
         "parameters": sum(layer.parameters for layer in layers),
         "multiply_adds": sum(layer.multiply_adds for layer in layers),
-        "training_seconds": round(seconds),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
     }
@@ -103,28 +125,56 @@ def pretrain(data: list[Path], args: argparse.Namespace) -> dict:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m fesr_tf.weights pretrain",
-        description="Trains the demo's face network on rendered people and verifies it on others.",
+        description="Trains a face network: the demo's on rendered people, or that for photographs "
+        "on FER2013's faces with the votes of FER+, on rendered people and on the embeddings of "
+        "light_cnn_v4 (fetch it before).",
     )
     add = parser.add_argument
+    add("--identity", choices=DEFAULTS, default=IDENTITY, help="the network (%(default)s)")
+    add("--faces", type=Path, metavar="FILE", help="fer2013.csv, for light_cnn_photo")
+    add("--votes", type=Path, metavar="FILE", help="fer2013new.csv of FER+, for light_cnn_photo")
     add("--data", type=Path, nargs="+", metavar="DIR",
-        help="preprocessed folders; people are rendered if not given")  # fmt: skip
-    add("--subjects", type=int, default=100, help="people to render (%(default)s)")
-    add("--held-out", type=int, default=16, help="of these, never trained on (%(default)s)")
-    add("--seed", type=int, default=9001, help="of people and weights (%(default)s)")
-    add("--epochs", type=int, default=12, help="(%(default)s)")
-    add("--batch-size", type=int, default=32, help="(%(default)s)")
+        help="preprocessed folders of people; people are rendered if not given")  # fmt: skip
+    add("--work", type=Path, metavar="DIR",
+        help="checkpoints of light_cnn_photo, from which a second call resumes")  # fmt: skip
+    for name, purpose in (
+        ("subjects", "people to render"),
+        ("held_out", "people, or images of --faces, never trained on"),
+        ("seed", "of people, images and weights"),
+        ("epochs", "of the demo's network, or of the trunk"),
+        ("tail_epochs", "of what follows the trunk, for light_cnn_photo"),
+        ("batch_size", "images a step"),
+    ):
+        values = [str(of[name]) for of in DEFAULTS.values() if name in of]
+        add(f"--{_option(name)}", type=int, help=f"{purpose} ({' or '.join(values)})")
     add("--output", type=Path, required=True, help="weights, .npz; a .json is written beside them")
     return parser
 
 
+def _option(name: str) -> str:
+    return name.replace("_", "-")
+
+
 def _check(args: argparse.Namespace) -> None:
+    """Fills in the defaults of the network. Raises `BadUse` for options that do not fit."""
+    for name in ("faces", "votes", "work", "tail_epochs"):
+        if args.identity == IDENTITY and getattr(args, name) is not None:
+            raise BadUse(f"--{_option(name)} is for --identity {photo_pretraining.IDENTITY}")
+    for name in ("faces", "votes"):
+        if args.identity != IDENTITY and getattr(args, name) is None:
+            raise BadUse(f"--identity {args.identity} needs --{name}: it learns from FER2013")
+    for name, value in DEFAULTS[args.identity].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
     if args.output.suffix != ".npz":
         raise BadUse(f"--output {args.output} must end in .npz")
-    for name, least in (("held_out", 2), ("epochs", 1), ("batch_size", 1), ("seed", 0)):
-        if getattr(args, name) < least:
-            option = name.replace("_", "-")
-            raise BadUse(f"--{option} must be at least {least}, not {getattr(args, name)}")
-    if args.data is None and args.subjects < args.held_out + 2:
+    for name, least in (
+        ("held_out", 2), ("epochs", 1), ("tail_epochs", 1), ("batch_size", 1), ("seed", 0)
+    ):  # fmt: skip
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise BadUse(f"--{_option(name)} must be at least {least}, not {value}")
+    if args.data is None and args.identity == IDENTITY and args.subjects < args.held_out + 2:
         raise BadUse(
             f"--subjects {args.subjects} leaves fewer than two people to train on beside the "
             f"{args.held_out} of --held-out"
@@ -136,22 +186,36 @@ def _check(args: argparse.Namespace) -> None:
         )
 
 
+def _said(record: dict) -> str:
+    held_out = record["held_out"]
+    if record["identity"] == IDENTITY:
+        return (
+            f"held-out verification: AUC {held_out['auc']:.4f} over {held_out['pairs_same']} same "
+            f"and {held_out['pairs_different']} different pairs"
+        )
+    return (
+        f"held-out images: {held_out['by_label']:.1%} accuracy by label, "
+        f"{held_out['by_votes']:.1%} by votes, mean cosine with {record['teacher']} "
+        f"{held_out['cosine_with_teacher']:.3f}"
+    )
+
+
 @command
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args(argv)
     _check(args)
     start = time.monotonic()
+    train_network = pretrain if args.identity == IDENTITY else photo_pretraining.pretrain
     with tempfile.TemporaryDirectory() as folder:
-        data = args.data or render_people(Path(folder), args.subjects, args.seed)
-        record = pretrain(data, args)
+        args.work = args.work or Path(folder)
+        data = args.data or render_people(args.work / "people", args.subjects, args.seed)
+        record = _about(args, train_network(data, args))
     words = ["python", "-m", "fesr_tf.weights", "pretrain", *argv]
-    record = {"command": shlex.join(words), **record, "seconds": round(time.monotonic() - start)}
+    record = {"command": shlex.join(words), **record}
+    if args.identity == IDENTITY:  # the other resumes: this call may be a small part
+        record["seconds"] = round(time.monotonic() - start)
     report = args.output.with_suffix(".json")
     write_whole(report, json.dumps(record, indent=1) + "\n")
-    held_out = record["held_out"]
-    print(
-        f"held-out verification: AUC {held_out['auc']:.4f} over {held_out['pairs_same']} same and "
-        f"{held_out['pairs_different']} different pairs\n{args.output} and {report} written"
-    )
+    print(f"{_said(record)}\n{args.output} and {report} written")
     return 0

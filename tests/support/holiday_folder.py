@@ -18,11 +18,13 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 # One cycle of kinds: mostly photographs.
 KINDS = (
-    *("photograph",) * 24,
+    *("photograph",) * 22,
+    *("photograph of a phone",) * 2,
     *("no face",) * 4,
     *("cut photograph",) * 3,
     "text named as an image",
@@ -51,6 +53,7 @@ class Maker:
             self.face = image.convert("RGB")
         self.makers: dict[str, tuple[str, Callable[[Path], object]]] = {
             "photograph": (".jpg", self.face.save),
+            "photograph of a phone": (".HEIC", self._save_heic),
             "no face": (".png", Image.new("RGB", (90, 60), "gray").save),
             "cut photograph": (".JPG", lambda path: path.write_bytes(self._jpeg(path)[:600])),
             "text named as an image": (".jpeg", lambda path: path.write_text("see attachment")),
@@ -75,6 +78,9 @@ class Maker:
             folder /= ".thumbnails"
         folder.mkdir(parents=True, exist_ok=True)
         make(folder / f"{'.' if kind == 'hidden' else ''}{kind.replace(' ', '-')}-{number}{suffix}")
+
+    def _save_heic(self, path: Path) -> None:
+        pillow_heif.from_pillow(self.face).save(path)
 
     def _jpeg(self, path: Path) -> bytes:
         self.face.save(path)
@@ -107,7 +113,8 @@ def write_film(path: Path, face: Path, frames: int = 3) -> None:
 
 def expected(kinds: Counter[str]) -> dict[str, int]:
     """The counts that the client prints for such a folder."""
-    images, films = ("photograph", "link to a photograph"), ("film",)
+    images = ("photograph", "photograph of a phone", "link to a photograph")
+    films = ("film",)
     failed = ("no face", "cut photograph", "text named as an image", "empty image", "cut film",
               "film without a video stream")  # fmt: skip
     counts = {

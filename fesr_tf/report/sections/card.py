@@ -40,7 +40,9 @@ def section(m: Material) -> dict:
         "classes": m.sources.classes,
         "known": m.sources.manifest is None or known(m.sources.manifest),
         "variants": list(first_of_variants(m.runs)),
-        "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
+        "networks": list(
+            dict.fromkeys(name for run in m.runs for name in run.config.face_networks)
+        ),
         "licence": Table(["data of this report", "terms"], own, "Licence of the data"),
         "others": Table(["other databases", "terms"], others, "Licences of other databases"),
     }

@@ -21,7 +21,9 @@ def section(m: Material) -> dict:
     chosen = first_of_variants(m.runs)
     return {
         "departures": _departures(chosen),
-        "networks": list(dict.fromkeys(run.config.identity for run in m.runs)),
+        "networks": list(
+            dict.fromkeys(name for run in m.runs for name in run.config.face_networks)
+        ),
         "silent": _silent(m.runs[-1]),
         "settings": _settings(chosen),
         "commands": [train_command(run) for run in m.runs],

@@ -74,7 +74,9 @@ def write_description(config: Config, info: RunInfo, fold: Fold) -> None:
     tf.summary.text("run/data", _markdown(("class", *PARTS), count_rows(fold)), step=0)
     # TensorBoard sorts the columns by name and shows the first few: capitals come first.
     values = {"Variant": info.variant, "Fold": info.fold, "Database": info.database}
-    values |= {key: getattr(config, key) for key in configs.compared_keys()}
+    compared = {key: getattr(config, key) for key in configs.compared_keys()}
+    # TensorBoard's table has no null.
+    values |= {key: "null" if value is None else value for key, value in compared.items()}
     columns = [api.HParam(name) for name in values]
     api.hparams_config(columns, [api.Metric(tag) for tag in METRICS])
     api.hparams(values, trial_id=f"{info.database} {info.variant} fold {info.fold}")

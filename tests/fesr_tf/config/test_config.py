@@ -146,3 +146,16 @@ def test_origins_of_values():
     assert origins["lambda2"] == "demo.yaml"
     # An override equal to the file's value counts as the file's.
     assert origins["seed"] == origins["lambda3"] == "base.yaml"
+
+
+def test_a_run_saved_before_the_key_trunk_opens_with_the_trunk_of_its_identity(tmp_path):
+    saved = tmp_path / "config.yaml"
+    config.resolve("demo").save(saved)
+    kept = [line for line in saved.read_text().splitlines() if not line.startswith("trunk")]
+    saved.write_text("\n".join(kept))
+    assert config.load(saved) == config.resolve("demo")
+
+
+def test_weights_of_a_trunk_need_its_name():
+    with pytest.raises(BadUse):
+        config.resolve("demo", overrides=["trunk_weights=photo.npz"])

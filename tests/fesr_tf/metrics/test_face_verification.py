@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf.metrics.face_verification import verification
+from fesr_tf.metrics.face_verification import rank_one, verification
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
 from pipelines.common.errors import BadUse, FailedWork
@@ -169,3 +169,12 @@ def test_photographs_that_cannot_be_used_are_refused(tmp_path):
         (tmp_path / name / "a_1.png").write_bytes(images.encode_png(np.zeros((64, 64), np.uint8)))
     with pytest.raises(FailedWork, match=r"a_1\.png"):
         read_photographs(tmp_path)
+
+
+def test_rank_one_by_hand():
+    # By angle, b0 is nearest to a1, every other to its own person; c has no other expression.
+    angles = np.radians([0, 10, 30, 90, 200])
+    embeddings = np.stack([np.cos(angles), np.sin(angles)], 1) * [[1], [3], [2], [1], [1]]
+    subjects, expressions = np.array(list("aabbc")), np.array(list("xyxyx"))
+    assert rank_one(embeddings, subjects, expressions) == 3 / 4
+    assert np.isnan(rank_one(embeddings[:1], subjects[:1], expressions[:1]))

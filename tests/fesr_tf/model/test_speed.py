@@ -90,10 +90,10 @@ def given(model: fesr.FESR, cached: bool) -> Iterator[tuple]:
             yield batch
             continue
         image, positive = (tf.cast(each, floats) for each in batch[:2])
-        frozen, more = model.fesgan.frozen, ()
+        frozen, more = model.frozen, ()
         if cached:
             maps = frozen.trunk(image)
-            identity = frozen.embed_trunk(maps)
+            identity = frozen.embed(image, maps)
             more = ({"map": maps, "positive_map": frozen.trunk(positive), "identity": identity},)
         yield image, positive, batch[2], *more
 

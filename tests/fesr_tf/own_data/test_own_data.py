@@ -157,12 +157,14 @@ def test_a_setting_of_ones_own_beats_the_sizes(mine):
     assert (settings.width, settings.image_size) == (0.5, 64)
     assert len({text.partition("=")[0] for text in plan.overrides}) == len(plan.overrides)
     paper, _, _ = planned(mine, "--size", "paper")
-    assert paper.settings("FESR_JL") == config.resolve("images", "FESR_JL")
+    settings = paper.settings("FESR_JL")
+    assert set(config.differences(settings, config.resolve("images"))) == {"identity", "trunk"}
+    assert settings.face_networks == ["light_cnn_29"]
 
 
 def test_the_small_size_is_the_demos_in_colour():
     small, demo = config.resolve("images", overrides=config.size("small")), config.resolve("demo")
-    assert set(config.differences(small, demo)) == {"channels"}
+    assert set(config.differences(small, demo)) == {"channels", "trunk"}
 
 
 def test_a_batch_fits_the_smallest_training_part(mine):

@@ -1,0 +1,118 @@
+"""Trains `light_cnn_photo`: its trunk on expressions of real faces, its tail on a teacher's
+embeddings of people."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fesr_tf import config as configs
+from fesr_tf.data.images import to_size
+from fesr_tf.networks.face_networks import FETCHED, FaceNetwork, load_face_network, pack_weights
+from fesr_tf.networks.light_cnn import SPECS
+from fesr_tf.weights import distillation, expression_training
+from fesr_tf.weights.expression_faces import read_faces, training_faces
+from fesr_tf.weights.expression_training import ExpressionNetwork
+from fesr_tf.weights.identity_training import embed, read_people
+from pipelines.common.errors import BadUse, FailedWork
+from pipelines.common.files import write_whole
+
+IDENTITY = "light_cnn_photo"
+# R's own layers, which train with the trunk, are of this size.
+_RECOGNIZER = ("image_size=64", "width=0.25", f"identity={IDENTITY}")
+_RECOGNIZER_FILE = "recognizer.npz"
+
+
+def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
+    """Trains, writes the weights to `args.output` and returns the record of it.
+
+    `args.work` keeps checkpoints, the teacher's embeddings and R's own layers: a call with the
+    same settings resumes there. Raises `BadUse` where `args.work` is of other settings.
+    """
+    spec = SPECS[IDENTITY]
+    teacher = load_face_network(FETCHED)
+    faces, counts = training_faces(read_faces(args.faces, args.votes))
+    trained, held_out = faces.divided(args.held_out, args.seed)
+    _claim(args, faces.digest)
+    print(
+        f"{len(trained)} images of {args.faces} train and {len(held_out)} are held out, of "
+        f"{counts['training']}: {counts['elsewhere']} are also in another part, {counts['copies']} "
+        "are copies",
+        flush=True,
+    )
+    network = ExpressionNetwork(spec, configs.resolve("images", overrides=_RECOGNIZER), args.seed)
+    spent = expression_training.train(
+        network, trained, args.epochs, args.batch_size, args.seed, args.work / "expressions"
+    )
+    student = network.trunk.folded()
+
+    rendered = read_people(people, teacher.network.spec.size).images
+    own = [to_size(each, spec.size, 1).numpy() for each in (trained.images, rendered)]
+    embeddings = _taught(teacher, [trained.images, rendered], args.work / "teacher.npy")
+    start = time.monotonic()
+    distillation.distil(
+        student, np.concatenate(own), embeddings, args.tail_epochs, args.batch_size, args.seed
+    )
+    seconds = round(time.monotonic() - start)
+
+    write_whole(args.output, pack_weights(student))
+    # Measured as it will be used: read back from the file, at half precision.
+    stored = load_face_network(IDENTITY, args.output).network
+    unseen = to_size(held_out.images, spec.size, 1).numpy()
+    likeness = _cosine(embed(stored, unseen), distillation.teach(teacher, held_out.images))
+    write_whole(args.work / _RECOGNIZER_FILE, network.pack_recognizer())
+    return {
+        "teacher": FETCHED,
+        "tail_epochs": args.tail_epochs,
+        "data_digest": faces.digest,
+        "images": counts,
+        "images_trained": len(trained),
+        "images_rendered": len(rendered),
+        "held_out": expression_training.measure(network, stored, held_out)
+        | {"cosine_with_teacher": likeness},
+        "expression_seconds": round(spent),
+        "identity_seconds": seconds,
+    }
+
+
+def _claim(args: argparse.Namespace, digest: str) -> None:
+    """Records the settings in the work folder, or compares them with those recorded there."""
+    names = ("seed", "epochs", "batch_size", "held_out", "subjects")
+    settings = {name: getattr(args, name) for name in names} | {"data_digest": digest}
+    path = args.work / "settings.json"
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise FailedWork(f"{path} is damaged ({error}); give another --work") from None
+        if changed := [name for name in settings if before.get(name) != settings[name]]:
+            raise BadUse(
+                f"{args.work} was started with another {' and '.join(changed)}; give another "
+                "--work, or delete it to restart"
+            )
+    write_whole(path, json.dumps(settings, indent=1) + "\n")
+
+
+def _taught(teacher: FaceNetwork, parts: list[np.ndarray], path: Path) -> np.ndarray:
+    """The teacher's embeddings of several arrays of faces, read from `path` where they are."""
+    count = sum(map(len, parts))
+    if path.is_file():
+        stored = np.load(path, allow_pickle=False)
+        if len(stored) == count:
+            return stored.astype(np.float32)
+    embeddings = np.concatenate([distillation.teach(teacher, part) for part in parts])
+    buffer = io.BytesIO()
+    np.save(buffer, embeddings.astype(np.float16))
+    write_whole(path, buffer.getvalue())
+    return embeddings
+
+
+def _cosine(left: np.ndarray, right: np.ndarray) -> float:
+    """The mean cosine of the rows of two arrays (N,E)."""
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    return float(np.mean((left * right).sum(1) / lengths))
