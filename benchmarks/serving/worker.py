@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.alignment.aligners import TimedAligner
+from benchmarks.alignment.aligners import TimedFinder
 from benchmarks.serving.models import CHIPS, PHOTOS
 from fesr_tf.client import Client
 from fesr_tf.client.saved_model import version_folder
@@ -46,7 +46,8 @@ def prepare(folder: str, where: str, name: str = "") -> tuple[str, Questions]:
     else:
         client = Client(model=where, batch=MAX_BATCH)
     # Instead of the client's own, which it makes for its first photograph.
-    client._aligner = aligner = TimedAligner(time.perf_counter)
+    client._finder = TimedFinder(time.perf_counter)
+    aligner = client._finder.aligner
 
     def find_and_classify(request: list[np.ndarray]) -> list[float]:
         aligner.seconds.clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fesr_tf.client import photographs, session, video
+from fesr_tf.client import detector, photographs, session, video
 from fesr_tf.client.session import Client
 from fesr_tf.client.sources import Job, device, plan
 from pipelines.common.errors import BadUse, command
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     add("--rate", type=float, help="frames per second of a camera's recording [25]")
     add("--frames", type=int, help="end a camera's recording after this many frames [Ctrl-C]")
     add("--batch", type=int, default=session.BATCH, help="faces in one request [%(default)s]")
+    add("--detector", choices=detector.DETECTORS, default=detector.BLAZEFACE,
+        help="what finds the faces [%(default)s]; dlib needs no TensorFlow")  # fmt: skip
     add("--timeout", type=float, default=session.TIMEOUT,
         help=f"seconds for one request [{session.TIMEOUT:g}]")  # fmt: skip
     add("--attempts", type=int, default=session.ATTEMPTS,
@@ -61,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     job = plan(options.sources, options.output)
     with Client(options.server, model=options.model, name=options.name, version=version,
                 timeout=options.timeout, attempts=options.attempts,
-                batch=options.batch) as client:  # fmt: skip
+                batch=options.batch, detector=options.detector) as client:  # fmt: skip
         _classify(client, job, options)
     return 0
 

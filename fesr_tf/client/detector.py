@@ -109,7 +109,8 @@ class BlazeFace:
         while len(points):
             half = points[:, 1] / 2
             edges = np.concatenate([points[:, 0] - half, points[:, 0] + half], 1)
-            same = np.array([overlap(tuple(edges[0]), tuple(each)) > _SAME_FACE for each in edges])
+            surest, *_ = boxes = edges.tolist()
+            same = np.array([overlap(surest, each) > _SAME_FACE for each in boxes])
             same[0] = True
             # MediaPipe's merging of overlapping boxes: their mean, weighted by score.
             box = np.average(edges[same], axis=0, weights=scores[same])
@@ -122,30 +123,24 @@ class BlazeFace:
 
 
 class FaceFinder:
-    """Finds the faces of images, or of a film's frames; not to be shared between threads.
+    """Finds the faces of images, or of one film's frames; not to be shared between threads.
 
     detector: "blazeface" or "dlib", which searches the whole image by itself and needs no
     TensorFlow.
     """
 
     def __init__(self, detector: str = BLAZEFACE) -> None:
-        if detector not in DETECTORS:
-            raise BadUse(f"no detector {detector!r}: choose from {', '.join(DETECTORS)}")
         self.aligner = FaceAligner()
-        self._network = BlazeFace() if detector == BLAZEFACE else None
-        self.start_film()
+        self.network = BlazeFace() if check_detector(detector) == BLAZEFACE else None
+        self._frames, self._last, self._shape = 0, [], (0,)
 
     def find(self, image: np.ndarray) -> list[AlignedFace]:
         """Every face of a uint8 (H,W) or (H,W,3) image, the largest first."""
-        if self._network is not None:
-            found = self.aligner.find_all(image, self._network.propose(image))
+        if self.network is not None:
+            found = self.aligner.find_all(image, self.network.propose(image))
             if found:
                 return found
         return self.aligner.find_all(image)
-
-    def start_film(self) -> None:
-        """The next frame begins a film."""
-        self._frames, self._last, self._shape = 0, [], (0,)
 
     def follow(self, frame: np.ndarray) -> list[AlignedFace]:
         """The same of a film's next frame: near the last frame's faces where all of them are
@@ -157,6 +152,13 @@ class FaceFinder:
             found = self.find(frame)
         self._frames, self._last, self._shape = self._frames + 1, found, frame.shape
         return found
+
+
+def check_detector(name: str) -> str:
+    """The name; `BadUse` if there is no such detector."""
+    if name not in DETECTORS:
+        raise BadUse(f"no detector {name!r}: choose from {', '.join(DETECTORS)}")
+    return name
 
 
 def parts(size: tuple[int, int]) -> Iterator[Box]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fesr_tf.client import connection, signatures
+from fesr_tf.client.detector import BLAZEFACE, FaceFinder, check_detector
 from fesr_tf.client.errors import PER_IMAGE, BadAnswer
 from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, files, objects, pixels
 from fesr_tf.client.tables import Answer, Face, Photograph
 from fesr_tf.client.training_data import doubts
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.faces.alignment import AlignedFace, FaceAligner
+from pipelines.faces.alignment import AlignedFace
 from pipelines.faces.chips import FACE_SIZE
 from pipelines.media import images
 
@@ -37,6 +38,7 @@ class Client:
         timeout: Seconds for one request.
         attempts: How often a request is sent to a server that is down or still loading.
         batch: Faces in one request.
+        detector: Finds the faces: "blazeface", or "dlib", which needs no TensorFlow.
 
     Raises:
         BadUse: Neither or both of server and model, or a number is out of range.
@@ -59,17 +61,19 @@ class Client:
         timeout: float = TIMEOUT,
         attempts: int = ATTEMPTS,
         batch: int = BATCH,
+        detector: str = BLAZEFACE,
     ) -> None:
         if (server is None) == (model is None):
             raise BadUse("a client takes either a server or the folder of a model")
         if timeout <= 0 or attempts < 1 or batch < 1:
             raise BadUse("timeout must be above 0, attempts and batch at least 1")
+        self._detector = check_detector(detector)
         self.batch = batch
         self._backend = _backend(server, model, name, version, timeout, attempts)
         self.where = self._backend.where
         self.origin = self._backend.origin
         self._lock = threading.Lock()
-        self._aligner: FaceAligner | None = None
+        self._finder: FaceFinder | None = None
         self._classes: tuple[str, ...] | None = None
         try:
             signatures.require(self.where, signatures.CLASSIFY, self._backend.signatures())
@@ -116,16 +120,22 @@ class Client:
             raise result.error
         return list(result.faces)
 
-    def each(self, photos: Iterable[Source], batch: int | None = None) -> Iterator[Photograph]:
+    def each(
+        self, photos: Iterable[Source], batch: int | None = None, film: bool = False
+    ) -> Iterator[Photograph]:
         """`faces` of many photographs, in their order, classified in full batches.
 
         An error in one photograph is its `error`; an error of the server or the model is raised.
-        batch: the most faces or photographs to wait for each other [the client's].
+        batch: the most faces or photographs to wait for each other [the client's]. film: they are
+        consecutive frames, so that most are searched only near the last frame's faces.
         """
         batch = batch or self.batch
         waiting: list[tuple[Photograph, list[AlignedFace]]] = []
+        if film:
+            # Another film may be followed by another thread.
+            finder = FaceFinder(self._detector)
         for source in photos:
-            waiting.append(self._find(source))
+            waiting.append(self._find(source, finder.follow if film else self._faces))
             faces = sum(len(aligned) for _, aligned in waiting)
             held = sum(photo.pixels.nbytes for photo, _ in waiting if photo.pixels is not None)
             if faces >= batch or held > _WAITING or len(waiting) >= batch:
@@ -175,16 +185,20 @@ class Client:
         inputs = conditions | {"seed": np.asarray(seeds, np.int64)}
         return self._generate(signatures.SAMPLE, inputs)
 
-    def _find(self, source: Source) -> tuple[Photograph, list[AlignedFace]]:
+    def _faces(self, image: np.ndarray) -> list[AlignedFace]:
+        # The finder's detectors are not thread-safe.
+        with self._lock:
+            self._finder = self._finder or FaceFinder(self._detector)
+            return self._finder.find(image)
+
+    def _find(
+        self, source: Source, find: Callable[[np.ndarray], list[AlignedFace]]
+    ) -> tuple[Photograph, list[AlignedFace]]:
         try:
             image = pixels(source)
         except FesrError as error:
             return Photograph(None, error=error), []
-        # dlib's detector is not thread-safe.
-        with self._lock:
-            self._aligner = self._aligner or FaceAligner()
-            aligned = self._aligner.find_all(image)
-        return Photograph(image), sorted(aligned, key=lambda face: face.box)
+        return Photograph(image), sorted(find(image), key=lambda face: face.box)
 
     def _answered(
         self, waiting: Sequence[tuple[Photograph, list[AlignedFace]]]

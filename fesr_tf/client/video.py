@@ -81,7 +81,7 @@ def annotate(
             lines = csv.writer(
                 io.TextIOWrapper(raw, "utf-8", write_through=True), lineterminator="\n"
             )
-            for photo in client.each(chosen(), batch):
+            for photo in client.each(chosen(), batch, film=True):
                 if photo.error is not None:
                     raise photo.error
                 if count == 0:

@@ -49,10 +49,14 @@ _ALIGNED = 48
 _FAINT = 1.0
 # Half of a close look's width in boxes: less cuts the detector's margin, more costs time.
 _REACH = 0.75
-# The same of a part of a copy, around a proposal, which is less exact than a detected box.
-_REACH_NEAR = 1.0
-# A proposal this much wider than it is known to be is still too small for a copy: skip it there.
-_WIDER = 1.35
+# The same around a proposal, which is less exact than a detected box: of a part of a copy, where
+# the face is small in it, and else.
+_REACH_SMALL, _REACH_NEAR = 1.3, 1.0
+# A proposal is too small for a copy if its box times this is: the network's box is up to a third
+# too narrow, and at the finest level a face is found up to two levels too large.
+_WIDER = 1.6
+# One that is this much wider than the smallest face of a copy was missed in a coarser one already.
+_FINER = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,21 +159,22 @@ class Copies:
 
     def near(self, box: Box) -> Iterator[Rung]:
         """The parts around a box (about as the detector would place it), coarsest copy first,
-        from the first that may show its face large enough; the last is twice the image's size."""
+        those that may show its face large enough and no larger than they need to; the last is
+        twice the image's size."""
         if min(self._size) < _SMALLEST_SIDE:
             return
         *reduced, full = copy_levels(self._size)
-        for level in reduced:
+        coarsest, width = (*reduced, full)[0], box[2] - box[0]
+        for level in (*reduced, full, 0):
             smallest = grid_edge(_CELLS, level, 0) - grid_edge(0, level, 0)
-            if _WIDER * (box[2] - box[0]) >= smallest:
-                yield self._part(box, level, fine=box[2] - box[0] < _STEP**2 * smallest)
-        for level in (full, 0):
-            smallest = grid_edge(_CELLS, level, 0) - grid_edge(0, level, 0)
-            if _WIDER * (box[2] - box[0]) >= smallest or level == 0:
-                yield replace(
-                    closeup(self._image, box, level, _REACH_NEAR),
-                    name="full" if level else "upsampled",
-                )
+            too_small = level > 0 and smallest > _WIDER * width
+            if too_small or (level != coarsest and width > _FINER * smallest):
+                continue
+            if level in reduced:
+                yield self._part(box, level, fine=width < _STEP**2 * smallest)
+            else:
+                name = "full" if level else "upsampled"
+                yield replace(closeup(self._image, box, level, _REACH_NEAR), name=name)
 
     def _part(self, box: Box, level: int, fine: bool) -> Rung:
         """Pixel for pixel a part of the copy."""
@@ -179,7 +184,7 @@ class Copies:
         # The face of a wide box is found some levels above, which must stay on the grid.
         step = _ALIGNED if fine else 6 * _ALIGNED
         scale = (copy.shape[1] - 1) / max(1, self._size[0] - 1)
-        reach = _REACH_NEAR * (box[2] - box[0])
+        reach = (_REACH_SMALL if fine else _REACH_NEAR) * (box[2] - box[0])
         low, high = [], []
         for near, far, side in zip(box[:2], box[2:], copy.shape[::-1], strict=True):
             centre = (near + far) / 2
