@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     print(closing_report(manifest, output, scales, replaced))
     errors = [each.text for each in manifest.anomalies if each.severity == ERROR]
     if errors:
-        raise FailedWork(f"the data in {output} have {len(errors)} errors: {' '.join(errors)}")
+        raise FailedWork(f"{output} is written, but not fit for training: {' '.join(errors)}")
     return 0
 
 

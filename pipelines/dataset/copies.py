@@ -161,6 +161,6 @@ def _equal(columns: Columns, of_row: np.ndarray) -> Iterator[tuple[int, int, flo
     for rows in columns.same_images():
         firsts: dict[int, int] = {}
         for row in rows:
-            for first in firsts.values():
-                yield first, row, 1.0
             firsts.setdefault(int(of_row[row]), row)
+        for row in rows:
+            yield from ((first, row, 1.0) for first in firsts.values() if first != row)

@@ -112,6 +112,16 @@ def test_the_role_further_from_the_test_is_dropped(faces):
     assert (rows[0]["parts"], rows[0]["parts_of_copy"]) == ("train valid train", "test train train")
 
 
+def test_every_training_copy_of_a_test_image_is_dropped(faces):
+    """Images of one colour have no fingerprint: only equality finds their copies."""
+    gray = np.full((48, 48), 90, np.uint8)
+    for image in (gray, faces[0]):
+        rows = [(image, "", "calm", (TRAIN,))] * 3 + [(image, "", "glad", (TEST,))]
+        table = columns(*rows)
+        taken = copies.dropped(table, copies.find(table).across)
+        assert [(each.key, each.folds) for each in taken] == [("a", (0,)), ("b", (0,)), ("c", (0,))]
+
+
 def test_many_copies_of_one_image_cost_one_pair_a_part(faces):
     rows = [(faces[0], "", "calm", (TRAIN if i < 5 else TEST,)) for i in range(6)]
     found = copies.find(columns(*rows))
