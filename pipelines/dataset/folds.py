@@ -11,7 +11,7 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,12 +74,25 @@ def divide(
     validates, 0…1 (0: none); by default that of `VALID_SHARES`, or none. rule: of the n sorted
     subjects the i-th is tested in fold i mod k ("step", the published rule), or in fold ⌊i·k/n⌋
     ("contiguous"). Subjects of whom no image is tested train in every fold. Raises `BadUse` for
-    one subject, for more folds than subjects, for numbers that contradict official parts.
+    one subject, for more folds than subjects, for numbers that contradict official parts, and
+    where no fold both trains and tests.
     """
     if not 0 <= (valid_share or 0) < 1:
-        raise BadUse(f"--valid-share {valid_share} is not in 0…1; 0.1 is usual, 0 means none")
+        raise BadUse(
+            f"--valid-share {valid_share:g} is refused: give 0 ≤ share < 1; 0.1 is usual, 0 means "
+            "none"
+        )
     if any(sample.official is not None for sample in database.samples):
-        return _official(database, folds, valid_share)
+        division = _official(database, folds, valid_share)
+    else:
+        division = _by_subject(database, folds, valid_share, rule)
+    _refuse_untrainable(database, division)
+    return division
+
+
+def _by_subject(
+    database: Database, folds: int | None, valid_share: float | None, rule: str
+) -> Division:
     if folds is not None and folds < 2:
         raise BadUse(f"--folds {folds}: a fold needs others to train on; use 2 or more")
     if valid_share is None:
@@ -108,6 +121,36 @@ def divide(
     home = {sample.key: tested_in[unit(sample.subject, sample.key)] for sample in samples}
     subjects = subjects_of(database)
     return Division(count, splits, home, subjects != UNKNOWN, rule, float(valid_share), subjects)
+
+
+def _refuse_untrainable(database: Database, division: Division) -> None:
+    by_fold = [
+        {
+            name: sum(roles[fold] == role for roles in division.splits.values())
+            for name, role in PARTS.items()
+        }
+        for fold in range(division.folds)
+    ]
+    if not (reason := untrainable(by_fold)):
+        return
+    often = Counter(reject.reason for reject in database.rejects).most_common(1)
+    refused = f", {len(database.rejects)} refused (most often: {often[0][0]})" if often else ""
+    missing = next(part for part in ("test", "train") if not by_fold[0][part])
+    remedy = (
+        f"--input needs the {missing} part too"
+        if division.rule == OFFICIAL
+        else f"give some images the role {missing}, or leave the roles out"
+    )
+    raise BadUse(f"{database.root}: {reason}{refused}; {remedy}")
+
+
+def untrainable(by_fold: Sequence[Mapping[str, int]]) -> str:
+    """Why no fold both trains and tests, in a few words; empty if one does. by_fold: the images
+    of each of `PARTS`, for every fold."""
+    if any(part["train"] and part["test"] for part in by_fold):
+        return ""
+    sizes = ", ".join(f"{by_fold[0][name]} {name}" for name in PARTS)
+    return f"no fold has both images to train on and images to test (fold 0: {sizes})"
 
 
 def subjects_of(database: Database) -> str:

@@ -18,7 +18,7 @@ from pipelines.common.text import listed
 from pipelines.databases import Database
 from pipelines.dataset import copies, examples, inventory, people
 from pipelines.dataset.copies import Pair
-from pipelines.dataset.folds import Division, lookalikes, refuse_crossing
+from pipelines.dataset.folds import Division, lookalikes, refuse_crossing, untrainable
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import (
     BOTH,
@@ -53,7 +53,7 @@ def finish(
     `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
     listed in the file `listing`. Raises `FailedWork` for them, where more than the share
     `max_rejects` of the images was rejected, where a subject crosses a split, and where what was
-    read back is not what was planned.
+    read back is not what was planned, and where no fold is left that both trains and tests.
     """
     result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
     written = tuple(sorted((Shard(**s) for s in result["shards"]), key=lambda s: s.path))
@@ -81,6 +81,8 @@ def finish(
         _check_records(database, division, columns)
         found = copies.find(columns)
     counted = columns.counts(database.classes)
+    if reason := untrainable(counted["by_fold"]):
+        raise FailedWork(f"{database.root}: {reason}{_lost(rejects, dropped)}")
     manifest = Manifest(
         database=database.name,
         classes=database.classes,
@@ -164,6 +166,19 @@ def _check_rejects(
             f"{read} images were read, but {stored} were stored and {len(rejects)} "
             "rejected: some were lost; this is a defect of the job"
         )
+
+
+def _lost(rejects: Sequence[Reject], dropped: Sequence[Dropped]) -> str:
+    """What took the images of a part away."""
+    text = ""
+    if often := Counter(reject.reason for reject in rejects).most_common(1):
+        text += f"; {len(rejects)} images were rejected, most often: {often[0][0]}"
+    if dropped:
+        text += (
+            f"; {len(dropped)} images lost a part by --drop-copies, as a copy of them is in "
+            "another; --allow-copies keeps them"
+        )
+    return text
 
 
 def _crops(rejects: Sequence[Reject]) -> Iterator[str]:

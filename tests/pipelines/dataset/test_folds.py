@@ -109,8 +109,23 @@ def test_one_person_cannot_be_divided():
 
 @pytest.mark.parametrize(("count", "share"), [(1, 0.1), (0, 0.1), (2, -0.1), (2, 1.0)])
 def test_senseless_numbers_are_refused(count, share):
-    with pytest.raises(BadUse, match=r"--(folds|valid-share)"):
+    with pytest.raises(BadUse, match=r"--folds|--valid-share (1|-0.1) .*0 ≤ share < 1"):
         folds.divide(database(4), count, share)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"official": (TRAIN,)}, "12 train, 0 valid, 0 test.*test part"),
+        ({"official": (TEST,)}, "0 train, 0 valid, 12 test.*train part"),
+        ({"train": False}, "0 train, 0 valid, 3 test.*role train"),
+    ],
+)
+def test_a_division_that_nothing_can_be_trained_on_or_tested_on_is_refused(fields, named):
+    made = database(4)
+    samples = [dataclasses.replace(each, **{"test": True, **fields}) for each in made.samples]
+    with pytest.raises(BadUse, match=named):
+        folds.divide(dataclasses.replace(made, samples=samples), valid_share=0)
 
 
 def test_a_person_on_both_sides_is_noticed():
@@ -135,7 +150,9 @@ def test_names_that_hardly_differ_are_grouped():
 def test_a_division_knows_how_it_was_cut():
     assert folds.divide(database(5)).rule == "step"
     assert folds.divide(database(5), 2, 0, "contiguous").rule == "contiguous"
-    official = folds.divide(database(2, official=(TRAIN, TEST)))
+    made = database(2, official=(TRAIN, TEST))
+    made.samples[0] = dataclasses.replace(made.samples[0], official=(TEST, TRAIN))
+    official = folds.divide(made)
     assert (official.rule, official.valid_share) == ("official", 0)
 
 
@@ -165,9 +182,10 @@ def test_user_folds_with_a_gap_are_refused(numbers, missing):
 
 def test_official_folds_pass_through():
     made = database(2, official=(TRAIN, TEST, VALID))
+    made.samples[1] = dataclasses.replace(made.samples[1], official=(TEST, TRAIN, VALID))
     division = folds.divide(made)
     assert division.splits["c/s00_0"] == (TRAIN, TEST, VALID)
-    assert set(division.home.values()) == {1}
+    assert Counter(division.home.values()) == {0: 1, 1: 5}
     assert not division.subject_independent
     with pytest.raises(BadUse, match=r"\b3\b.*--folds 5\b"):
         folds.divide(made, 5)

@@ -154,6 +154,24 @@ def test_a_record_that_was_lost_is_noticed(demo_people, tmp_path):
         finish(tmp_path, dataclasses.replace(database, samples=more), division)
 
 
+def test_a_division_whose_test_images_were_all_rejected_is_refused(demo_people, tmp_path):
+    database = some(demo_people)
+    splits = {s.key: (TEST if s.subject == "p001" else TRAIN,) for s in database.samples}
+    division = folds.Division(1, splits, dict.fromkeys(splits, 0), True, folds.OFFICIAL)
+    lost = rejecting("fear/p001_01", "happiness/p001_01")
+    with pytest.raises(FailedWork, match=r"4 train, 0 valid, 0 test.*2 images.*no face"):
+        build(tmp_path, database, lost, division)
+
+
+def test_a_division_whose_training_images_were_all_dropped_is_refused(demo_people, tmp_path):
+    database = some(demo_people)
+    splits = {s.key: (TRAIN if s.key == "fear/p000_01" else TEST,) for s in database.samples}
+    division = folds.Division(1, splits, dict.fromkeys(splits, 0), False, folds.OFFICIAL)
+    change = copied("fear/p001_01", "fear/p000_01", demo_people)
+    with pytest.raises(FailedWork, match=r"0 train, 0 valid, 5 test.*1 images.*--drop-copies"):
+        build(tmp_path, database, change, division, rule=DROPPED)
+
+
 def test_names_that_hardly_differ_are_noted(demo_people, tmp_path):
     database = some(demo_people)
     samples = [
