@@ -17,7 +17,7 @@ from pipelines.common.text import listed
 from pipelines.databases.base import GUESSED
 from pipelines.dataset import copies, doubts
 from pipelines.dataset.copies import Copies
-from pipelines.dataset.folds import crossing
+from pipelines.dataset.folds import CROSSING, crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import ERROR, WARNING, Anomaly
 from pipelines.dataset.schema import SHOWN, records_have, violations
@@ -139,7 +139,7 @@ def _subject_anomalies(columns: Columns, subject_independent: bool) -> Iterator[
             f"{len(subjects)} of {columns.people} people have more than one of the roles "
             f"train, valid and test in a fold{official}: {listed(subjects, SHOWN)}."
         )
-        yield Anomaly("subject", _CUSTOM, severity, "people on two sides of a split", text)
+        yield Anomaly("subject", _CUSTOM, severity, CROSSING, text)
 
 
 def _subject_doubts(columns: Columns) -> Iterator[Anomaly]:

@@ -107,6 +107,15 @@ def described(columns: Columns, pairs: Sequence[Pair]) -> str:
     return text
 
 
+def of_two_people(columns: Columns, pairs: Sequence[Pair]) -> str:
+    """`p1 and p2, p3 and p4`: the subjects, known or guessed, that a pair shows as two; empty if
+    none does."""
+    named = {
+        tuple(sorted(columns.subjects[columns.subject[row]] for row in pair[:2])) for pair in pairs
+    }
+    return listed((f"{a} and {b}" for a, b in sorted(named) if a and a != b), SHOWN)
+
+
 def table(columns: Columns, pairs: Sequence[Pair]) -> str:
     """`copies.csv`: a line a pair, with both classes and their parts in every fold."""
     parts = {role: name for name, role in PARTS.items()} | {UNUSED: "-"}

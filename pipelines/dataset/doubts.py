@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from pipelines.common.text import listed
@@ -28,8 +28,19 @@ _PARTS = frozenset(
         "validation",
         "publictest",
         "privatetest",
+        "fold",
+        "split",
+        "part",
     )
 )
+# Files numbered by a camera or a program, as in im12, IMG or DSC0042.
+_FILE = re.compile(
+    r"(im|imgs?|images?|pics?|pictures?|photos?|frames?|faces?|dsc[nf]?)[-_ ]*\d*", re.IGNORECASE
+)
+_GROUPS = frozenset(("male", "female", "man", "men", "woman", "women", "boy", "girl"))
+_GROUPS |= {"males", "females", "boys", "girls"}
+# A name of three letters or more, and a number set apart from it, as in anna-0 or "anna (2)".
+_NUMBERED = re.compile(r"(.*[^\W\d_]{3}.*?)(?:-+| +)\(?\d+\)?")
 # A name and three digits or fewer, as in Rafd090; cameras stand at multiples of 15 degrees.
 _ANGLE = re.compile(r"[a-z]*[-+]?(\d{1,3})(?:deg)?", re.IGNORECASE)
 _STEP, _WIDEST = 15, 180
@@ -70,8 +81,18 @@ def reasons(subjects: Sequence[str], classes: Sequence[str]) -> list[str]:
     labels = {name for name in images if name.casefold() in own or paper_name(name)}
     if _often(labels, images):
         found.append(f"{_named(labels)} {_is(labels, 'a class', 'classes')}")
+    files = {name for name in images if _FILE.fullmatch(name)}
+    if _often(files, images):
+        found.append(f"{_named(files)} {_is(files, 'a numbered file', 'numbered files')}")
+    groups = {name for name in images if name.casefold() in _GROUPS}
+    if _often(groups, images):
+        found.append(f"{_named(groups)} {_is(groups, 'a group', 'groups')} of people")
     if found:
         return found
+    if alike := _numbered_alike(images):
+        found.append(
+            f"{_named(alike)} differ by the number at their end alone, so several may be one person"
+        )
     each = len(subjects) / len(images)
     if len(images) == len(subjects):
         found.append("every image has a subject of its own")
@@ -87,6 +108,17 @@ def reasons(subjects: Sequence[str], classes: Sequence[str]) -> list[str]:
             f"{len(subjects) / len(pairs):.0f} images each"
         )
     return found
+
+
+def _numbered_alike(images: Counter[str]) -> set[str]:
+    """Names of several people, numbered within each; `subject-1`, `subject-2` are none such."""
+    groups = defaultdict(set)
+    for name in images:
+        if match := _NUMBERED.fullmatch(name):
+            groups[match[1].casefold()].add(name)
+    several = [names for names in groups.values() if len(names) > 1]
+    alike = {name for names in several for name in names} if len(several) > 1 else set()
+    return alike if _often(alike, images) else set()
 
 
 def _often(names: Collection[str], images: Counter[str]) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
@@ -30,6 +32,9 @@ RULES = ("step", "contiguous")
 GIVEN, OFFICIAL, BY_IMAGE = "given", "official", "image"
 PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 _FORMAT = 1
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+CROSSING = "people on two sides of a split"
+"""The short description of this anomaly, by which other commands find it in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -192,14 +197,34 @@ def crossing(roles: Iterable[tuple[str, Sequence[int]]]) -> list[tuple[str, int]
 
 
 def lookalikes(subjects: Iterable[str]) -> list[list[str]]:
-    """Groups of names that differ by case, surrounding blanks or Unicode form alone.
+    """Groups of names that differ by case, surrounding blanks, Unicode form or, as 1 and 01 or
+    1.0, by the form of a number alone.
 
     "Anna" and "anna " may be one person, who would then be both trained on and tested.
     """
-    groups = defaultdict(set)
+    groups: dict[str | Decimal, set[str]] = defaultdict(set)
     for subject in filter(None, subjects):
-        groups[unicodedata.normalize("NFKC", subject).strip().casefold()].add(subject)
+        name = unicodedata.normalize("NFKC", subject).strip().casefold()
+        groups[Decimal(name) if _NUMBER.fullmatch(name) else name].add(subject)
     return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+
+
+def idle_training(samples: Iterable[Sample], splits: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """For every fold, how many images that may train but not be tested are unused there, because
+    their subject validates the fold."""
+    samples = list(samples)
+    validating = {
+        (sample.subject, fold)
+        for sample in samples
+        for fold, role in enumerate(splits[sample.key])
+        if role == VALID and sample.subject
+    }
+    idle = [0] * max((len(roles) for roles in splits.values()), default=0)
+    for sample in samples:
+        for fold, role in enumerate(splits[sample.key]):
+            if role == UNUSED and not sample.test and (sample.subject, fold) in validating:
+                idle[fold] += 1
+    return idle
 
 
 def to_json(manifest: Manifest, members: Iterable[Member]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.databases.base import GUESSED, UNKNOWN
 from pipelines.dataset.doubts import DOUBT
-from pipelines.dataset.folds import BY_IMAGE, OFFICIAL
+from pipelines.dataset.folds import BY_IMAGE, CROSSING, OFFICIAL
 from pipelines.dataset.manifest import Manifest
 
 
@@ -52,7 +52,7 @@ def promise(manifest: Manifest) -> str:
 
 
 def cautions(manifest: Manifest) -> list[str]:
-    """Sentences that stand beside every number of people and every accuracy: unknown subjects, and
-    doubts about guessed ones."""
+    """Sentences that stand beside every number of people and every accuracy: unknown subjects,
+    people on two sides of a split, and doubts about guessed people."""
     unknown = [] if known(manifest) else [promise(manifest)]
-    return unknown + [each.text for each in manifest.anomalies if each.short == DOUBT]
+    return unknown + [each.text for each in manifest.anomalies if each.short in (CROSSING, DOUBT)]

@@ -18,7 +18,13 @@ from pipelines.common.text import listed
 from pipelines.databases import Database
 from pipelines.dataset import copies, examples, inventory, people
 from pipelines.dataset.copies import Pair
-from pipelines.dataset.folds import Division, lookalikes, refuse_crossing, untrainable
+from pipelines.dataset.folds import (
+    Division,
+    idle_training,
+    lookalikes,
+    refuse_crossing,
+    untrainable,
+)
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import (
     BOTH,
@@ -37,6 +43,7 @@ from pipelines.inspection import contact_sheet, side_files
 from pipelines.job import spill
 
 _SHOWN_REJECTS = 5
+_ONE_PERSON = "copies of one image have two subjects, who may be one person: {}"
 
 
 def finish(
@@ -69,6 +76,7 @@ def finish(
     if division.subject_independent:
         refuse_crossing(database.samples, division.splits)
     found = copies.find(columns)
+    doubted = copies.of_two_people(columns, (*found.across, *found.within))
     dropped: tuple[Dropped, ...] = ()
     if found.across and rule == copies.REFUSED:
         _refuse(columns, found.across, listing)
@@ -101,7 +109,12 @@ def finish(
         },
         rejects=tuple(rejects),
         findings=tuple(database.findings),
-        notes=(*database.notes, *_crops(rejects), *_notes(database, counted, dropped)),
+        notes=(
+            *database.notes,
+            *_crops(rejects),
+            *([_ONE_PERSON.format(doubted)] if doubted else []),
+            *_notes(database, division, counted, dropped),
+        ),
         alignment=_alignment(database),
         fold_rule=division.rule,
         valid_share=division.valid_share,
@@ -204,13 +217,15 @@ def _check_records(database: Database, division: Division, columns: Columns) -> 
 
 
 def _refuse(columns: Columns, across: Sequence[Pair], listing: Location | None) -> NoReturn:
+    people = copies.of_two_people(columns, across)
+    one_person = f" The {_ONE_PERSON.format(people)}." if people else ""
     where = ""
     if listing is not None:
         write_whole(listing, copies.table(columns, across))
         where = f"; all of them are in {listing}"
     raise FailedWork(
         f"copies of one image are on two sides of a split, {copies.described(columns, across)}"
-        f"{where}. --drop-copies takes them out of the training and validation parts, "
+        f"{where}.{one_person} --drop-copies takes them out of the training and validation parts, "
         "--allow-copies keeps them"
     )
 
@@ -229,14 +244,23 @@ def _without(
     return splits | fewer
 
 
-def _notes(database: Database, counted: dict, dropped: Sequence[Dropped]) -> Iterator[str]:
-    """Notes on dropped copies, classes that were lost, empty parts of folds, and subjects of
-    similar names."""
+def _notes(
+    database: Database, division: Division, counted: dict, dropped: Sequence[Dropped]
+) -> Iterator[str]:
+    """Notes on dropped copies, images that do not train as their subjects validate, classes that
+    were lost, empty parts of folds, and subjects of similar names."""
     if dropped:
         pairs = listed((f"{each.key} = {each.copy}" for each in dropped), _SHOWN_REJECTS)
         yield (
             f"{len(dropped)} images do not train or validate in folds where a copy of them is in "
             f"another part: {pairs}"
+        )
+    # Elsewhere the databases' own protocols have it so, or the user's --valid-share does.
+    if database.name == "images" and any(idle := idle_training(database.samples, division.splits)):
+        yield (
+            "images of the role train that train in no part of a fold, as their people validate "
+            f"it: {', '.join(f'{n} in fold {fold}' for fold, n in enumerate(idle) if n)}; "
+            "--valid-share 0 trains on them"
         )
     held = {sample.label for sample in database.samples}
     for label, name in enumerate(database.classes):
@@ -248,8 +272,8 @@ def _notes(database: Database, counted: dict, dropped: Sequence[Dropped]) -> Ite
                 yield f"fold {fold} has nothing to {part}"
     for group in lookalikes({sample.subject for sample in database.samples}):
         yield (
-            f"the subjects {' and '.join(map(repr, group))} differ by case, blanks or Unicode form "
-            "alone; if they are one person, give them one name"
+            f"the subjects {' and '.join(map(repr, group))} differ by case, blanks, Unicode form "
+            "or the form of a number alone; if they are one person, give them one name"
         )
 
 

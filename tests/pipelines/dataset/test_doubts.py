@@ -27,6 +27,13 @@ def images(names, each: int, classes=CLASSES) -> tuple[list[str], list[str]]:
         (("angry", "sad"), "angry"),
         (("ANGER", "Fear"), "Fear"),
         (("joy", "rage", "grin"), "joy"),
+        (("im1", "im2", "im3", "im10"), "im10"),
+        (("IMG", "anna"), "IMG"),
+        (("DSC0042", "DSC0043"), "DSC0042"),
+        (("fold0", "fold1", "fold2", "fold3", "fold4"), "fold3"),
+        (("male", "female"), "female"),
+        (("anna-0", "anna-1", "ben-0", "ben-1"), "ben-1"),
+        (("anna 1", "anna (2)", "ben 1", "ben (2)"), "anna (2)"),
     ],
 )
 def test_what_is_no_person_is_named(names, named):
@@ -41,7 +48,7 @@ def test_few_people_with_many_images_each_are_doubted():
 
 
 def test_the_same_few_names_in_every_class_are_doubted():
-    names = [f"im{i}" for i in range(1, 8)]
+    names = [f"x{i}" for i in range(1, 8)]
     assert mentions(reasons(*images(names, 30)), 7, 30)
     # Each of many people shows every expression: that is how a database is made.
     assert reasons(*images([f"p{i}" for i in range(40)], 30)) == []
@@ -63,6 +70,10 @@ def test_one_image_a_person_throughout_is_doubted():
         ["anna", "bert", "carla", "joy"],
         ["valerie", "trainor", "testa", "kim", "lee"],
         ["p000", "p001"],
+        ["subject-1", "subject-2", "subject-3"],
+        ["S1-1", "S1-2", "S2-1", "S2-2"],
+        ["anna-1", "ben-2", "carla-3"],
+        ["imke", "faye", "pictor", "male01", "girlie"],
     ],
 )
 def test_people_are_not_doubted(names):

@@ -67,6 +67,13 @@ def test_validation_is_whole_people_from_the_training_part():
         assert sum(TEST in found for found in roles.values()) == 5
 
 
+def test_frames_that_only_train_are_idle_where_their_person_validates():
+    made = database(20)
+    # Of 15 people who train in a fold, 3 validate it, with an onset frame each.
+    assert folds.idle_training(made.samples, folds.divide(made, 4, 0.2).splits) == [3] * 4
+    assert folds.idle_training(made.samples, folds.divide(made, 4, 0).splits) == [0] * 4
+
+
 def test_folds_validate_on_different_people():
     names = [f"s{s:02d}" for s in range(30)]
     chosen = [frozenset(folds.validation_subjects(names, 0.1, fold)) for fold in range(5)]
@@ -145,6 +152,10 @@ def test_names_that_hardly_differ_are_grouped():
     # The last two are é as one character and as e with an accent.
     names = ["Anna", "anna ", "ANNA", "Bert", "ben", "Ren\u00e9", "Rene\u0301"]
     assert folds.lookalikes(names) == [["ANNA", "Anna", "anna "], ["Rene\u0301", "Ren\u00e9"]]
+
+
+def test_numbers_of_two_forms_are_grouped():
+    assert folds.lookalikes(["0", "0.0", "1", "01", "10", "1a"]) == [["0", "0.0"], ["01", "1"]]
 
 
 def test_a_division_knows_how_it_was_cut():

@@ -11,11 +11,12 @@ import pytest
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.records import Reject
-from pipelines.common.roles import TEST, TRAIN, UNUSED
+from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import UNKNOWN
 from pipelines.dataset import folds, manifest
 from pipelines.dataset.copies import ALLOWED, DROPPED
 from pipelines.dataset.folds import Member, divide
+from pipelines.dataset.subjects import cautions
 from pipelines.faces import alignment
 from pipelines.inspection.checks import check_folder
 from pipelines.inspection.console import closing_report
@@ -154,6 +155,26 @@ def test_a_record_that_was_lost_is_noticed(demo_people, tmp_path):
         finish(tmp_path, dataclasses.replace(database, samples=more), division)
 
 
+def test_people_on_both_sides_of_an_official_division_are_a_caution(demo_people, tmp_path):
+    database = some(demo_people)
+    splits = {s.key: (TEST if s.key == "fear/p000_01" else TRAIN,) for s in database.samples}
+    division = folds.Division(1, splits, dict.fromkeys(splits, 0), False, folds.OFFICIAL)
+    assert mentions(cautions(build(tmp_path, database, division=division)), "1 of 3 people", "p000")
+
+
+def test_people_who_validate_leave_their_training_images_idle(demo_people, tmp_path):
+    database = some(demo_people)
+    samples = [dataclasses.replace(s, test=s.label == 0) for s in database.samples]
+    database = dataclasses.replace(database, name="images", samples=samples)
+    made = build(tmp_path, database, division=divide(database, 3, valid_share=0))
+    assert not mentions(made.notes, "--valid-share 0")
+    roles = {"p000": (TEST, UNUSED), "p001": (TRAIN, TRAIN), "p002": (VALID, UNUSED)}
+    splits = {s.key: (roles[s.subject][not s.test],) for s in samples}
+    division = folds.Division(1, splits, dict.fromkeys(splits, 0), True)
+    made = build(tmp_path / "again", database, division=division)
+    assert mentions(made.notes, "1 in fold 0", "--valid-share 0")
+
+
 def test_a_division_whose_test_images_were_all_rejected_is_refused(demo_people, tmp_path):
     database = some(demo_people)
     splits = {s.key: (TEST if s.subject == "p001" else TRAIN,) for s in database.samples}
@@ -241,7 +262,7 @@ def copied(key: str, other: str, people):
 def test_copies_on_two_sides_are_refused_and_listed(demo_people, tmp_path):
     change = copied("fear/p001_01", "fear/p000_01", demo_people)
     listing = tmp_path / "list.csv"
-    with pytest.raises(FailedWork, match=r"fear/p000_01 = fear/p001_01.*list\.csv"):
+    with pytest.raises(FailedWork, match=r"fear/p000_01 = fear/p001_01.*list\.csv.*p000 and p001"):
         build(tmp_path / "data", some(demo_people), change, listing=listing)
     assert not (tmp_path / "data" / manifest.NAME).exists()
     assert "fear/p000_01,fear/p001_01,fear,fear" in listing.read_text()
@@ -251,6 +272,7 @@ def test_copies_that_are_allowed_are_a_warning(demo_people, tmp_path):
     change = copied("fear/p001_01", "fear/p000_01", demo_people)
     made = build(tmp_path, some(demo_people), change, rule=ALLOWED)
     assert [each.severity for each in made.anomalies if "split" in each.short] == ["WARNING"]
+    assert mentions(made.notes, "p000 and p001")
     checks = {each.name: each for each in check_folder(tmp_path)[0]}
     assert checks["copies"].status == checks["recomputed"].status == "ok"
     assert "p000_01 = fear/p001_01" in checks["copies"].about
