@@ -30,6 +30,7 @@ COSINE = 0.96
 """Copies reach more, images of different people less: `benchmarks.robustness.copies`."""
 
 SHOWN = 10
+_FIELDS = ("image", "copy", "class", "class_of_copy", "parts", "parts_of_copy", "cosine")
 _ROWS = 1024
 _COLUMNS = 8192
 
@@ -113,7 +114,7 @@ def table(columns: Columns, pairs: Sequence[Pair]) -> str:
     splits, names = columns.splits, columns.class_names
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "copy", "class", "class_of_copy", "parts", "parts_of_copy", "cosine"])
+    writer.writerow(_FIELDS)
     for pair in pairs:
         rows = pair[:2]
         writer.writerow(
@@ -125,6 +126,11 @@ def table(columns: Columns, pairs: Sequence[Pair]) -> str:
             ]
         )
     return text.getvalue()
+
+
+def is_table(content: bytes) -> bool:
+    """Whether a file is one that `table` made."""
+    return content.startswith(",".join(_FIELDS).encode() + b"\n")
 
 
 def _near(columns: Columns, of_row: np.ndarray) -> Iterator[tuple[int, int, float]]:
