@@ -1,8 +1,9 @@
 """Finds copies of one image, and what to do with those on two sides of a split.
 
 Two images are copies where they are equal to the byte, or where their fingerprints, one of them
-mirrored or not, have a cosine of `COSINE` or more. Images of one known person are compared to the
-byte alone: neighbouring frames of a film are alike, and no part of a fold separates them.
+mirrored or not, have a cosine of `COSINE` or more. Images of one known person with the same part in
+every fold are compared to the byte alone: neighbouring frames of a film are alike, and no part of a
+fold separates them. Where an official split has one person on two sides, `COSINE_OF_ONE` counts.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ RULES = REFUSED, ALLOWED, DROPPED = ("refused", "allowed", "dropped")
 COSINE = 0.96
 """Copies reach more, images of different people less: `benchmarks.robustness.copies`."""
 
+COSINE_OF_ONE = 0.99
+"""For images of one known person on two sides of a split. A person's two expressions in photographs
+reach less; no value tells copies from neighbouring frames, which are as good as trained on."""
+
 SHOWN = 10
+_FIELDS = ("image", "copy", "class", "class_of_copy", "parts", "parts_of_copy", "cosine")
 _ROWS = 1024
 _COLUMNS = 8192
 
@@ -62,7 +68,7 @@ def find(columns: Columns) -> Copies:
     differ = patterns[:, None] != patterns[None]
     crossing, together = (known & differ).any(-1), (known & ~differ).any(-1)
     found: dict[tuple[int, int], float] = {}
-    for first, second, cosine in (*_near(columns, of_row), *_equal(columns, of_row)):
+    for first, second, cosine in (*_near(columns, of_row, crossing), *_equal(columns, of_row)):
         pair = min(first, second), max(first, second)
         found[pair] = max(cosine, found.get(pair, 0.0))
     across, within = [], []
@@ -122,7 +128,7 @@ def table(columns: Columns, pairs: Sequence[Pair]) -> str:
     splits, names = columns.splits, columns.class_names
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "copy", "class", "class_of_copy", "parts", "parts_of_copy", "cosine"])
+    writer.writerow(_FIELDS)
     for pair in pairs:
         rows = pair[:2]
         writer.writerow(
@@ -136,8 +142,18 @@ def table(columns: Columns, pairs: Sequence[Pair]) -> str:
     return text.getvalue()
 
 
-def _near(columns: Columns, of_row: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Each image with its nearest one of every combination of roles, where that is a copy."""
+def is_table(content: bytes) -> bool:
+    """Whether a file is one that `table` made."""
+    return content.startswith(",".join(_FIELDS).encode() + b"\n")
+
+
+def _near(
+    columns: Columns, of_row: np.ndarray, crossing: np.ndarray
+) -> Iterator[tuple[int, int, float]]:
+    """Each image with its nearest one of every combination of roles, where that is a copy.
+
+    crossing: bool (U,U), whether two combinations of roles are on two sides of a split.
+    """
     faces = fingerprints.vectors(columns.fingerprints)
     lengths = np.linalg.norm(faces, axis=1)
     rows = np.flatnonzero(lengths)  # images of a single colour have none
@@ -158,7 +174,9 @@ def _near(columns: Columns, of_row: np.ndarray) -> Iterator[tuple[int, int, floa
                     product = faces[here] @ probe[block].T
                     product *= scale[block].astype(np.float32)
                     np.maximum(best, product, out=best)
-                best[subjects[here][:, None] == subjects[block][None]] = -1
+                least = np.where(crossing[of_row[here], pattern], COSINE_OF_ONE, np.inf)
+                of_one = subjects[here][:, None] == subjects[block][None]
+                best[of_one & (best < (least * lengths[here])[:, None])] = -1
                 places = best.argmax(axis=1)
                 cosines = best[np.arange(len(here)), places] / lengths[here]
                 for at in np.flatnonzero(cosines >= COSINE):

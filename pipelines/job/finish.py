@@ -58,9 +58,10 @@ def finish(
 
     `job.json` in the folder lists the shards and the rejects of the workers. rule: one of
     `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
-    listed in the file `listing`. Raises `FailedWork` for them, where more than the share
-    `max_rejects` of the images was rejected, where a subject crosses a split, and where what was
-    read back is not what was planned, and where no fold is left that both trains and tests.
+    listed in the file `listing`, which is removed where the job succeeds. Raises `FailedWork` for
+    them, where more than the share `max_rejects` of the images was rejected, where a subject
+    crosses a split, where what was read back is not what was planned, and where no fold is left
+    that both trains and tests.
     """
     result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
     written = tuple(sorted((Shard(**s) for s in result["shards"]), key=lambda s: s.path))
@@ -140,7 +141,10 @@ def finish(
     manifest = dataclasses.replace(manifest, files=tuple(sorted(files, key=lambda f: f.path)))
     (folder / spill.RESULT).unlink()
     write_whole(folder / NAME, manifest.to_json())
-    return load(folder)
+    manifest = load(folder)
+    if listing is not None and listing.is_file() and copies.is_table(listing.read_bytes()):
+        listing.unlink()  # of an earlier run, which was refused
+    return manifest
 
 
 def _alignment(database: Database) -> str:
@@ -222,11 +226,12 @@ def _refuse(columns: Columns, across: Sequence[Pair], listing: Location | None) 
     where = ""
     if listing is not None:
         write_whole(listing, copies.table(columns, across))
-        where = f"; all of them are in {listing}"
+        where = f"; the whole list is {listing}"
     raise FailedWork(
         f"copies of one image are on two sides of a split, {copies.described(columns, across)}"
-        f"{where}.{one_person} --drop-copies takes them out of the training and validation parts, "
-        "--allow-copies keeps them"
+        f"{where}.{one_person} Look at them, since different images may look alike: --drop-copies "
+        "takes them out of the training and validation parts, --allow-copies keeps them where they "
+        "are no copies"
     )
 
 

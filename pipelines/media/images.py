@@ -90,8 +90,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     except Image.DecompressionBombError as error:
         # Pillow's own guard, which acts first on the very largest.
         found = re.search(r"\d+", str(error))
-        count = f" ({int(found[0]):,})" if found else ""
-        raise UnreadableImage(_too_large(count, max_pixels)) from error
+        count = int(found[0]) if found else 0
+        what = f" ({count:,})" if found else ""
+        raise UnreadableImage(_too_large(what, count, max_pixels, max_pixels)) from error
     except Image.UnidentifiedImageError as error:
         raise UnreadableImage("not an image in a known format") from error
     except Exception as error:
@@ -171,13 +172,15 @@ def _opened(data: bytes) -> Image.Image:
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
 
 
+def _reducible(image: Image.Image) -> bool:
+    """Whether the file is a JPEG; a progressive one would be held whole while it is decoded."""
+    return image.format in ("JPEG", "MPO") and not image.info.get("progressive")
+
+
 def _reduce(image: Image.Image, max_pixels: int) -> None:
-    """Sets a JPEG of too many pixels to be decoded at a reduced size. A progressive one would
-    be held whole while it is decoded."""
+    """Sets a JPEG of too many pixels to be decoded at a reduced size."""
     width, height = image.size
-    if image.format not in ("JPEG", "MPO") or image.info.get("progressive"):
-        return
-    if not max_pixels < width * height <= _MAX_REDUCED:
+    if not (_reducible(image) and max_pixels < width * height <= _MAX_REDUCED):
         return
     for factor in _REDUCTIONS:
         size = -(-width // factor), -(-height // factor)
@@ -187,19 +190,25 @@ def _reduce(image: Image.Image, max_pixels: int) -> None:
             return
 
 
-def _too_large(what: str, limit: int) -> str:
-    return (
-        f"more pixels by its header{what} than the limit of {limit:,}; save it at a smaller size, "
-        "or as a JPEG that is not progressive"
-    )
+def _most_reduced(max_pixels: int) -> int:
+    """The pixels of the largest JPEG that can be decoded at a reduced size."""
+    return min(_MAX_REDUCED, max_pixels * _REDUCTIONS[-1] ** 2)
+
+
+def _too_large(what: str, pixels: int, limit: int, max_pixels: int) -> str:
+    advice = "save it at a smaller size"
+    if limit < pixels <= _most_reduced(max_pixels):
+        advice += ", or as a JPEG that is not progressive"
+    return f"more pixels by its header{what} than the limit of {limit:,}; {advice}"
 
 
 def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuses, by its header, an image that would take too much memory or time."""
     width, height = image.size
     limit = max_pixels // _HUNGRY.get(image.format or "", 1)
-    if width * height > limit:
-        raise UnreadableImage(_too_large(f" ({width}×{height})", limit))
+    if (pixels := width * height) > limit:
+        most = _most_reduced(max_pixels) if _reducible(image) else limit
+        raise UnreadableImage(_too_large(f" ({width}×{height})", pixels, most, max_pixels))
     if image.format == "TIFF":
         # A tile is decoded whole, and may be far larger than its image.
         wide, high = (int(image.tag_v2.get(tag, 0)) for tag in (322, 323))

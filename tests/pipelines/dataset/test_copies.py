@@ -91,6 +91,20 @@ def test_images_of_one_known_person_have_to_be_equal(faces):
     assert [pair[:2] for pair in copies.find(columns(*equal)).within] == [(0, 2)]
 
 
+@pytest.mark.parametrize("change", [jpeg, lambda image: image.resize((64, 64)), ImageOps.mirror])
+def test_a_copy_of_one_person_on_two_sides_of_a_split_is_found(demo_people, faces, change):
+    """The official parts have the person on both sides in the second fold alone."""
+    changed = resize_face(np.asarray(change(Image.fromarray(faces[0]))))
+    other = resize_face(images.read(next((demo_people / "surprise").glob("p000_01.png"))))
+    for split, found in (((TRAIN, TEST), [(0, 1)]), ((TRAIN, UNUSED), []), ((TRAIN, TRAIN), [])):
+        table = columns(
+            (faces[0], "p", "calm", (TRAIN, TRAIN)),
+            (changed, "p", "calm", split),
+            (other, "p", "glad", split),
+        )
+        assert [pair[:2] for pair in copies.find(table).across] == found
+
+
 def test_unused_records_are_on_no_side(faces):
     rows = [(faces[0], "", "calm", (TRAIN,)), (faces[0], "", "calm", (UNUSED,))]
     assert copies.find(columns(*rows)) == copies.Copies((), ())

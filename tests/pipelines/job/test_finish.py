@@ -268,6 +268,17 @@ def test_copies_on_two_sides_are_refused_and_listed(demo_people, tmp_path):
     assert "fear/p000_01,fear/p001_01,fear,fear" in listing.read_text()
 
 
+def test_the_list_of_a_refused_job_is_removed_by_one_that_succeeds(demo_people, tmp_path):
+    change = copied("fear/p001_01", "fear/p000_01", demo_people)
+    listing, other = tmp_path / "list.csv", tmp_path / "other.csv"
+    with pytest.raises(FailedWork):
+        build(tmp_path / "a", some(demo_people), change, listing=listing)
+    other.write_text("of the user")
+    for path in (listing, other):
+        build(tmp_path / path.stem, some(demo_people), change, rule=ALLOWED, listing=path)
+    assert not listing.exists() and other.exists()
+
+
 def test_copies_that_are_allowed_are_a_warning(demo_people, tmp_path):
     change = copied("fear/p001_01", "fear/p000_01", demo_people)
     made = build(tmp_path, some(demo_people), change, rule=ALLOWED)

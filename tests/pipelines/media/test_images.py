@@ -203,6 +203,15 @@ def test_a_jpeg_of_200_megapixels_is_read_and_a_png_is_refused_with_its_number()
         images.decode(bomb(14_000))
 
 
+def test_a_jpeg_too_large_even_for_a_reduced_size_is_refused_with_the_limit_of_jpegs():
+    data = bytearray(stored(Image.new("L", (300, 200)), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = (17_000).to_bytes(2, "big") * 2
+    with pytest.raises(images.UnreadableImage, match=r"17000×17000.*268,435,456") as caught:
+        images.decode(bytes(data))
+    assert "progressive" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a.HEIC", "a.heif", "a.hif", "a.avif", "a.jpg"])
 def test_names_of_photographs(name):
     assert images.looks_like_image(name)
