@@ -131,6 +131,14 @@ def test_an_empty_subject_is_unknown(tmp_path):
     assert len(found.samples) == 2
 
 
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "null", "n/a", "NA", "Unknown", "?", "-"])
+def test_a_word_for_nobody_is_an_unknown_subject(tmp_path, name):
+    text = f"path,label,subject\na.png,calm,{name}\nb.png,glad,{name}\nc.png,glad,nana\n"
+    found = read(tmp_path, text)
+    assert [s.subject for s in found.samples] == ["", "", "nana"] and found.subjects == UNKNOWN
+    assert any(mentions([note], 2, repr(name)) for note in found.notes)
+
+
 def roles(*rows: str) -> str:
     return "path,label,subject,role\n" + "".join(
         f"{k}.png,{'calm' if k % 2 else 'glad'},{row}\n" for k, row in enumerate(rows)
