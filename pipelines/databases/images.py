@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from pipelines.databases.base import (
     Option,
     Sample,
     input_folder,
-    listed_names,
     shown,
 )
 from pipelines.databases.labels import merged, paper_name
@@ -123,14 +121,12 @@ class _Image:
 
 @dataclass(frozen=True)
 class _Arranged:
-    """The images of a folder as they are to be read; subjects: of `base.SUBJECTS`; elsewhere:
-    folders of images at another depth."""
+    """The images of a folder as they are to be read; subjects: of `base.SUBJECTS`."""
 
     images: list[_Image]
     subjects: str
     rejects: list[Reject]
     notes: list[str]
-    elsewhere: Counter[str]
 
 
 def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
@@ -212,11 +208,15 @@ def _arranged(
     divided = "part" in groups or len(roles) > 1
     by_folder = found is not None and found.person is not None
     by_name = not pattern and not by_folder and (subjects == GUESSED or not divided)
-    taken, rejects, elsewhere = [], [], Counter()
+    taken, rejects = [], []
     for file, told_of in images:
         above = names[file]
         if found is not None and len(above) != found.depth:
-            elsewhere["/".join(above) + "/" if above else file.name] += 1
+            reason = (
+                f"it lies {len(above)} folders deep, the layout {found.shown()} {found.depth}: "
+                "move it, or describe the paths with --subject-pattern"
+            )
+            rejects.append(_reject(root, file, reason))
             continue
         label = told_of.label or (above[found.label] if found else "")
         role = told_of.part
@@ -234,7 +234,7 @@ def _arranged(
     state = KNOWN if "subject" in groups else GUESSED if by_folder or by_name else UNKNOWN
     if subjects == UNKNOWN or not all(image.subject for image in taken):
         state = UNKNOWN
-    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken), elsewhere)
+    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken))
 
 
 def _has_part(found: Levels | None, above: tuple[str, ...]) -> bool:
@@ -289,7 +289,6 @@ def _database(walk: Walk, found: _Arranged, rejects: list[Reject], prealigned: b
         )
         for image, role in zip(found.images, official, strict=True)
     ]
-    elsewhere = listed_names(found.elsewhere.elements())
     return Database(
         "images",
         classes,
@@ -301,7 +300,6 @@ def _database(walk: Walk, found: _Arranged, rejects: list[Reject], prealigned: b
             *found.notes,
             *notes,
             *part_notes,
-            *([f"ignored, not at the depth of the other images: {elsewhere}"] if elsewhere else []),
             *walk.notes(),
         ],
         rejects=rejects,

@@ -98,6 +98,19 @@ def test_what_lies_beside_parts_is_not_mixed_in(tmp_path):
     assert [reject.source for reject in found.rejects] == ["extra/sad/3.png"]
 
 
+def test_images_at_another_depth_are_rejected(tmp_path):
+    touch(tmp_path, "happy/ann/1.png", "happy/ben/1.png", "sad/ann/1.png", "sad/2.png", "3.png")
+    touch(tmp_path, "happy/ben/more/4.png", "happy/notes.txt")
+    found = open_database("images", tmp_path)
+    assert len(found.samples) == 3
+    assert sorted(reject.source for reject in found.rejects) == [
+        "3.png",
+        "happy/ben/more/4.png",
+        "sad/2.png",
+    ]
+    assert all(mentions(r.reason, "<class>/<person>/image", 2) for r in found.rejects)
+
+
 def test_without_a_test_part_the_validation_part_is_tested(tmp_path):
     touch(tmp_path, "train/sad/1.png", "train/glad/1.png", "val/sad/2.png", "val/glad/2.png")
     assert Counter(official(open_database("images", tmp_path)).values()) == {
