@@ -10,6 +10,7 @@ from pathlib import Path
 from pipelines.common.errors import BadUse
 from pipelines.common.files import MANIFEST_NAME, location
 from pipelines.common.records import Reject
+from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import (
     GUESSED,
@@ -202,6 +203,7 @@ def _arranged(
     if "label" not in groups:
         found = levels(root, list(names.values()), LAYOUT)
         _check_level(root, found, list(names.values()))
+        _check_people(root, found, list(names))
     roles = {
         parts.role_of(above[found.part]) for above in names.values() if _has_part(found, above)
     }
@@ -213,7 +215,7 @@ def _arranged(
         above = names[file]
         if found is not None and len(above) != found.depth:
             reason = (
-                f"it lies {len(above)} folders deep, the layout {found.shown()} {found.depth}: "
+                f"its folder depth is {len(above)}, not {found.depth} as in {found.shown()}: "
                 "move it, or describe the paths with --subject-pattern"
             )
             rejects.append(_reject(root, file, reason))
@@ -253,6 +255,32 @@ def _check_level(root: Path, found: Levels, names: list[tuple[str, ...]]) -> Non
         raise BadUse(
             f"{root} is the class {here!r}, beside {', '.join(others)}: one level too low; --input "
             f"takes the folder above"
+        )
+
+
+def _check_people(root: Path, found: Levels, files: list[Path]) -> None:
+    """`BadUse` where the names of files are expressions and those of folders are not, so that
+    people became classes."""
+    inside = [file for file in files if len(file.relative_to(root).parts) == found.depth + 1]
+    folders = {file.relative_to(root).parts[found.label] for file in inside}
+    if found.person is not None or any(map(paper_name, folders)):
+        return
+    words = [list(filter(paper_name, re.split(r"[\W\d_]+", file.stem))) for file in inside]
+    pairs = {
+        (file.relative_to(root).parts[found.label], word)
+        for file, names in zip(inside, words, strict=True)
+        for word in names
+    }
+    labels = sorted({word for _, word in pairs})
+    # Where each folder has one expression, the folders are the classes under other names.
+    if all(words) and len(pairs) > len(folders):
+        example = inside[0].relative_to(root).as_posix()
+        pattern = f"(?P<subject>[^/]+)/[^/]*(?P<label>{'|'.join(labels)})[^/]*$"
+        raise BadUse(
+            f"the folders {listed(sorted(folders))} of {root} are not expressions, but the names "
+            f"of their images are ({shown(example)}); if the folders are people, add "
+            f"--subject-pattern '{pattern}'; if they are the classes, rename the images, or name "
+            "the folder with --subject-pattern '^(?P<label>[^/]+)/'"
         )
 
 

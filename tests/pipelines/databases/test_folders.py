@@ -60,7 +60,16 @@ def test_of_other_words_the_level_of_fewer_names_is_the_class(tmp_path):
         open_database("images", tmp_path / "two")
 
 
-@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "TEST")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val", "test"),
+        ("Training", "validation", "TEST"),
+        ("train_set", "val_set", "test_set"),
+        ("training_set", "dev", "eval"),
+        ("Training", "PublicTest", "PrivateTest"),
+    ],
+)
 def test_parts_are_official(tmp_path, names):
     train, valid, test = names
     touch(tmp_path, f"{train}/sad/a_1.png", f"{train}/glad/a_2.png", f"{valid}/sad/b_1.png")
@@ -138,6 +147,8 @@ def test_one_part_alone_is_cut_into_folds_and_said(tmp_path):
         (["sad/p1/1.png", "sad/p2/1.png", "happy/p1/1.png"], "sad", ["'sad'", "happy"]),
         (["train/1.png", "test/2.png"], "", ["test, train"]),
         (["a/b/c/d/1.png", "e/b/c/d/1.png"], "", ["--subject-pattern", 4]),
+        (["fold0/sad/1.png", "fold1/sad/1.png"], "", ["fold0, fold1", "column fold"]),
+        (["ann/0_sad.png", "ann/1_happy.png", "ben/0_sad.png"], "", ["ann, ben", "happy|sad"]),
     ],
 )
 def test_a_level_too_high_or_too_low_is_named(tmp_path, files, given, values):
@@ -176,7 +187,7 @@ def test_a_pattern_reads_the_path_and_may_leave_the_class_to_the_folder(tmp_path
 
 def test_a_pattern_tells_parts(tmp_path):
     touch(
-        tmp_path, "sad/tr_train_1.png", "glad/x_test_2.png", "sad/x_test_3.png", "sad/x_dev_4.png"
+        tmp_path, "sad/tr_train_1.png", "glad/x_test_2.png", "sad/x_test_3.png", "sad/x_dvd_4.png"
     )
     found = open_database("images", tmp_path, subject_pattern=r"_(?P<part>[a-z]+)_")
     assert official(found) == {
@@ -185,7 +196,7 @@ def test_a_pattern_tells_parts(tmp_path):
         "sad/x_test_3": (TEST,),
     }
     assert found.subjects == UNKNOWN
-    assert [reject.key for reject in found.rejects] == ["sad/x_dev_4"]
+    assert [reject.key for reject in found.rejects] == ["sad/x_dvd_4"]
 
 
 def test_an_optional_subject_that_is_missing_is_unknown(tmp_path):

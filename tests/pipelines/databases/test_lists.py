@@ -157,6 +157,12 @@ def test_roles_of_unknown_people_divide_the_set(tmp_path):
     assert found.subjects == UNKNOWN
 
 
+def test_other_names_of_roles(tmp_path):
+    found = read(tmp_path, roles("a,train_set", "b,dev", "c,PublicTest", "d,PrivateTest", "e,eval"))
+    parts = [sample.official for sample in found.samples]
+    assert parts == [(TRAIN,), (VALID,), (VALID,), (TEST,), (TEST,)]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
