@@ -11,6 +11,7 @@ from pipelines.common.roles import TEST, TRAIN, VALID
 from pipelines.databases import Database, open_database
 from pipelines.databases.base import KNOWN, UNKNOWN
 from pipelines.databases.tables import read_columns, read_table
+from pipelines.dataset.folds import divide
 from tests.support.inspection import mentions
 from tests.support.naming import naming
 
@@ -112,6 +113,13 @@ def test_where_every_row_is_refused_the_reasons_are_counted(tmp_path):
     )
     with pytest.raises(BadUse, match=naming("4 were refused", "2 ×", "1 ×", "label", "'teach'")):
         read(tmp_path, rows)
+
+
+def test_where_one_person_is_left_the_reasons_are_counted(tmp_path):
+    rows = "a.png,calm,p,\nb.png,glad,p,\nc.png,glad,q,teach\nd.png,calm,q,teach\n"
+    found = read(tmp_path, f"path,label,subject,role\n{rows}")
+    with pytest.raises(BadUse, match=naming("2 were refused", "2 ×", "'teach'")):
+        divide(found)
 
 
 def test_missing_images_are_counted(tmp_path):
