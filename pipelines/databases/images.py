@@ -27,7 +27,14 @@ from pipelines.databases.base import (
 from pipelines.databases.labels import merged, paper_name
 from pipelines.databases.layouts import Levels, beside, levels
 from pipelines.databases.lists import read_list
-from pipelines.databases.patterns import Told, Unmatched, check_matched, compiled, told
+from pipelines.databases.patterns import (
+    Told,
+    Unmatched,
+    check_matched,
+    check_people,
+    compiled,
+    told,
+)
 from pipelines.databases.sequences import Walk, real
 from pipelines.media.images import looks_like_image
 
@@ -233,6 +240,7 @@ def _arranged(
             rejects.append(_reject(root, file, f"{where} no {missing}"))
             continue
         taken.append(_Image(file, label, subject, role, told_of))
+    check_people(pattern, [(image.subject, image.label) for image in taken])
     state = KNOWN if "subject" in groups else GUESSED if by_folder or by_name else UNKNOWN
     if subjects == UNKNOWN or not all(image.subject for image in taken):
         state = UNKNOWN

@@ -14,7 +14,7 @@ from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
 from pipelines.databases.labels import merged
-from pipelines.databases.patterns import Told, Unmatched, check_matched, told
+from pipelines.databases.patterns import Told, Unmatched, check_matched, check_people, told
 from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
 
@@ -87,6 +87,7 @@ def read_list(
         check_matched(pattern, len(rows) - unfit, [row["path"] for row in rows])
     refused |= _repeated(entries, rows, root)
     taken = {number: entry for number, entry in entries.items() if number not in refused}
+    check_people(pattern, [(entry.subject, entry.label) for entry in taken.values()])
     names, notes = merged(dict.fromkeys(entry.label for entry in taken.values()))
     classes = tuple(sorted(set(names.values())))
     official, role_notes = _official(list(taken.values()))

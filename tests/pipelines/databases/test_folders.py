@@ -216,6 +216,21 @@ def test_a_pattern_that_cannot_be_used(tmp_path, pattern, value):
         open_database("images", tmp_path, subject_pattern=pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["^(?P<subject>[^/]+)/", "_(?P<subject>[a-z]+)", "/(?P<subject>(?P<label>[a-z]))"]
+)
+def test_a_pattern_whose_subjects_are_classes_is_refused(tmp_path, pattern):
+    touch(tmp_path, "yawn/a_happy.png", "wink/b_sad.png", "wink/a_sad.png")
+    with pytest.raises(BadUse, match=naming("--subject-pattern", "classes")):
+        open_database("images", tmp_path, subject_pattern=pattern)
+
+
+def test_people_and_classes_may_have_the_same_numbers(tmp_path):
+    touch(tmp_path, "1/1_a.png", "1/2_a.png", "2/1_a.png", "2/2_a.png")
+    found = open_database("images", tmp_path, subject_pattern=r"/(?P<subject>\d)_")
+    assert told(found)["1/2_a"] == ("1", "2")
+
+
 def test_subjects_that_nobody_knows(tmp_path):
     touch(tmp_path, "sad/p1.png", "glad/p2.png")
     found = open_database("images", tmp_path, subjects="unknown")
