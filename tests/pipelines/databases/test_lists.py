@@ -202,6 +202,27 @@ def test_names_of_one_expression_are_one_class(tmp_path):
     assert any(mentions([note], "'happy'", "'happiness'") for note in found.notes)
 
 
+def test_numbers_written_differently_are_one_class(tmp_path):
+    labels = ("3", "3.0", "03", "04", "0", "00")
+    rows = "".join(f"{k}.png,{label},p{k}\n" for k, label in enumerate(labels))
+    text = f"path,label,subject\n{rows}"
+    found = read(tmp_path, text)
+    assert found.classes == ("0", "04", "3")
+    assert any(mentions([note], "'03', '3', '3.0'") for note in found.notes)
+
+
+def test_joy_is_happiness(tmp_path):
+    text = "path,label,subject\na.png,joy,p\nb.png,happy,q\nc.png,sad,p\n"
+    assert read(tmp_path, text).classes == ("happiness", "sad")
+
+
+def test_a_fold_may_be_written_as_a_fraction(tmp_path):
+    text = "path,label,subject,fold\na.png,calm,p,0.0\nb.png,glad,q,1.0\nc.png,glad,r,2\n"
+    assert [sample.fold for sample in read(tmp_path, text).samples] == [0, 1, 2]
+    with pytest.raises(BadUse, match=naming("line 2", "fold", "'0.5'")):
+        read(tmp_path, text.replace("0.0", "0.5"))
+
+
 def test_a_pattern_reads_what_the_table_does_not_say(tmp_path):
     text = "path,label\ns1/train_1.png,calm\ns2/test_2.png,glad\nother.png,glad\n"
     pattern = r"^(?P<subject>s\d)/(?P<part>[a-z]+)_"
