@@ -178,7 +178,7 @@ def check(database: Database, given: Location | None = None) -> Database:
     rejects = [*database.rejects, *rejects]
     if not samples:
         raise BadUse(
-            f"{where} holds no usable sample of the database {database.name!r}{_refused(rejects)}"
+            f"{where} holds no usable sample of the database {database.name!r}{refused(rejects)}"
         )
     _refuse_pairs(database, samples)
     by_class = Counter(sample.label for sample in samples)
@@ -186,7 +186,7 @@ def check(database: Database, given: Location | None = None) -> Database:
         only = database.classes[samples[0].label]
         raise BadUse(
             f"{where} holds only the class {only!r}; recognition takes two or more"
-            f"{_refused(rejects)}"
+            f"{refused(rejects)}"
         )
     notes = list(database.notes)
     for label, name in enumerate(database.classes):
@@ -199,7 +199,7 @@ def check(database: Database, given: Location | None = None) -> Database:
     return Database(**{**vars(database), "samples": samples, "rejects": rejects, "notes": notes})
 
 
-def _refused(rejects: Sequence[Reject]) -> str:
+def refused(rejects: Sequence[Reject]) -> str:
     """`; 4 were refused: 3 × reason, 1 × other reason`, nothing without rejects."""
     reasons = Counter(reject.reason for reject in rejects).most_common()
     why = listed((f"{count} × {reason}" for reason, count in reasons), noun="more reasons")

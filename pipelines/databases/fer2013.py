@@ -14,7 +14,7 @@ from pipelines.common.errors import BadUse
 from pipelines.common.records import Finding, Reject
 from pipelines.common.roles import TEST, TRAIN, VALID
 from pipelines.databases import parts
-from pipelines.databases.base import UNKNOWN, Database, Sample, input_folder
+from pipelines.databases.base import UNKNOWN, Database, Sample, input_folder, refused
 from pipelines.databases.labels import naming_note, paper_name
 from pipelines.databases.sequences import Walk, relative
 from pipelines.databases.tables import read_columns
@@ -214,8 +214,8 @@ def read_table(path: Path) -> Table:
             pixels += checked[2]
             rows.append(row)
     if not rows:
-        why = f": {rejects[0].source}: {rejects[0].reason}" if rejects else ""
-        raise BadUse(f"{path} has no usable row{why}")
+        first = f", the first is {rejects[0].source}" if rejects else ""
+        raise BadUse(f"{path} has no usable row{refused(rejects)}{first}")
     return Table(
         np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE),
         np.array(emotions),
@@ -250,9 +250,11 @@ def row_key(row: int) -> str:
 
 
 def _emotion(text: str) -> int:
-    if text not in map(str, range(len(CLASSES))):
+    # pandas writes 3.0 where a column had an empty cell.
+    number = text.removesuffix(".0")
+    if number not in map(str, range(len(CLASSES))):
         raise _Damaged(f"its emotion is {text!r:.20}, not 0 to {len(CLASSES) - 1}")
-    return int(text)
+    return int(number)
 
 
 def _usage(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipelines.common.errors import BadUse
 from pipelines.common.files import MANIFEST_NAME, location
 from pipelines.common.records import Reject
+from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import (
     GUESSED,
@@ -22,13 +22,19 @@ from pipelines.databases.base import (
     Option,
     Sample,
     input_folder,
-    listed_names,
     shown,
 )
 from pipelines.databases.labels import merged, paper_name
 from pipelines.databases.layouts import Levels, beside, levels
 from pipelines.databases.lists import read_list
-from pipelines.databases.patterns import Told, Unmatched, check_matched, compiled, told
+from pipelines.databases.patterns import (
+    Told,
+    Unmatched,
+    check_matched,
+    check_people,
+    compiled,
+    told,
+)
 from pipelines.databases.sequences import Walk, real
 from pipelines.media.images import looks_like_image
 
@@ -123,14 +129,12 @@ class _Image:
 
 @dataclass(frozen=True)
 class _Arranged:
-    """The images of a folder as they are to be read; subjects: of `base.SUBJECTS`; elsewhere:
-    folders of images at another depth."""
+    """The images of a folder as they are to be read; subjects: of `base.SUBJECTS`."""
 
     images: list[_Image]
     subjects: str
     rejects: list[Reject]
     notes: list[str]
-    elsewhere: Counter[str]
 
 
 def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
@@ -206,17 +210,22 @@ def _arranged(
     if "label" not in groups:
         found = levels(root, list(names.values()), LAYOUT)
         _check_level(root, found, list(names.values()))
+        _check_people(root, found, list(names))
     roles = {
         parts.role_of(above[found.part]) for above in names.values() if _has_part(found, above)
     }
     divided = "part" in groups or len(roles) > 1
     by_folder = found is not None and found.person is not None
     by_name = not pattern and not by_folder and (subjects == GUESSED or not divided)
-    taken, rejects, elsewhere = [], [], Counter()
+    taken, rejects = [], []
     for file, told_of in images:
         above = names[file]
         if found is not None and len(above) != found.depth:
-            elsewhere["/".join(above) + "/" if above else file.name] += 1
+            reason = (
+                f"its folder depth is {len(above)}, not {found.depth} as in {found.shown()}: "
+                "move it, or describe the paths with --subject-pattern"
+            )
+            rejects.append(_reject(root, file, reason))
             continue
         label = told_of.label or (above[found.label] if found else "")
         role = told_of.part
@@ -231,10 +240,11 @@ def _arranged(
             rejects.append(_reject(root, file, f"{where} no {missing}"))
             continue
         taken.append(_Image(file, label, subject, role, told_of))
+    check_people(pattern, [(image.subject, image.label) for image in taken])
     state = KNOWN if "subject" in groups else GUESSED if by_folder or by_name else UNKNOWN
     if subjects == UNKNOWN or not all(image.subject for image in taken):
         state = UNKNOWN
-    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken), elsewhere)
+    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken))
 
 
 def _has_part(found: Levels | None, above: tuple[str, ...]) -> bool:
@@ -253,6 +263,32 @@ def _check_level(root: Path, found: Levels, names: list[tuple[str, ...]]) -> Non
         raise BadUse(
             f"{root} is the class {here!r}, beside {', '.join(others)}: one level too low; --input "
             f"takes the folder above"
+        )
+
+
+def _check_people(root: Path, found: Levels, files: list[Path]) -> None:
+    """`BadUse` where the names of files are expressions and those of folders are not, so that
+    people became classes."""
+    inside = [file for file in files if len(file.relative_to(root).parts) == found.depth + 1]
+    folders = {file.relative_to(root).parts[found.label] for file in inside}
+    if found.person is not None or any(map(paper_name, folders)):
+        return
+    words = [list(filter(paper_name, re.split(r"[\W\d_]+", file.stem))) for file in inside]
+    pairs = {
+        (file.relative_to(root).parts[found.label], word)
+        for file, names in zip(inside, words, strict=True)
+        for word in names
+    }
+    labels = sorted({word for _, word in pairs})
+    # Where each folder has one expression, the folders are the classes under other names.
+    if all(words) and len(pairs) > len(folders):
+        example = inside[0].relative_to(root).as_posix()
+        pattern = f"(?P<subject>[^/]+)/[^/]*(?P<label>{'|'.join(labels)})[^/]*$"
+        raise BadUse(
+            f"the folders {listed(sorted(folders))} of {root} are not expressions, but the names "
+            f"of their images are ({shown(example)}); if the folders are people, add "
+            f"--subject-pattern '{pattern}'; if they are the classes, rename the images, or name "
+            "the folder with --subject-pattern '^(?P<label>[^/]+)/'"
         )
 
 
@@ -289,7 +325,6 @@ def _database(walk: Walk, found: _Arranged, rejects: list[Reject], prealigned: b
         )
         for image, role in zip(found.images, official, strict=True)
     ]
-    elsewhere = listed_names(found.elsewhere.elements())
     return Database(
         "images",
         classes,
@@ -301,7 +336,6 @@ def _database(walk: Walk, found: _Arranged, rejects: list[Reject], prealigned: b
             *found.notes,
             *notes,
             *part_notes,
-            *([f"ignored, not at the depth of the other images: {elsewhere}"] if elsewhere else []),
             *walk.notes(),
         ],
         rejects=rejects,

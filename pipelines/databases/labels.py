@@ -15,13 +15,14 @@ _ALSO = {
     "contempt": ("contemptuous",),
     "disgust": ("disgusted",),
     "fear": ("afraid", "fearful"),
-    "happiness": ("happy",),
+    "happiness": ("happy", "joy"),
     "sadness": ("sad",),
     "surprise": ("surprised",),
 }
 PAPER = tuple(_ALSO)
 """The expressions as the paper names them."""
 _PAPER_NAME = {name: paper for paper, others in _ALSO.items() for name in (paper, *others)}
+_NUMBER = re.compile(r"0*([0-9]+)(\.0*)?")
 _GAPS = re.compile(r"[\s_-]+")
 
 
@@ -38,17 +39,18 @@ def paper_name(name: str) -> str | None:
 def merged(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """The class of every name, and a note for each class that has several.
 
-    Names that differ in case, blanks, `_`, `-` or Unicode form, or are synonyms, are one class, in
-    the paper's name where it has one. A name that stands alone stays as it is.
+    Names that differ in case, blanks, `_`, `-` or Unicode form, are synonyms, or are one
+    whole number (3, 3.0, 03), are one class, in the paper's name where it has one. A name that
+    stands alone stays as it is.
     """
     groups: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        groups[paper_name(name) or normal(name)].add(name)
+        groups[paper_name(name) or _number(name) or normal(name)].add(name)
     classes, notes = {}, []
     for group in groups.values():
         first = min(group)
         if len(group) > 1:
-            first = paper_name(first) or min(_tidy(name) for name in group)
+            first = paper_name(first) or _number(first) or min(_tidy(name) for name in group)
             spelt = listed((repr(name) for name in sorted(group)), 10)
             notes.append(f"{spelt} are one class, {first!r}")
         classes |= dict.fromkeys(group, first)
@@ -60,6 +62,12 @@ def naming_note(names: Iterable[str]) -> list[str]:
     pairs = [(name, paper_name(name)) for name in names]
     changed = [f"{name} is {paper}" for name, paper in pairs if paper and paper != name]
     return [f"classes are named as in the paper: {listed(changed, 10)}"] if changed else []
+
+
+def _number(name: str) -> str | None:
+    """ "3" of "3", "3.0" and "03", None for what is not a whole number."""
+    match = _NUMBER.fullmatch(name.strip())
+    return match[1] if match else None
 
 
 def _tidy(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pipelines.common.text import listed
 from pipelines.databases.labels import paper_name
 from pipelines.databases.parts import role_of
 from pipelines.databases.sequences import real
+
+_FOLD = re.compile(r"(cv|k)?[ _-]?fold[ _-]?[0-9]+", re.IGNORECASE)
 
 Names = tuple[str, ...]
 """The folders from the root down to an image."""
@@ -54,6 +57,13 @@ def levels(root: Location, images: Sequence[Names], layout: str) -> Levels:
     depth = min(Counter(map(len, inside)).items(), key=lambda item: (-item[1], item[0]))[0]
     rows = {names for names in inside if len(names) == depth}
     named = [sorted({names[level] for names in rows}) for level in range(depth)]
+    for names in named:
+        if len(names) > 1 and all(map(_FOLD.fullmatch, names)):
+            raise BadUse(
+                f"the folders {listed(names)} of {root} are folds, which only a CSV gives, in its "
+                "column fold; list the images in one, or give --subject-pattern with the groups "
+                "subject and label to cut new folds"
+            )
     part = next((k for k in range(depth) if all(map(role_of, named[k]))), 0 if divides else None)
     others = [level for level in range(depth) if level != part]
     if not others:

@@ -14,7 +14,7 @@ from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
 from pipelines.databases.labels import merged
-from pipelines.databases.patterns import Told, Unmatched, check_matched, told
+from pipelines.databases.patterns import Told, Unmatched, check_matched, check_people, told
 from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
 
@@ -24,6 +24,8 @@ _BOX = ("left", "top", "right", "bottom")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}([.,][0-9]{0,20})?")
 # A drive or a share.
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+# What tables and tools write where nobody knows who is shown.
+_NOBODY = frozenset(("nan", "none", "null", "n/a", "na", "unknown", "?", "-"))
 # Beyond any image; code that computes with boxes may use 32 bits for a number.
 _FAR = 2**31
 
@@ -57,13 +59,14 @@ def read_list(
     """The columns path, label and subject, and if you like role, fold, left, top, right, bottom,
     landmarks.
 
-    Paths are relative to the CSV file, or lead into a folder of `allowed`. An empty subject is
-    unknown, and with `unknown` all are; `pattern` reads subject, label, part, frame and yaw from
-    the path instead. role is train, valid, test or both (the default). Where roles divide the set,
-    so that nobody has images of train beside others, they are the official parts; else people are
-    cross-validated, and those images of theirs train and test that have the role. fold, counted
-    from 0, is the fold that tests the subject. left, top, right and bottom, all or none, are the
-    face's box in the image's pixels; landmarks is a file of 68 rows "x y".
+    Paths are relative to the CSV file, or lead into a folder of `allowed`. A subject that is empty
+    or one of `_NOBODY` is unknown, and with `unknown` all are; `pattern` reads subject, label,
+    part, frame and yaw from the path instead. role is train, valid, test or both (the default).
+    Where roles divide the set, so that nobody has images of train beside others, they are the
+    official parts; else people are cross-validated, and those images of theirs train and test that
+    have the role. fold, counted from 0, is the fold that tests the subject. left, top, right and
+    bottom, all or none, are the face's box in the image's pixels; landmarks is a file of 68 rows "x
+    y".
     """
     groups = pattern.groupindex if pattern else {}
     needed = ["path"]
@@ -84,6 +87,7 @@ def read_list(
         check_matched(pattern, len(rows) - unfit, [row["path"] for row in rows])
     refused |= _repeated(entries, rows, root)
     taken = {number: entry for number, entry in entries.items() if number not in refused}
+    check_people(pattern, [(entry.subject, entry.label) for entry in taken.values()])
     names, notes = merged(dict.fromkeys(entry.label for entry in taken.values()))
     classes = tuple(sorted(set(names.values())))
     official, role_notes = _official(list(taken.values()))
@@ -116,6 +120,8 @@ def read_list(
         for row, reason in ((rows[number], reason) for number, reason in sorted(refused.items()))
     ]
     notes += [*role_notes, *_subject_notes(samples)]
+    if "subject" not in groups and not unknown:
+        notes += _nobody_notes([rows[number]["subject"] for number in taken])
     if not landmarks and any(row["landmarks"] for row in rows):
         notes.append("the column landmarks is not used without --landmarks")
     if prealigned and any(entry.box for entry in entries.values()):
@@ -163,7 +169,7 @@ def _entry(
         _check_path(points, "landmarks file", root, allowed)
         if not is_there(root / points):
             raise _Refused("its landmarks file does not exist")
-    subject = row["subject"]
+    subject = "" if _is_nobody(row["subject"]) else row["subject"]
     if pattern and "subject" in pattern.groupindex:
         subject = by_pattern.subject
     return _Entry(path, label, subject, role, row["fold"], _box(row), points, by_pattern)
@@ -262,6 +268,16 @@ def _official(entries: list[_Entry]) -> tuple[list[tuple[int] | None], list[str]
 def _subject_notes(samples: list[Sample]) -> list[str]:
     count = sum(not sample.subject for sample in samples)
     return [f"{count} of {len(samples)} images have no subject"] if count else []
+
+
+def _is_nobody(subject: str) -> bool:
+    return subject.casefold() in _NOBODY
+
+
+def _nobody_notes(subjects: list[str]) -> list[str]:
+    found = [subject for subject in subjects if _is_nobody(subject)]
+    names = listed(map(repr, sorted(set(found))))
+    return [f"{len(found)} rows have the subject {names}, read as unknown"] if found else []
 
 
 def _missing(table: Path, samples: list[Sample]) -> list[str]:

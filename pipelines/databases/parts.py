@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from pipelines.media.images import looks_like_image
 
 _ROLES = {
     **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation"), VALID),
-    **dict.fromkeys(("test", "testing"), TEST),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), VALID),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation", "privatetest"), TEST),
 }
 
 
@@ -21,8 +22,12 @@ NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
 
 
 def role_of(name: str) -> int | None:
-    """The role that a folder or a value so named stands for, in any case; None for other names."""
-    return _ROLES.get(name.strip().lower())
+    """The role that a folder or a value so named stands for, in any case; None for other names.
+
+    `train_set` and `trainset` are names of `train`, and so for the others.
+    """
+    letters = re.sub(r"[\s_-]+", "", name).lower()
+    return _ROLES.get(letters, _ROLES.get(letters.removesuffix("set")))
 
 
 def one_fold(roles: Sequence[int]) -> tuple[list[tuple[int]], list[str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipelines.common.errors import BadUse
 from pipelines.common.text import listed
+from pipelines.databases.labels import normal, paper_name
 from pipelines.databases.parts import role_of
 
 GROUPS = ("subject", "label", "frame", "yaw", "part")
@@ -74,4 +76,18 @@ def check_matched(pattern: re.Pattern[str], matched: int, paths: list[str]) -> N
         raise BadUse(
             f"--subject-pattern {pattern.pattern!r} fits none of the {len(paths)} images, among "
             f"them {listed(paths, 3)}"
+        )
+
+
+def check_people(pattern: re.Pattern[str] | None, people: Collection[tuple[str, str]]) -> None:
+    """`BadUse` if the pattern's subjects are classes. people: subject and label of the images."""
+    if pattern is None or "subject" not in pattern.groupindex:
+        return
+    named = {(subject, label) for subject, label in people if subject}
+    as_labels = all(normal(subject) == normal(label) for subject, label in named)
+    if named and (as_labels or all(paper_name(subject) for subject, _ in named)):
+        raise BadUse(
+            f"--subject-pattern {pattern.pattern!r} reads classes as subjects: "
+            f"{listed(sorted({subject for subject, _ in named}))}; let the group subject match the "
+            "person"
         )

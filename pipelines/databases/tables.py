@@ -10,8 +10,9 @@ import codecs
 import contextlib
 import csv
 import itertools
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,14 @@ class Row:
         return self.values.get(self.names.get(column, ""), "")
 
     def integer(self, column: str) -> int:
-        """The value as an int; `BadUse` naming file, line and column if it is none."""
-        return int(self._parsed(column, int, "a whole number"))
+        """The value as an int, also of 3.0; `BadUse` naming file, line and column if it is none."""
+        return int(self._parsed(column, _whole, "a whole number"))
 
     def number(self, column: str) -> float:
         """The value as a float; `BadUse` naming file, line and column if it is none."""
         return float(self._parsed(column, float, "a number"))
 
-    def _parsed(self, column: str, kind: type, meaning: str) -> float:
+    def _parsed(self, column: str, kind: Callable[[str], float], meaning: str) -> float:
         try:
             return kind(self[column])
         except ValueError:
@@ -109,6 +110,11 @@ def _opened(
         raise BadUse(
             f"{path} is not a CSV file in UTF-8, UTF-16 or Windows-1252: {error}"
         ) from error
+
+
+def _whole(text: str) -> int:
+    # pandas writes 3.0 where a column has an empty cell.
+    return int(re.sub(r"(?<=[0-9])[.,]0*$", "", text))
 
 
 def _check(path: Path, names: list[str], columns: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.common.subjects import shown, unit
-from pipelines.databases.base import GUESSED, KNOWN, UNKNOWN, Database, Sample
+from pipelines.databases.base import GUESSED, KNOWN, UNKNOWN, Database, Sample, refused
 from pipelines.dataset.doubts import HINT
 from pipelines.dataset.manifest import Manifest, fold_folder
 
@@ -110,6 +110,7 @@ def _by_subject(
             f"{database.root} holds {len(tested) or 'no'} subject to test{which}, so no fold can "
             "test on a subject that it did not train on; two or more are needed"
             + (f" ({HINT})" if database.subjects == GUESSED else "")
+            + refused(database.rejects)
         )
     tested_in, count = _user_folds(samples), folds
     if tested_in is None:

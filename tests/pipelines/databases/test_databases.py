@@ -47,8 +47,9 @@ def test_strays_are_counted_not_lost(tmp_path):
     touch(tmp_path, "README.md", "empty/.DS_Store", "__MACOSX/a/p1.png", "a/more/p2.png")
     found = open_database("images", tmp_path)
     assert len(found.samples) == 2
-    for name in (".DS_Store (3)", "notes.txt", "README.md", "__MACOSX", "more/", "'empty'"):
+    for name in (".DS_Store (3)", "notes.txt", "README.md", "__MACOSX", "'empty'"):
         assert any(name in note for note in found.notes)
+    assert [reject.source for reject in found.rejects] == ["a/more/p2.png"]
 
 
 def test_a_class_of_one_image_is_mentioned(tmp_path):

@@ -60,7 +60,16 @@ def test_of_other_words_the_level_of_fewer_names_is_the_class(tmp_path):
         open_database("images", tmp_path / "two")
 
 
-@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "TEST")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val", "test"),
+        ("Training", "validation", "TEST"),
+        ("train_set", "val_set", "test_set"),
+        ("training_set", "dev", "eval"),
+        ("Training", "PublicTest", "PrivateTest"),
+    ],
+)
 def test_parts_are_official(tmp_path, names):
     train, valid, test = names
     touch(tmp_path, f"{train}/sad/a_1.png", f"{train}/glad/a_2.png", f"{valid}/sad/b_1.png")
@@ -98,6 +107,19 @@ def test_what_lies_beside_parts_is_not_mixed_in(tmp_path):
     assert [reject.source for reject in found.rejects] == ["extra/sad/3.png"]
 
 
+def test_images_at_another_depth_are_rejected(tmp_path):
+    touch(tmp_path, "happy/ann/1.png", "happy/ben/1.png", "sad/ann/1.png", "sad/2.png", "3.png")
+    touch(tmp_path, "happy/ben/more/4.png", "happy/notes.txt")
+    found = open_database("images", tmp_path)
+    assert len(found.samples) == 3
+    assert sorted(reject.source for reject in found.rejects) == [
+        "3.png",
+        "happy/ben/more/4.png",
+        "sad/2.png",
+    ]
+    assert all(mentions(r.reason, "<class>/<person>/image", 2) for r in found.rejects)
+
+
 def test_without_a_test_part_the_validation_part_is_tested(tmp_path):
     touch(tmp_path, "train/sad/1.png", "train/glad/1.png", "val/sad/2.png", "val/glad/2.png")
     assert Counter(official(open_database("images", tmp_path)).values()) == {
@@ -125,6 +147,8 @@ def test_one_part_alone_is_cut_into_folds_and_said(tmp_path):
         (["sad/p1/1.png", "sad/p2/1.png", "happy/p1/1.png"], "sad", ["'sad'", "happy"]),
         (["train/1.png", "test/2.png"], "", ["test, train"]),
         (["a/b/c/d/1.png", "e/b/c/d/1.png"], "", ["--subject-pattern", 4]),
+        (["fold0/sad/1.png", "fold1/sad/1.png"], "", ["fold0, fold1", "column fold"]),
+        (["ann/0_sad.png", "ann/1_happy.png", "ben/0_sad.png"], "", ["ann, ben", "happy|sad"]),
     ],
 )
 def test_a_level_too_high_or_too_low_is_named(tmp_path, files, given, values):
@@ -163,7 +187,7 @@ def test_a_pattern_reads_the_path_and_may_leave_the_class_to_the_folder(tmp_path
 
 def test_a_pattern_tells_parts(tmp_path):
     touch(
-        tmp_path, "sad/tr_train_1.png", "glad/x_test_2.png", "sad/x_test_3.png", "sad/x_dev_4.png"
+        tmp_path, "sad/tr_train_1.png", "glad/x_test_2.png", "sad/x_test_3.png", "sad/x_dvd_4.png"
     )
     found = open_database("images", tmp_path, subject_pattern=r"_(?P<part>[a-z]+)_")
     assert official(found) == {
@@ -172,7 +196,7 @@ def test_a_pattern_tells_parts(tmp_path):
         "sad/x_test_3": (TEST,),
     }
     assert found.subjects == UNKNOWN
-    assert [reject.key for reject in found.rejects] == ["sad/x_dev_4"]
+    assert [reject.key for reject in found.rejects] == ["sad/x_dvd_4"]
 
 
 def test_an_optional_subject_that_is_missing_is_unknown(tmp_path):
@@ -190,6 +214,21 @@ def test_a_pattern_that_cannot_be_used(tmp_path, pattern, value):
     touch(tmp_path, "sad/p1.png", "glad/p2.png")
     with pytest.raises(BadUse, match=naming("--subject-pattern", value)):
         open_database("images", tmp_path, subject_pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^(?P<subject>[^/]+)/", "_(?P<subject>[a-z]+)", "/(?P<subject>(?P<label>[a-z]))"]
+)
+def test_a_pattern_whose_subjects_are_classes_is_refused(tmp_path, pattern):
+    touch(tmp_path, "yawn/a_happy.png", "wink/b_sad.png", "wink/a_sad.png")
+    with pytest.raises(BadUse, match=naming("--subject-pattern", "classes")):
+        open_database("images", tmp_path, subject_pattern=pattern)
+
+
+def test_people_and_classes_may_have_the_same_numbers(tmp_path):
+    touch(tmp_path, "1/1_a.png", "1/2_a.png", "2/1_a.png", "2/2_a.png")
+    found = open_database("images", tmp_path, subject_pattern=r"/(?P<subject>\d)_")
+    assert told(found)["1/2_a"] == ("1", "2")
 
 
 def test_subjects_that_nobody_knows(tmp_path):

@@ -11,6 +11,7 @@ from pipelines.common.roles import TEST, TRAIN, VALID
 from pipelines.databases import Database, open_database
 from pipelines.databases.base import KNOWN, UNKNOWN
 from pipelines.databases.tables import read_columns, read_table
+from pipelines.dataset.folds import divide
 from tests.support.inspection import mentions
 from tests.support.naming import naming
 
@@ -114,6 +115,13 @@ def test_where_every_row_is_refused_the_reasons_are_counted(tmp_path):
         read(tmp_path, rows)
 
 
+def test_where_one_person_is_left_the_reasons_are_counted(tmp_path):
+    rows = "a.png,calm,p,\nb.png,glad,p,\nc.png,glad,q,teach\nd.png,calm,q,teach\n"
+    found = read(tmp_path, f"path,label,subject,role\n{rows}")
+    with pytest.raises(BadUse, match=naming("2 were refused", "2 ×", "'teach'")):
+        divide(found)
+
+
 def test_missing_images_are_counted(tmp_path):
     (tmp_path / "a.png").touch()
     notes = read(tmp_path, ROWS + "c.png,glad,p\n").notes
@@ -129,6 +137,14 @@ def test_an_empty_subject_is_unknown(tmp_path):
     assert {s.subject for s in found.samples} == {""} and found.subjects == UNKNOWN
     found = read(tmp_path, "path,label\na.png,calm\nb.png,glad\n", subjects="unknown")
     assert len(found.samples) == 2
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "null", "n/a", "NA", "Unknown", "?", "-"])
+def test_a_word_for_nobody_is_an_unknown_subject(tmp_path, name):
+    text = f"path,label,subject\na.png,calm,{name}\nb.png,glad,{name}\nc.png,glad,nana\n"
+    found = read(tmp_path, text)
+    assert [s.subject for s in found.samples] == ["", "", "nana"] and found.subjects == UNKNOWN
+    assert any(mentions([note], 2, repr(name)) for note in found.notes)
 
 
 def roles(*rows: str) -> str:
@@ -147,6 +163,12 @@ def test_roles_of_unknown_people_divide_the_set(tmp_path):
     found = read(tmp_path, roles(",train", ",train", ",val", ",validation"))
     assert [s.official for s in found.samples] == [(TRAIN,), (TRAIN,), (TEST,), (TEST,)]
     assert found.subjects == UNKNOWN
+
+
+def test_other_names_of_roles(tmp_path):
+    found = read(tmp_path, roles("a,train_set", "b,dev", "c,PublicTest", "d,PrivateTest", "e,eval"))
+    parts = [sample.official for sample in found.samples]
+    assert parts == [(TRAIN,), (VALID,), (VALID,), (TEST,), (TEST,)]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +200,27 @@ def test_names_of_one_expression_are_one_class(tmp_path):
     found = read(tmp_path, text)
     assert found.classes == ("happiness", "sad")
     assert any(mentions([note], "'happy'", "'happiness'") for note in found.notes)
+
+
+def test_numbers_written_differently_are_one_class(tmp_path):
+    labels = ("3", "3.0", "03", "04", "0", "00")
+    rows = "".join(f"{k}.png,{label},p{k}\n" for k, label in enumerate(labels))
+    text = f"path,label,subject\n{rows}"
+    found = read(tmp_path, text)
+    assert found.classes == ("0", "04", "3")
+    assert any(mentions([note], "'03', '3', '3.0'") for note in found.notes)
+
+
+def test_joy_is_happiness(tmp_path):
+    text = "path,label,subject\na.png,joy,p\nb.png,happy,q\nc.png,sad,p\n"
+    assert read(tmp_path, text).classes == ("happiness", "sad")
+
+
+def test_a_fold_may_be_written_as_a_fraction(tmp_path):
+    text = "path,label,subject,fold\na.png,calm,p,0.0\nb.png,glad,q,1.0\nc.png,glad,r,2\n"
+    assert [sample.fold for sample in read(tmp_path, text).samples] == [0, 1, 2]
+    with pytest.raises(BadUse, match=naming("line 2", "fold", "'0.5'")):
+        read(tmp_path, text.replace("0.0", "0.5"))
 
 
 def test_a_pattern_reads_what_the_table_does_not_say(tmp_path):

@@ -82,6 +82,16 @@ def test_published_counts_of_fer2013_add_up(fer):
     assert findings["PublicTest"].found == 21
 
 
+def test_an_emotion_of_fer2013_may_be_written_as_a_fraction(tmp_path):
+    face = " ".join(["7"] * 48 * 48)
+    path = tmp_path / "fer2013.csv"
+    path.write_text(f"emotion,pixels,Usage\n3.0,{face},Training\n4,{face},PrivateTest\n")
+    assert [sample.label for sample in open_database("fer2013", path).samples] == [3, 4]
+    path.write_text("emotion,pixels,Usage\n9,1,Training\n9,1,Training\n0,1,Training\n")
+    with pytest.raises(BadUse, match=naming("3 were refused", "2 ×", "1 ×")):
+        open_database("fer2013", path)
+
+
 def test_without_a_private_test_the_public_one_is_tested(fer, tmp_path):
     lines = (fer / "table" / "fer2013.csv").read_text().splitlines(keepends=True)
     path = tmp_path / "fer2013.csv"
