@@ -102,7 +102,8 @@ def test_the_compose_file_names_files_that_are_there(service):
     compose = yaml.safe_load((CONFIG / "docker-compose.yml").read_text())
     server = compose["services"][service]
     mounts = dict(each.removesuffix(":ro").rsplit(":", 1)[::-1] for each in server["volumes"])
-    assert (CONFIG / mounts["/models"]).resolve() == CONFIG.parents[1] / "saved_models"
+    models = re.fullmatch(r"\$\{FESR_MODELS:-(.+)\}", mounts["/models"])[1]
+    assert (CONFIG / models).resolve() == CONFIG.parents[1] / "saved_models"
     assert (CONFIG / mounts["/config"]).resolve() == CONFIG
     words = [*server["command"], *server["healthcheck"]["test"]]
     named = [word.rpartition("=")[2] for word in words if "/config/" in word]

@@ -117,7 +117,7 @@ def test_the_cross_validation_is_reported_only_for_the_same_settings_and_data(ev
     try:
         path.write_text(json.dumps(found))
         told = record.summary_of(run)
-        assert told == {**pooled, "people": 4, "folds_run": 2, "folds": 2}
+        assert told == {**pooled, "people": 4, "unknown_subjects": 0, "folds_run": 2, "folds": 2}
         for change in (
             {"data_digest": "0" * 64},
             {"checkpoint": "best"},
