@@ -69,14 +69,15 @@ def refuse_mixed(evaluations: Mapping[Path, dict]) -> None:
 
 def answers(evaluations: Mapping[Unit, dict]) -> Answers:
     """The predictions of one variant's evaluations, together."""
-    rows = [(unit, row) for unit, result in evaluations.items() for row in result["predictions"]]
+    # Not named `unit`: Python 3.12 would take the function of that name for this local variable.
+    rows = [(run, row) for run, result in evaluations.items() for row in result["predictions"]]
 
     def column(values: list, dtype: type) -> np.ndarray:
         return np.array(values, dtype)
 
     return Answers(
-        seeds=column([unit.seed for unit, _ in rows], int),
-        folds=column([unit.fold for unit, _ in rows], int),
+        seeds=column([run.seed for run, _ in rows], int),
+        folds=column([run.fold for run, _ in rows], int),
         keys=column([row["key"] for _, row in rows], str),
         subjects=column([unit(row["subject"], row["key"]) for _, row in rows], str),
         labels=column([row["label"] for _, row in rows], int),
