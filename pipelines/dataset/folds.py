@@ -78,7 +78,7 @@ def divide(
     subjects if that is smaller. valid_share: part of each fold's training subjects that
     validates, 0…1 (0: none); by default that of `VALID_SHARES`, or none. rule: of the n sorted
     subjects the i-th is tested in fold i mod k ("step", the published rule), or in fold ⌊i·k/n⌋
-    ("contiguous"). Subjects of whom no image is tested train in every fold. Raises `BadUse` for
+    ("contiguous"). Subjects without a tested image train in every fold. Raises `BadUse` for
     one subject, for more folds than subjects, for numbers that contradict official parts, and
     where no fold both trains and tests.
     """
@@ -276,7 +276,7 @@ def _sha256(lines: Iterable[bytes]) -> str:
 def _assigned(database: Database, folds: int | None, rule: str) -> tuple[dict[str, int], int]:
     """The fold that tests each subject, or image of an unknown one, and the number of folds.
 
-    Those of whom no image is tested are assigned after the others, so that each fold tests one.
+    Those without a tested image are assigned after the others, so that each fold tests one.
     """
     tested = {unit(s.subject, s.key) for s in database.samples if s.test}
     subjects = sorted({s.subject for s in database.samples if s.subject})
