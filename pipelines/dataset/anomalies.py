@@ -17,7 +17,7 @@ from pipelines.common.text import listed
 from pipelines.databases.base import GUESSED
 from pipelines.dataset import copies, doubts
 from pipelines.dataset.copies import Copies
-from pipelines.dataset.folds import CROSSING, crossing
+from pipelines.dataset.fold_checks import CROSSING, crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import ERROR, WARNING, Anomaly
 from pipelines.dataset.schema import SHOWN, records_have, violations

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.common.roles import UNUSED
+from pipelines.common.roles import PARTS, UNUSED
 from pipelines.common.text import listed
 from pipelines.dataset import fingerprints
-from pipelines.dataset.folds import PARTS
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import Dropped
 

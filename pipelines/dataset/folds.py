@@ -1,40 +1,27 @@
-"""Divides a database into folds, whole subjects at a time, and describes them in `folds.json`.
+"""Divides a database into folds, whole subjects at a time.
 
 An image whose subject is unknown is divided by itself: no fold is then subject-independent.
-`folds.json` depends on the database, the rule and the number of folds alone, so that two
-laboratories whose detectors reject different images still get the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import NamedTuple
 
-from pipelines.common.errors import BadUse, FailedWork
-from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
+from pipelines.common.errors import BadUse
+from pipelines.common.roles import PARTS, TEST, TRAIN, UNUSED, VALID
 from pipelines.common.subjects import shown, unit
 from pipelines.databases.base import GUESSED, KNOWN, UNKNOWN, Database, Sample, refused
 from pipelines.dataset.doubts import HINT
-from pipelines.dataset.manifest import Manifest, fold_folder
+from pipelines.dataset.fold_checks import crossing, refuse_crossing, untrainable
 
-NAME = "folds.json"
 # The paper's protocol has no validation part. The demo keeps its own, so that its data stay equal;
 # a user's folder has no protocol to keep, and `--checkpoint best` and the curves need one.
 VALID_SHARES = {"demo": 0.1, "images": 0.1}
 RULES = ("step", "contiguous")
 GIVEN, OFFICIAL, BY_IMAGE = "given", "official", "image"
-PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
-_FORMAT = 1
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-CROSSING = "people on two sides of a split"
-"""The short description of this anomaly, by which other commands find it in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +41,6 @@ class Division:
     rule: str = RULES[0]
     valid_share: float = 0.0
     subjects: str = KNOWN
-
-
-class Member(NamedTuple):
-    """A sample in `folds.json`: key, label, subject, and its role in every fold."""
-
-    key: str
-    label: int
-    subject: str
-    splits: tuple[int, ...]
 
 
 def divide(
@@ -150,15 +128,6 @@ def _refuse_untrainable(database: Database, division: Division) -> None:
     raise BadUse(f"{database.root}: {reason}{refused}; {remedy}")
 
 
-def untrainable(by_fold: Sequence[Mapping[str, int]]) -> str:
-    """Why no fold both trains and tests, in a few words; empty if one does. by_fold: the images
-    of each of `PARTS`, for every fold."""
-    if any(part["train"] and part["test"] for part in by_fold):
-        return ""
-    sizes = ", ".join(f"{by_fold[0][name]} {name}" for name in PARTS)
-    return f"no fold has both images to train on and images to test (fold 0: {sizes})"
-
-
 def subjects_of(database: Database) -> str:
     """One of `pipelines.databases.base.SUBJECTS`: "unknown" if the subject of one sample is."""
     return database.subjects if all(s.subject for s in database.samples) else UNKNOWN
@@ -175,102 +144,6 @@ def validation_subjects(subjects: Sequence[str], share: float, fold: int) -> set
     count = min(len(subjects) - 1, max(1, round(share * len(subjects))))
     ranked = sorted(subjects, key=lambda s: hashlib.sha256(f"{fold}/{s}".encode()).digest())
     return set(ranked[:count])
-
-
-def refuse_crossing(samples: Iterable[Sample], splits: dict[str, tuple[int, ...]]) -> None:
-    """`FailedWork` if in any fold a subject has two of the roles train, valid and test."""
-    for subject, fold in crossing((sample.subject, splits[sample.key]) for sample in samples):
-        raise FailedWork(f"subject {subject} crosses the splits of fold {fold}")
-
-
-def crossing(roles: Iterable[tuple[str, Sequence[int]]]) -> list[tuple[str, int]]:
-    """Every (subject, fold) in which a subject has two of the roles train, valid and test.
-
-    roles: (subject, one role a fold) pairs, in any order. An unknown subject crosses nothing.
-    """
-    first: dict[tuple[str, int], int] = {}
-    crossed = set()
-    for subject, splits in {(subject, tuple(splits)) for subject, splits in roles if subject}:
-        for fold, role in enumerate(splits):
-            if role != UNUSED and first.setdefault((subject, fold), role) != role:
-                crossed.add((subject, fold))
-    return sorted(crossed)
-
-
-def lookalikes(subjects: Iterable[str]) -> list[list[str]]:
-    """Groups of names that differ by case, surrounding blanks, Unicode form or, as 1 and 01 or
-    1.0, by the form of a number alone.
-
-    "Anna" and "anna " may be one person, who would then be both trained on and tested.
-    """
-    groups: dict[str | Decimal, set[str]] = defaultdict(set)
-    for subject in filter(None, subjects):
-        name = unicodedata.normalize("NFKC", subject).strip().casefold()
-        groups[Decimal(name) if _NUMBER.fullmatch(name) else name].add(subject)
-    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
-
-
-def idle_training(samples: Iterable[Sample], splits: Mapping[str, tuple[int, ...]]) -> list[int]:
-    """For every fold, how many images that may train but not be tested are unused there, because
-    their subject validates the fold."""
-    samples = list(samples)
-    validating = {
-        (sample.subject, fold)
-        for sample in samples
-        for fold, role in enumerate(splits[sample.key])
-        if role == VALID and sample.subject
-    }
-    idle = [0] * max((len(roles) for roles in splits.values()), default=0)
-    for sample in samples:
-        for fold, role in enumerate(splits[sample.key]):
-            if role == UNUSED and not sample.test and (sample.subject, fold) in validating:
-                idle[fold] += 1
-    return idle
-
-
-def to_json(manifest: Manifest, members: Iterable[Member]) -> tuple[str, str]:
-    """The text of `folds.json` and its digest. members: every sample with a role in a fold,
-    aligned or rejected, in any order.
-
-    A part's sha256 is over its lines "key<TAB>role<TAB>label<TAB>subject", sorted, each with a
-    line feed; the digest is over the lines "sha256  fold-00/train".
-    """
-    members = list(members)
-    parts, lines = [], []
-    for fold in range(manifest.folds):
-        part: dict[str, object] = {"fold": fold}
-        for name, role in PARTS.items():
-            inside = [member for member in members if member.splits[fold] == role]
-            by_class = Counter(member.label for member in inside)
-            sha256 = _sha256(
-                sorted(f"{m.key}\t{role}\t{m.label}\t{m.subject}".encode() for m in inside)
-            )
-            lines.append(f"{sha256}  {fold_folder(fold)}/{name}".encode())
-            part[name] = {
-                "records": len(inside),
-                "by_class": {text: by_class[label] for label, text in enumerate(manifest.classes)},
-                "subjects": sorted({member.subject for member in inside} - {""}),
-                "sha256": sha256,
-            }
-        parts.append(part)
-    data = {
-        "format": _FORMAT,
-        "database": manifest.database,
-        "classes": manifest.classes,
-        "folds": manifest.folds,
-        "rule": manifest.fold_rule,
-        "valid_share": manifest.valid_share,
-        "subject_independent": manifest.subject_independent,
-        # Not in the folders of earlier versions, whose files `pipelines.verify` makes again.
-        **({"subjects": manifest.subjects} if manifest.subjects else {}),
-        "digest": _sha256(lines),
-        "parts": parts,
-    }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n", data["digest"]
-
-
-def _sha256(lines: Iterable[bytes]) -> str:
-    return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
 
 
 def _assigned(database: Database, folds: int | None, rule: str) -> tuple[dict[str, int], int]:

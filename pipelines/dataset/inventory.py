@@ -12,8 +12,8 @@ import numpy as np
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import Location
+from pipelines.common.roles import PARTS
 from pipelines.dataset import examples, fingerprints
-from pipelines.dataset.folds import PARTS
 from pipelines.dataset.manifest import Shard
 from pipelines.media import images
 

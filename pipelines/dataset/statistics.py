@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
-from pipelines.dataset.folds import PARTS
+from pipelines.common.roles import PARTS
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import fold_folder
 

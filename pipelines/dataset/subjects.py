@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipelines.databases.base import GUESSED, UNKNOWN
 from pipelines.dataset.doubts import DOUBT
-from pipelines.dataset.folds import BY_IMAGE, CROSSING, OFFICIAL
+from pipelines.dataset.fold_checks import CROSSING
+from pipelines.dataset.folds import BY_IMAGE, OFFICIAL
 from pipelines.dataset.manifest import Manifest
 
 

@@ -13,7 +13,7 @@ from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.common.files import Location
 from pipelines.dataset import copies, examples, inventory
 from pipelines.dataset.copies import Copies
-from pipelines.dataset.folds import crossing
+from pipelines.dataset.fold_checks import crossing
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import NAME, Manifest, Shard, file_trouble, load, manifest_trouble
 from pipelines.dataset.subjects import protocol

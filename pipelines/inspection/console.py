@@ -8,7 +8,7 @@ from pipelines.common.errors import plain
 from pipelines.common.files import Location
 from pipelines.common.records import Finding
 from pipelines.common.text import table
-from pipelines.dataset import folds
+from pipelines.dataset import fold_file
 from pipelines.dataset.manifest import NAME, Loss, Manifest
 from pipelines.dataset.subjects import named, protocol
 from pipelines.inspection import contact_sheet, page
@@ -61,7 +61,7 @@ def closing_report(
         lines.append(f"the earlier data in {output} was replaced")
     lines += [
         f"data     {output} ({len(manifest.shards)} TFRecord files, digest {manifest.digest[:12]})",
-        f"folds    {output / folds.NAME} (digest {manifest.fold_digest[:12]})",
+        f"folds    {output / fold_file.NAME} (digest {manifest.fold_digest[:12]})",
         f"page     {output / page.NAME}",
         f"image    {output / contact_sheet.NAME}",
     ]

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from pipelines.common.roles import PARTS
 from pipelines.common.subjects import stated
-from pipelines.dataset.folds import PARTS
 from pipelines.dataset.manifest import NAME as MANIFEST
 from pipelines.dataset.manifest import Manifest, fold_folder
 from pipelines.dataset.subjects import counted, named, promise

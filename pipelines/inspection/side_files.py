@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipelines.dataset import anomalies, copies, folds, schema, statistics
+from pipelines.dataset import anomalies, copies, fold_file, schema, statistics
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import Manifest
 from pipelines.inspection import page
 
-DATA = (schema.NAME, statistics.NAME, anomalies.NAME, folds.NAME)
+DATA = (schema.NAME, statistics.NAME, anomalies.NAME, fold_file.NAME)
 """Files for programs: every version makes the same bytes from the same records."""
 
 NAMES = (*DATA, page.NAME)
@@ -29,19 +29,19 @@ def describe(
     allowed = manifest.copies == copies.ALLOWED
     independent, subjects = manifest.subject_independent, manifest.subjects
     odd = anomalies.find(columns, expected, independent, found, allowed, subjects)
-    members = [folds.Member(*row) for row in columns.rows()]
+    members = [fold_file.Member(*row) for row in columns.rows()]
     members += [
-        folds.Member(r.key, manifest.classes.index(r.class_name), r.subject, r.splits)
+        fold_file.Member(r.key, manifest.classes.index(r.class_name), r.subject, r.splits)
         for r in manifest.rejects
         if r.splits
     ]
-    folds_json, fold_digest = folds.to_json(manifest, members)
+    folds_json, fold_digest = fold_file.to_json(manifest, members)
     manifest = dataclasses.replace(manifest, anomalies=odd, fold_digest=fold_digest)
     contents = {
         schema.NAME: schema.text(expected).encode(),
         statistics.NAME: statistics.serialised(measured),
         anomalies.NAME: schema.text(anomalies.proto(odd, columns, expected)).encode(),
-        folds.NAME: folds_json.encode(),
+        fold_file.NAME: folds_json.encode(),
         page.NAME: page.render(manifest, measured).encode(),
     }
     if found.across or found.within:

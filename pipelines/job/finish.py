@@ -18,13 +18,13 @@ from pipelines.common.text import listed
 from pipelines.databases import Database
 from pipelines.dataset import copies, examples, inventory, people
 from pipelines.dataset.copies import Pair
-from pipelines.dataset.folds import (
-    Division,
+from pipelines.dataset.fold_checks import (
     idle_training,
     lookalikes,
     refuse_crossing,
     untrainable,
 )
+from pipelines.dataset.folds import Division
 from pipelines.dataset.inventory import Columns
 from pipelines.dataset.manifest import (
     BOTH,

@@ -10,7 +10,7 @@ from fesr_tf.report.material import Material
 from fesr_tf.report.values import COUNT, Cell, Part, Table, Text
 from fesr_tf.results.sources import Document
 from pipelines.databases.base import GUESSED, KNOWN
-from pipelines.dataset import folds as fold_files
+from pipelines.dataset import fold_file
 from pipelines.dataset.manifest import NAME, Manifest
 from pipelines.dataset.subjects import counted, known
 from pipelines.inspection import contact_sheet
@@ -90,7 +90,7 @@ def _independent(manifest: Manifest) -> str:
 
 
 def _people_of_folds(data: Path) -> Document | None:
-    path = data / fold_files.NAME
+    path = data / fold_file.NAME
     try:
         return Document(str(path), json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ import pytest
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import GUESSED, UNKNOWN, Database, Sample
-from pipelines.dataset import folds
+from pipelines.dataset import fold_checks, folds
 
 
 def database(subjects: int, **fields) -> Database:
@@ -70,8 +70,8 @@ def test_validation_is_whole_people_from_the_training_part():
 def test_frames_that_only_train_are_idle_where_their_person_validates():
     made = database(20)
     # Of 15 people who train in a fold, 3 validate it, with an onset frame each.
-    assert folds.idle_training(made.samples, folds.divide(made, 4, 0.2).splits) == [3] * 4
-    assert folds.idle_training(made.samples, folds.divide(made, 4, 0).splits) == [0] * 4
+    assert fold_checks.idle_training(made.samples, folds.divide(made, 4, 0.2).splits) == [3] * 4
+    assert fold_checks.idle_training(made.samples, folds.divide(made, 4, 0).splits) == [0] * 4
 
 
 def test_folds_validate_on_different_people():
@@ -140,22 +140,25 @@ def test_a_person_on_both_sides_is_noticed():
     splits = {sample.key: (TRAIN,) for sample in made.samples}
     splits["c/s01_1"] = (TEST,)
     with pytest.raises(FailedWork, match=r"\bs01\b.*\b0\b"):
-        folds.refuse_crossing(made.samples, splits)
+        fold_checks.refuse_crossing(made.samples, splits)
 
 
 def test_crossing_is_found_from_pairs_in_any_order():
     roles = [("b", (TRAIN, TEST)), ("a", (TRAIN, VALID)), ("b", (TRAIN, TRAIN)), ("a", (3, 0))]
-    assert folds.crossing(roles) == folds.crossing(roles[::-1]) == [("a", 0), ("b", 1)]
+    assert fold_checks.crossing(roles) == fold_checks.crossing(roles[::-1]) == [("a", 0), ("b", 1)]
 
 
 def test_names_that_hardly_differ_are_grouped():
     # The last two are é as one character and as e with an accent.
     names = ["Anna", "anna ", "ANNA", "Bert", "ben", "Ren\u00e9", "Rene\u0301"]
-    assert folds.lookalikes(names) == [["ANNA", "Anna", "anna "], ["Rene\u0301", "Ren\u00e9"]]
+    assert fold_checks.lookalikes(names) == [["ANNA", "Anna", "anna "], ["Rene\u0301", "Ren\u00e9"]]
 
 
 def test_numbers_of_two_forms_are_grouped():
-    assert folds.lookalikes(["0", "0.0", "1", "01", "10", "1a"]) == [["0", "0.0"], ["01", "1"]]
+    assert fold_checks.lookalikes(["0", "0.0", "1", "01", "10", "1a"]) == [
+        ["0", "0.0"],
+        ["01", "1"],
+    ]
 
 
 def test_a_division_knows_how_it_was_cut():
@@ -264,8 +267,8 @@ def test_an_image_without_a_subject_stands_alone_among_known_people():
 
 
 def test_unknown_subjects_are_no_person_on_two_sides():
-    assert folds.crossing([("", (TRAIN,)), ("", (TEST,)), ("a", (TRAIN,))]) == []
-    assert folds.lookalikes(["", " "]) == []
+    assert fold_checks.crossing([("", (TRAIN,)), ("", (TEST,)), ("a", (TRAIN,))]) == []
+    assert fold_checks.lookalikes(["", " "]) == []
 
 
 def test_people_whose_images_only_train_train_in_every_fold():

@@ -13,9 +13,10 @@ from pipelines.common.errors import FailedWork
 from pipelines.common.records import Reject
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import UNKNOWN
-from pipelines.dataset import folds, manifest
+from pipelines.dataset import fold_file, folds, manifest
 from pipelines.dataset.copies import ALLOWED, DROPPED
-from pipelines.dataset.folds import Member, divide
+from pipelines.dataset.fold_file import Member
+from pipelines.dataset.folds import divide
 from pipelines.dataset.subjects import cautions
 from pipelines.faces import alignment
 from pipelines.inspection.checks import check_folder
@@ -100,7 +101,7 @@ def test_the_fold_digest_is_over_sorted_lines():
         Member("a", 0, "x", (TRAIN,)),
     ]
     described = manifest.Manifest("db", ("calm", "glad"), 1, 1, True, {}, (), {}, valid_share=0.1)
-    text, digest = folds.to_json(described, members)
+    text, digest = fold_file.to_json(described, members)
     data = json.loads(text)
     train = hashlib.sha256(b"a\t1\t0\tx\nc\t1\t0\tx\n").hexdigest()
     test = hashlib.sha256(b"b\t3\t1\ty\n").hexdigest()
