@@ -6,10 +6,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from pipelines.common.errors import BadUse
-from pipelines.common.records import Finding
-from pipelines.databases.base import Database, Option, Sample, chosen, input_folder, listed_names
+from pipelines.databases.base import Database, Option, Sample, chosen, input_folder
 from pipelines.databases.sequences import Walk
+from pipelines.databases.views import database_of_views
 
 # The letters of an expression and of an angle in a file's name. AF is afraid.
 CODES = {
@@ -25,7 +24,6 @@ CLASSES = tuple(CODES.values())
 YAWS = {"FL": -90.0, "HL": -45.0, "S": 0.0, "HR": 45.0, "FR": 90.0}
 """Degrees by angle: full and half left, straight, half and full right. The sign is a choice."""
 EXPECTED_SUBJECTS, SESSIONS = 70, 2
-EXPECTED_AN_ANGLE = EXPECTED_SUBJECTS * SESSIONS * len(CLASSES)
 OPTIONS = (
     Option(
         "angles",
@@ -44,8 +42,7 @@ def read(path: Path, angles: tuple[str, ...] = ("S",)) -> Database:
     from others are counted and left out. Raises `BadUse` for unknown angles, or without images.
     """
     chosen("--angles", angles, YAWS)
-    root = input_folder(path, _LAYOUT)
-    walk = Walk(root)
+    walk = Walk(input_folder(path, _LAYOUT))
     samples, people, others = [], {}, Counter()
     for file, match in walk.images(_NAME):
         _, sex, number, expression, angle = (text.upper() for text in match.groups())
@@ -62,25 +59,17 @@ def read(path: Path, angles: tuple[str, ...] = ("S",)) -> Database:
                 yaw=YAWS[angle],
             )
         )
-    if not samples:
-        seen = f" from the angles {', '.join(angles)}" if others else ""
-        raise BadUse(f"{root} holds no image of KDEF{seen}; --input takes {_LAYOUT}")
-    by_class = Counter(sample.label for sample in samples)
-    expected = EXPECTED_SUBJECTS * SESSIONS * len(angles)
-    left_out = f"other angles, not used (--angles): {listed_names(others.elements())}"
-    return Database(
+    return database_of_views(
         "kdef",
         CLASSES,
         samples,
-        channels=3,
-        root=root,
-        folds=10,
-        findings=[
-            Finding("subjects", len(people), EXPECTED_SUBJECTS),
-            Finding("images of all angles", len(samples) + others.total(), 5 * EXPECTED_AN_ANGLE),
-            Finding(f"images, {', '.join(angles)}", len(samples), EXPECTED_AN_ANGLE * len(angles)),
-            *(Finding(name, by_class[label], expected) for label, name in enumerate(CLASSES)),
-        ],
-        notes=[*([left_out] if others else []), *walk.notes()],
+        others,
+        walk,
+        view="angle",
+        views=angles,
+        of_all=len(YAWS),
+        subjects=EXPECTED_SUBJECTS,
+        takes=SESSIONS,
         people=people,
+        layout=_LAYOUT,
     )

@@ -6,11 +6,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from pipelines.common.errors import BadUse
-from pipelines.common.records import Finding
-from pipelines.databases.base import Database, Option, Sample, chosen, input_folder, listed_names
+from pipelines.databases.base import Database, Option, Sample, chosen, input_folder
 from pipelines.databases.labels import PAPER, naming_note, paper_name
 from pipelines.databases.sequences import Walk
+from pipelines.databases.views import database_of_views
 
 CLASSES = PAPER
 CAMERAS = ("000", "045", "090", "135", "180")
@@ -20,7 +19,6 @@ NAMES = (
     *("happy", "neutral", "sad", "surprised"),
 )
 EXPECTED_SUBJECTS, GAZES = 67, 3
-EXPECTED_A_CAMERA = EXPECTED_SUBJECTS * len(CLASSES) * GAZES
 OPTIONS = (
     Option(
         "cameras",
@@ -44,8 +42,7 @@ def read(path: Path, cameras: tuple[str, ...] = ("090",)) -> Database:
     cameras, or where there is no image.
     """
     chosen("--cameras", cameras, CAMERAS)
-    root = input_folder(path, _LAYOUT)
-    walk = Walk(root)
+    walk = Walk(input_folder(path, _LAYOUT))
     samples, people, others = [], {}, Counter()
     for file, match in walk.images(_NAME):
         camera, person, group, sex, expression, _ = match.groups()
@@ -62,29 +59,18 @@ def read(path: Path, cameras: tuple[str, ...] = ("090",)) -> Database:
                 yaw=float(camera) - 90,
             )
         )
-    if not samples:
-        seen = f" from the cameras {', '.join(cameras)}" if others else ""
-        raise BadUse(f"{root} holds no image of RaFD{seen}; --input takes {_LAYOUT}")
-    by_class = Counter(sample.label for sample in samples)
-    expected = EXPECTED_SUBJECTS * GAZES * len(cameras)
-    left_out = f"other cameras, not used (--cameras): {listed_names(others.elements())}"
-    return Database(
+    return database_of_views(
         "rafd",
         CLASSES,
         samples,
-        channels=3,
-        root=root,
-        folds=10,
-        findings=[
-            Finding("subjects", len(people), EXPECTED_SUBJECTS),
-            Finding("images of all cameras", len(samples) + others.total(), 5 * EXPECTED_A_CAMERA),
-            Finding(
-                f"images, camera {', '.join(cameras)}",
-                len(samples),
-                EXPECTED_A_CAMERA * len(cameras),
-            ),
-            *(Finding(name, by_class[label], expected) for label, name in enumerate(CLASSES)),
-        ],
-        notes=[*naming_note(NAMES), *([left_out] if others else []), *walk.notes()],
+        others,
+        walk,
+        view="camera",
+        views=cameras,
+        of_all=len(CAMERAS),
+        subjects=EXPECTED_SUBJECTS,
+        takes=GAZES,
         people=people,
+        layout=_LAYOUT,
+        notes=naming_note(NAMES),
     )
