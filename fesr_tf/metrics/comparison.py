@@ -217,8 +217,8 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
 
     folds, seeds, runs: the fold numbers, the seeds and the number of (seed, fold)
     pictures, people, unknown_subjects: the numbers of images, of people, and of images without one
-    difference, interval: of pooled accuracies; `bootstrap_difference` over people, of whom each
-        image of an unknown subject is one (or None)
+    difference, interval: of pooled accuracies; `bootstrap_difference` over people, where each
+        image of an unknown subject counts as a person (or None)
     fold_differences, mean_difference, p_folds, p_folds_lowest: `sign_flip`
     mcnemar: for each seed only_first, only_second and p; p_pictures: the largest p, which tests
         that every seed shows the difference (Berger, Technometrics 1982: no correction needed)
