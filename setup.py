@@ -8,6 +8,9 @@ from setuptools import find_packages, setup
 PYTHON_311 = 'python_version < "3.12"'
 PYTHON_312 = 'python_version >= "3.12"'
 
+# What `fesr_tf.export` writes, and the model's card.
+MODEL = ["*.md", "*/*", "*/variables/*", "*/assets.extra/*"]
+
 # The demo page.
 APP = ["gradio>=6.0,<7"]
 
@@ -23,13 +26,16 @@ setup(
     packages=[
         *find_packages(include=["fesr_tf", "fesr_tf.*", "pipelines", "pipelines.*"]),
         "fesr_tf.configs",
+        "fesr_tf.saved_models",
     ],
-    # The settings travel inside the package, so that they are found wherever it is installed.
-    package_dir={"fesr_tf.configs": "configs"},
+    # Settings and the model for photographs travel inside the package, so that they are found
+    # wherever it is installed.
+    package_dir={"fesr_tf.configs": "configs", "fesr_tf.saved_models": "saved_models"},
     package_data={
         "fesr_tf.configs": ["*.yaml", "variants/*.yaml", "sizes/*.yaml", "serving/*"],
         "fesr_tf.networks": ["weights/*"],
         "fesr_tf.report": ["templates/*"],
+        "fesr_tf.saved_models": [f"fesr_photo/{part}" for part in MODEL],
         "pipelines.demo_faces": ["*.npz", "NOTICE*"],
         "pipelines.inspection": ["templates/*"],
     },

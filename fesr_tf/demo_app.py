@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.demo_app --model PATH`: a web page to try a model on photographs.
+"""`python -m fesr_tf.demo_app [--model PATH]`: a web page to try a model on photographs.
 
 Upload a photograph to see its faces and their expressions, change the expression and intensity of
 a face, and generate new people.
@@ -193,8 +193,9 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m fesr_tf.demo_app",
         description="Serves a page that classifies the faces of a photograph and changes them.",
     )
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--model", type=Path, help="saved_models/NAME[/VERSION]")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--model", type=Path,
+                       help="as in fesr_tf.client [the model for photographs]")  # fmt: skip
     where.add_argument("--server", metavar="HOST:PORT", help="as in fesr_tf.client")
     parser.add_argument("--name", default=session.NAME, help="the model's name on the server")
     parser.add_argument("--detector", choices=detector.DETECTORS, default=detector.BLAZEFACE,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fesr_tf import runs
 from fesr_tf.client.training_data import origin_of
+from fesr_tf.runs.opening import load_data, require_recognizer
+from fesr_tf.serving.calibration import calibrate
 from fesr_tf.serving.cpp_loader import meta_graph
 from fesr_tf.serving.export import check_name, export, first_label, missing
 from fesr_tf.serving.signatures_check import signatures_of
@@ -27,19 +29,42 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="the model's name for clients")
     parser.add_argument("--version", type=int, help="an integer from 1 [the highest + 1]")
     parser.add_argument("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="fit a temperature on the validation part, so that probabilities are shares of hits",
+    )
+    parser.add_argument(
+        "--prior-correction",
+        type=float,
+        default=0.0,
+        metavar="A",
+        help="subtract A times the log of each class's share of the training images from the "
+        "logits, 0 to 1: rare classes are predicted more often [0]",
+    )
+    parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
     if options.version is not None and options.version < 1:
         raise BadUse(f"--version must be at least 1: {options.version}")
+    if not 0 <= options.prior_correction <= 1:
+        raise BadUse(f"--prior-correction {options.prior_correction:g} is not in 0…1")
     check_name(options.name)
     run = runs.open_run(options.run, options.checkpoint)
-    target = export(run, options.models / options.name, options.version)
+    corrected = None
+    if options.calibrate or options.prior_correction:
+        require_recognizer(run)
+        fold = load_data(run, options.data)
+        corrected = calibrate(run.fesr, fold, options.calibrate, options.prior_correction)
+    target = export(run, options.models / options.name, options.version, corrected)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"written: {target} ({size / 1e6:.1f} MB)")
     print(f"  signatures: {', '.join(signatures_of(meta_graph(target)))}")
     if reason := missing(run):
         print(f"  {reason}")
     print(f"  classes: {', '.join(run.info.classes)}")
+    if corrected is not None:
+        print(f"  {corrected}")
     print(f"  training data: {origin_of(run.info.database, run.info.origin)}")
     print(f"  {first_label(options.models, options.name, int(target.name))}")
     print(f"  inspect it: python -m fesr_tf.check_export {target}")

@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.client PHOTO|FOLDER|VIDEO|CAMERA… --server host:port | --model PATH`."""
+"""`python -m fesr_tf.client PHOTO|FOLDER|VIDEO|CAMERA… [--server host:port | --model PATH]`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("sources", nargs="+", metavar="PHOTO|FOLDER|VIDEO|CAMERA")
-    where = result.add_mutually_exclusive_group(required=True)
+    where = result.add_mutually_exclusive_group()
     where.add_argument("--server", metavar="HOST:PORT",
                        help="TensorFlow Serving: gRPC; REST at 8501, or as http://…")  # fmt: skip
-    where.add_argument("--model", type=Path, help="saved_models/NAME[/VERSION], without a server")
+    where.add_argument("--model", type=Path,
+        help="saved_models/NAME[/VERSION], without a server [the model for photographs that comes "
+        "with the package]")  # fmt: skip
     add("--name", default=session.NAME, help="the model's name on the server [%(default)s]")
     add("--version", help="a number, or a label such as stable [the newest]")
     add("--output", type=Path,

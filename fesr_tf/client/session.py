@@ -13,6 +13,7 @@ from fesr_tf.client import connection, signatures
 from fesr_tf.client.detector import BLAZEFACE, FaceFinder, check_detector
 from fesr_tf.client.errors import PER_IMAGE, BadAnswer
 from fesr_tf.client.inputs import MAX_FACE_PIXELS, Aligned, Source, checked, files, objects, pixels
+from fesr_tf.client.shipped import shipped_model
 from fesr_tf.client.tables import Answer, Face, Photograph
 from fesr_tf.client.training_data import doubts
 from pipelines.common.errors import BadUse, FailedWork, FesrError
@@ -32,7 +33,8 @@ class Client:
 
     Args:
         server: `host:port` (gRPC) or `http://host:port` (REST) of TensorFlow Serving.
-        model: The folder of a SavedModel, instead of a server.
+        model: The folder of a SavedModel; without it and a server, the model for photographs that
+            comes with the package.
         name: The model's name on the server.
         version: A number, a label (of a server), or None for the newest.
         timeout: Seconds for one request.
@@ -41,7 +43,8 @@ class Client:
         detector: Finds the faces: "blazeface", or "dlib", which needs no TensorFlow.
 
     Raises:
-        BadUse: Neither or both of server and model, or a number is out of range.
+        BadUse: Both server and model, or neither and the package has no model; a number is out of
+            range.
         FesrError: The model is missing or lacks a signature, see `fesr_tf.client.errors`.
 
     Example:
@@ -63,12 +66,14 @@ class Client:
         batch: int = BATCH,
         detector: str = BLAZEFACE,
     ) -> None:
-        if (server is None) == (model is None):
-            raise BadUse("a client takes either a server or the folder of a model")
+        if server is not None and model is not None:
+            raise BadUse("a client takes either a server or the folder of a model, not both")
         if timeout <= 0 or attempts < 1 or batch < 1:
             raise BadUse("timeout must be above 0, attempts and batch at least 1")
         self._detector = check_detector(detector)
         self.batch = batch
+        if server is None and model is None:
+            model = shipped_model()
         self._backend = _backend(server, model, name, version, timeout, attempts)
         self.where = self._backend.where
         self.origin = self._backend.origin

@@ -18,6 +18,7 @@ from fesr_tf.networks.face_networks import trained_on
 from fesr_tf.runs import machine
 from fesr_tf.runs.opening import require_recognizer
 from fesr_tf.serving import versions, warmup
+from fesr_tf.serving.calibration import Calibration
 from fesr_tf.serving.cpp_loader import CppSession, meta_graph
 from fesr_tf.serving.model import Served
 from fesr_tf.serving.requests import difference, eager
@@ -77,15 +78,21 @@ def description(run: runs.Run) -> dict:
     }
 
 
-def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
+def export(
+    run: runs.Run,
+    output: Path,
+    version: int | None = None,
+    calibration: Calibration | None = None,
+) -> Path:
     """Writes `output/<version>/` atomically and returns it.
 
     `output` is `saved_models/NAME`. Beside the model, `assets.extra/` holds labels.txt (one class
     per line, in the order of the probabilities), config.yaml, model.json (`description`) and
     warm-up requests. Before the folder takes its name, the model must keep its contract
     (`signatures_check.breaches`) and answer the warm-up requests, in TensorFlow's C++ loader, as
-    the networks in memory do. Raises `BadUse` for a run with nothing trained, an invalid name and a
-    version that exists, `FailedWork` where the exported model differs.
+    the networks in memory do. calibration: what was done to R's last layer, for model.json. Raises
+    `BadUse` for a run with nothing trained, an invalid name and a version that exists, `FailedWork`
+    where the exported model differs.
     """
     check_name(output.name)
     version = next_version(output) if version is None else version
@@ -104,7 +111,10 @@ def export(run: runs.Run, output: Path, version: int | None = None) -> Path:
         (folder / EXTRA).mkdir()
         (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
         run.config.save(folder / EXTRA / "config.yaml")
-        (folder / EXTRA / FILE).write_text(json.dumps(description(run), indent=2) + "\n")
+        about = description(run)
+        if calibration is not None:
+            about["calibration"] = dataclasses.asdict(calibration)
+        (folder / EXTRA / FILE).write_text(json.dumps(about, indent=2) + "\n")
         graph = meta_graph(folder)
         warmup.write(folder, output.name, signatures_of(graph), classes)
         if found := breaches(graph):
