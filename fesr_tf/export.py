@@ -11,7 +11,7 @@ from fesr_tf.client.training_data import origin_of
 from fesr_tf.runs.opening import load_data, require_recognizer
 from fesr_tf.serving.calibration import calibrate
 from fesr_tf.serving.cpp_loader import meta_graph
-from fesr_tf.serving.export import check_name, export, first_label, missing
+from fesr_tf.serving.export import check_name, export, first_label, missing, use_recognizer
 from fesr_tf.serving.signatures_check import signatures_of
 from pipelines.common.errors import BadUse, command
 
@@ -29,6 +29,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="the model's name for clients")
     parser.add_argument("--version", type=int, help="an integer from 1 [the highest + 1]")
     parser.add_argument("--models", type=Path, default=Path("saved_models"), help="[%(default)s]")
+    parser.add_argument(
+        "--recognizer",
+        type=Path,
+        metavar="RUN",
+        help="take R from this run, which has the same classes and image size [--run]",
+    )
     parser.add_argument(
         "--calibrate",
         action="store_true",
@@ -51,16 +57,20 @@ def main(argv: list[str] | None = None) -> int:
         raise BadUse(f"--prior-correction {options.prior_correction:g} is not in 0…1")
     check_name(options.name)
     run = runs.open_run(options.run, options.checkpoint)
+    other = None
+    if options.recognizer:
+        other = runs.open_run(options.recognizer, options.checkpoint)
+        use_recognizer(run, other)
     corrected = None
     if options.calibrate or options.prior_correction:
-        require_recognizer(run)
-        fold = load_data(run, options.data)
+        require_recognizer(other or run)
+        fold = load_data(other or run, options.data)
         corrected = calibrate(run.fesr, fold, options.calibrate, options.prior_correction)
-    target = export(run, options.models / options.name, options.version, corrected)
+    target = export(run, options.models / options.name, options.version, corrected, other)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"written: {target} ({size / 1e6:.1f} MB)")
     print(f"  signatures: {', '.join(signatures_of(meta_graph(target)))}")
-    if reason := missing(run):
+    if other is None and (reason := missing(run)):
         print(f"  {reason}")
     print(f"  classes: {', '.join(run.info.classes)}")
     if corrected is not None:

@@ -83,6 +83,7 @@ def export(
     output: Path,
     version: int | None = None,
     calibration: Calibration | None = None,
+    recognizer: runs.Run | None = None,
 ) -> Path:
     """Writes `output/<version>/` atomically and returns it.
 
@@ -90,7 +91,8 @@ def export(
     per line, in the order of the probabilities), config.yaml, model.json (`description`) and
     warm-up requests. Before the folder takes its name, the model must keep its contract
     (`signatures_check.breaches`) and answer the warm-up requests, in TensorFlow's C++ loader, as
-    the networks in memory do. calibration: what was done to R's last layer, for model.json. Raises
+    the networks in memory do. calibration: what was done to R's last layer, for model.json.
+    recognizer: the run whose R was put in the place of the run's own (`use_recognizer`). Raises
     `BadUse` for a run with nothing trained, an invalid name and a version that exists, `FailedWork`
     where the exported model differs.
     """
@@ -103,15 +105,19 @@ def export(
             f"({next_version(output)})"
         )
     # BASELINE trains no generator, the FG variants no recogniser.
-    if run.config.trains_recognizer or not run.config.trains_fesgan:
+    recognizes = run.config.trains_recognizer or recognizer is not None
+    if recognizer is None and (recognizes or not run.config.trains_fesgan):
         require_recognizer(run)
     classes = run.info.classes
     with folder_whole(target) as folder:
-        Served(run.fesr, classes).save(str(folder))
+        Served(run.fesr, classes, recognizes).save(str(folder))
         (folder / EXTRA).mkdir()
         (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
         run.config.save(folder / EXTRA / "config.yaml")
         about = description(run)
+        if recognizer is not None:
+            # Where images, trunk and accuracy of R come from; `run` is then the generator's.
+            about |= {"recognizer": description(recognizer)}
         if calibration is not None:
             about["calibration"] = dataclasses.asdict(calibration)
         (folder / EXTRA / FILE).write_text(json.dumps(about, indent=2) + "\n")
@@ -121,6 +127,25 @@ def export(
             raise FailedWork(f"the model breaks its contract: {'; '.join(found)}; nothing written")
         _replay(run, folder)
     return target
+
+
+def use_recognizer(run: runs.Run, other: runs.Run) -> None:
+    """Puts the trained R of `other` in the place of the run's own.
+
+    Raises `BadUse` where `other` has none, or its classes or images differ.
+    """
+    require_recognizer(other)
+    for what, own, others in (
+        ("classes", run.info.classes, other.info.classes),
+        ("image_size", run.config.image_size, other.config.image_size),
+        ("channels", run.config.channels, other.config.channels),
+    ):
+        if own != others:
+            raise BadUse(
+                f"the {what} of {other.folder} are {others} and those of {run.folder} are {own}: "
+                "one model needs the same for both"
+            )
+    run.fesr.recognizer = other.fesr.recognizer
 
 
 def _replay(run: runs.Run, folder: Path) -> None:

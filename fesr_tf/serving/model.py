@@ -38,15 +38,16 @@ class Served:
     of a PNG), `synthesize_code` (image_bytes, code (B,K) in [-1,1]), `sample` (expression,
     intensity, seed int64), `sample_code` (expression, intensity, z (B,n)): new identities.
 
-    An invalid row fails its whole request, with a message that names the rows.
+    An invalid row fails its whole request, with a message that names the rows. recognizes: whether
+    R is trained; None: as the model's variant says.
     """
 
-    def __init__(self, model: FESR, classes: Sequence[str]) -> None:
+    def __init__(self, model: FESR, classes: Sequence[str], recognizes: bool | None = None) -> None:
         config = model.config
         self.classes = tuple(classes)
         self.image_size, self.channels = config.image_size, config.channels
         self.functions: dict[str, Callable[..., Answer]] = {}
-        if config.trains_recognizer:
+        if config.trains_recognizer if recognizes is None else recognizes:
             self.functions |= self._of_recognizer(model.recognizer)
         if config.trains_fesgan:
             self.functions |= self._of_generator(model.fesgan)
