@@ -153,9 +153,10 @@ def summary(plan: Plan) -> str:
     lines += [
         "",
         f"model        {version_folder(plan.model)}",
-        f"             {python} -m fesr_tf.client YOUR_PHOTO.jpg --model {plan.model}",
-        "             (trained on rendered people, so its predictions for real people are",
-        f"             meaningless; train on photographs by {python} -m fesr_tf.own_data FOLDER)",
+        "             (trained on rendered people: its predictions for real people are meaningless)",
+        f"your photo   {python} -m fesr_tf.client YOUR_PHOTO.jpg",
+        "             (by the model for photographs that comes with the package; one of your own:",
+        f"             {python} -m fesr_tf.own_data FOLDER)",
         f"images       {joint / files.IMAGES}: expressions.png, intensity.png, new_identities.png",
         f"prediction   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
         f"report       {plan.folder('report') / 'index.html'} (open it in a browser)",

@@ -39,7 +39,7 @@ def doubts(origin: Origin | None) -> list[str]:
             "this model was trained on rendered people, so its predictions for photographs of real "
             "people are meaningless; train on photographs by python -m fesr_tf.own_data FOLDER"
         ]
-    if origin.alignment in (PREALIGNED, BOTH):
+    if origin.alignment in (PREALIGNED, BOTH) and not origin.varied:
         some = "partly " if origin.alignment == BOTH else ""
         return [
             f"this model was trained {some}on faces that were cropped beforehand, and the client "

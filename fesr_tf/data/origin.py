@@ -15,13 +15,15 @@ _ALIGNMENTS = {PREALIGNED: "cropped beforehand", BOTH: "partly cropped beforehan
 class Origin:
     """database: its name; rendered: whether its people are rendered, else photographed; alignment:
     of `pipelines.dataset.manifest`, empty if unknown; face_size: of the stored faces in pixels;
-    subjects: one of `pipelines.databases.base.SUBJECTS`, empty if unknown."""
+    subjects: one of `pipelines.databases.base.SUBJECTS`, empty if unknown; varied: whether R's
+    training shifted, scaled and turned the faces, so that the framing matters less."""
 
     database: str
     rendered: bool
     alignment: str = ""
     face_size: int = 0
     subjects: str = ""
+    varied: bool = False
 
     @classmethod
     def of(cls, manifest: Manifest) -> Origin:

@@ -36,7 +36,7 @@ def test_a_model_records_its_training_data(exported_model):
     about = json.loads((exported_model / EXTRA / training_data.FILE).read_text())
     assert about["training_data"] == {
         "database": "demo", "rendered": True, "alignment": "detected", "face_size": 128,
-        "subjects": "known",
+        "subjects": "known", "varied": False,
     }  # fmt: skip
     assert about["face_network"] == {"name": "light_cnn_demo", "trained_on": "rendered people"}
 
@@ -60,6 +60,7 @@ def test_client_and_check_print_one_line_on_a_model_of_rendered_people(
     [
         (PHOTOGRAPHS, 0),
         (Origin("images", rendered=False, alignment="prealigned"), 1),
+        (Origin("images", rendered=False, alignment="prealigned", varied=True), 0),
         (Origin("tfd", rendered=False, alignment="both"), 1),
         (Origin("demo", rendered=True, alignment="prealigned"), 1),
         (None, 0),

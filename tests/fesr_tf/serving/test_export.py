@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import check_export, config, evaluate, export, rollout, train
+from fesr_tf import check_export, config, evaluate, export, rollout, runs, train
 from fesr_tf.plots import image_grids
 from fesr_tf.runs import machine
 from fesr_tf.serving import export as serving_export
@@ -97,6 +97,30 @@ def test_half_a_method_is_exported_as_far_as_it_was_trained(
     assert export.main(["--run", str(one_sided_runs / variant / "fold-00"), *words]) == 0
     out = capfd.readouterr().out
     assert f" {', '.join(signatures)}\n" in out  # these and no other
+
+
+def test_a_generator_is_exported_with_the_recogniser_of_another_run(
+    one_sided_runs, opened_run, tmp_path
+):
+    generator, other = (one_sided_runs / name / "fold-00" for name in ("FG", "BASELINE"))
+    words = ["--run", str(generator), "--recognizer", str(other)]
+    assert export.main([*words, "--models", str(tmp_path), "--name", "both"]) == 0
+    signatures = tf.saved_model.load(str(tmp_path / "both/1")).signatures
+    assert len(signatures) == 9
+    about = json.loads((tmp_path / "both/1/assets.extra/model.json").read_text())
+    assert (about["variant"], about["recognizer"]["variant"]) == ("FG", "BASELINE")
+    faces = evaluate.load_data(opened_run).test.of(np.arange(5))
+    expected = runs.open_run(other).classify(faces.images).probabilities
+    files = tf.constant([image_grids.png(image) for image in faces.images])
+    answer = signatures["serving_default"](image_bytes=files)["probabilities"]
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+def test_a_recogniser_of_other_images_is_refused(one_sided_runs, tmp_path):
+    run, other = (one_sided_runs / name / "fold-00" for name in ("BASELINE", "FG"))
+    words = ["--run", str(run), "--recognizer", str(other), "--models", str(tmp_path)]
+    assert export.main([*words, "--name", "both"]) == 2  # FG trained no R
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_first_version_is_served_and_the_next_waits(tmp_path):
