@@ -106,12 +106,25 @@ def _layers(database: str, variant: str) -> list[Path]:
 
 def load(path: str | Path) -> Config:
     """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
-    # Runs were saved before R's trunk could be chosen.
-    values = {"trunk": None, "trunk_weights": None} | _checked_file(Path(path))
+    values = _LATER | _checked_file(Path(path))
     try:
         return Config(**values)
     except BadUse as error:
         raise BadUse(f"{path} is not a saved run configuration: {error}") from None
+
+
+_LATER = {
+    "trunk": None,
+    "trunk_weights": None,
+    "augmentation": "none",
+    "targets": "labels",
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "learning_rate_schedule": "constant",
+    "trunk_learning_rate": 0.0,
+    "ema": 0.0,
+}
+"""Keys that runs of earlier versions were saved without, and the values that those trained with."""
 
 
 def differences(left: Config, right: Config) -> dict[str, tuple[Any, Any]]:

@@ -64,6 +64,9 @@ class Settings(pydantic.BaseModel):
     image_size: Side = _key("data", "side of the images in pixels", compared=True, ge=32)
     channels: Channels = _key("data", "c in Table I: gray or RGB")
     horizontal_flip: bool = _key("data", "mirrors half of the training images", silent="off")
+    augmentation: Literal["none", "flip", "standard"] = _key(
+        "second", "random changes of R's real images", compared=True, silent="none"
+    )
 
     width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
     code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
@@ -96,8 +99,28 @@ class Settings(pydantic.BaseModel):
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
     intra_features: Literal["post_dropout", "pre_dropout"] = _key("second", "features of L_intra")
+    targets: Literal["labels", "votes"] = _key(
+        "second", "of L_cls,R^r: labels or shares of people's votes", compared=True, silent="labels"
+    )
+    label_smoothing: Float = _key(
+        "second", "share of the targets of L_cls,R^r that is uniform", ge=0, lt=1, silent="0"
+    )
+    class_weights: Literal["none", "balanced"] = _key(
+        "second", "weights of the classes in L_cls,R^r", silent="none"
+    )
 
     learning_rate: Float = _key("both", "of every Adam", compared=True, gt=0)
+    # The next three decide which variables a checkpoint holds, at the end of stage 1 too.
+    learning_rate_schedule: Literal["constant", "cosine"] = _key(
+        "both", "of R's learning rates", silent="constant"
+    )
+    trunk_learning_rate: Float = _key(
+        "both", "of R's trunk; 0: frozen", compared=True, ge=0, silent="0, R's trunk is frozen"
+    )
+    ema: Float = _key(
+        "both", "decay of the moving average of G's and R's weights; 0: none", compared=True,
+        ge=0, lt=1, silent="0",
+    )  # fmt: skip
     beta1: Float = _key("both", "of every Adam", ge=0, lt=1)
     beta2: Float = _key("both", "of every Adam", ge=0, lt=1)
     batch_size: int = _key("both", "images of a step", compared=True, ge=1)
@@ -163,6 +186,11 @@ class Config(Settings):
         if self.trunk:
             return self.trunk, self.trunk_weights
         return self.identity, self.identity_weights
+
+    @property
+    def tunes_trunk(self) -> bool:
+        """Whether R's trunk is trained too, as a copy of its own."""
+        return self.trunk_learning_rate > 0
 
     @property
     def last_iteration(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fesr_tf.config import Config
+from fesr_tf.data.augmentation import augment
 from fesr_tf.data.faces import Faces
 from fesr_tf.data.images import to_float
 from pipelines.common.errors import BadUse
@@ -17,27 +18,44 @@ class CachedFeatures(Protocol):
     """Cached features of the same faces: `fesr_tf.model.frozen_features`."""
 
     def of(
-        self, rows: tf.Tensor, positives: tf.Tensor, flips: tf.Tensor, positive_flips: tf.Tensor
+        self,
+        rows: tf.Tensor,
+        positives: tf.Tensor,
+        flips: tf.Tensor,
+        own_flips: tf.Tensor,
+        positive_flips: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """The features of a batch, by name."""
+        """The features of a batch, by name; `flips` of x for FESGAN, `own_flips` of x for R."""
 
 
 def batches(
-    faces: Faces, config: Config, start: int = 0, frozen: CachedFeatures | None = None
+    faces: Faces,
+    config: Config,
+    start: int = 0,
+    frozen: CachedFeatures | None = None,
+    recognizer: bool = True,
 ) -> tf.data.Dataset:
     """Endless batches (image, positive, label) from iteration `start` of Algorithm 1 on.
 
     image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
     is a pure function of the seed and t: each epoch is its own permutation, a last short batch is
     left out, and a positive is sampled uniformly from the other images of its class. The image of
-    a class with a single image is its own positive (docs/method/algorithm.md). With `frozen`, the
-    cached features of `faces`, each batch has a fourth member, `frozen_features.Known`.
+    a class with a single image is its own positive (docs/method/algorithm.md).
 
-    Raises `BadUse` where `config.batch_size` exceeds the number of faces.
+    Each batch has a fourth member, `fesr_tf.model.batch.More`, where there is anything in it: with
+    `frozen` the cached features of `faces`; with `augmentation` x as R sees it, where its map is
+    not cached (the positive, which only R sees, is then augmented in its place); `votes`; and
+    `weight`, of `class_weights`. Without `recognizer`, what R alone reads is left out: a batch of
+    stage 1.
+
+    Raises `BadUse` where `config.batch_size` exceeds the number of faces, and with `targets: votes`
+    for faces without votes.
     """
     size, count = config.batch_size, len(faces)
     if size > count:
         raise BadUse(f"batch_size={size} exceeds the {count} training images; lower it")
+    augmentation = config.augmentation if recognizer else "none"
+    of_row = _of_row(faces, config) if recognizer else {}
     per_epoch = count // size
     images = tf.constant(faces.images)
     labels = tf.constant(faces.labels)
@@ -50,7 +68,7 @@ def batches(
 
     def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
         selected = to_float(tf.gather(images, rows))
-        if not config.horizontal_flip:
+        if not (config.horizontal_flip or augmentation == "flip"):
             return selected
         return tf.where(flips[:, None, None, None], selected[:, :, ::-1], selected)
 
@@ -77,12 +95,53 @@ def batches(
         flips = tf.random.stateless_uniform((2, size), flip_seed) < 0.5
         if not config.horizontal_flip:
             flips = tf.zeros_like(flips)
+        own_flips, positive_flips = tf.unstack(flips)
+        if augmentation != "none":
+            seeds = tf.random.experimental.stateless_split(fold_in(tf.stack([seed, step]), 4), 2)
+        if augmentation == "flip":
+            own_flips, positive_flips = (
+                tf.random.stateless_uniform((size,), each) < 0.5 for each in tf.unstack(seeds)
+            )
+
+        def seen(rows: tf.Tensor, flips: tf.Tensor, stream: int) -> tf.Tensor:
+            """The images as R sees them."""
+            if augmentation != "standard":
+                return float_images(rows, flips)
+            image01 = augment(tf.gather(images, rows), config.image_size, seeds[stream])
+            return tf.ensure_shape(2.0 * image01 - 1.0, (size, *images.shape[1:]))
+
         triplet = (
             float_images(rows, flips[0]),
-            float_images(positives, flips[1]),
+            seen(positives, positive_flips, 1),
             tf.gather(labels, rows),
         )
-        return (*triplet, frozen.of(rows, positives, flips[0], flips[1])) if frozen else triplet
+        more = {name: tf.gather(tf.constant(table), rows) for name, table in of_row.items()}
+        if frozen:
+            more |= frozen.of(rows, positives, flips[0], own_flips, positive_flips)
+        if augmentation != "none" and "map" not in more:
+            more["recognizer_image"] = seen(rows, own_flips, 0)
+        return (*triplet, more) if more else triplet
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=2).prefetch(2)
+
+
+def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray]:
+    """What the loss of R on an image needs beside its label, a row an image.
+
+    votes: float32 (N,K); weight: float32 (N,), n / (K n_c) for a class of n_c of the n images,
+    with K classes that have any, so that its mean is 1.
+    """
+    tables = {}
+    if config.targets == "votes":
+        if faces.votes is None:
+            raise BadUse(
+                "targets=votes needs the shares of people's votes, and these data have labels "
+                "alone; set targets=labels, or preprocess a database with votes (--db ferplus)"
+            )
+        tables["votes"] = faces.votes
+    if config.class_weights == "balanced":
+        counts = np.bincount(faces.labels)
+        weights = len(faces) / (np.count_nonzero(counts) * counts[faces.labels])
+        tables["weight"] = weights.astype(np.float32)
+    return tables

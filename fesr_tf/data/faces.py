@@ -35,6 +35,7 @@ class Faces:
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
     yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
+    votes: np.ndarray | None = None  # float32 (N,K), shares of people's votes; None: not counted
 
     def __len__(self) -> int:
         return len(self.labels)

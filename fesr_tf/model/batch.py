@@ -8,16 +8,20 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.model.frozen_features import Known
 from pipelines.common.errors import BadUse
 
+More = dict[str, tf.Tensor]
+"""The fourth member of a batch, any of: `map`, `positive_map` and `identity`, the cached features
+of the face networks; `recognizer_image`, x as R sees it, where that differs from FESGAN's; `votes`
+float32 (B,K), shares; `weight` float32 (B,), of each image in R's loss on real images."""
+
 Batch = tuple[Any, ...]
-"""(image, positive, label) of `fesr_tf.data`, optionally with their cached features (`Known`)."""
+"""(image, positive, label) of `fesr_tf.data`, and `More` where there is any."""
 
 
-def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Known]:
-    """The members of a batch, checked once, while the step is traced; without a fourth member the
-    cached features are empty.
+def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, More]:
+    """The members of a batch, checked once, while the step is traced; without a fourth member
+    `More` is empty.
 
     Raises `BadUse` where the members are not two float tensors (B, S, S, c) of Keras' float type
     and integers (B,), with S and c of the configuration.
@@ -38,6 +42,21 @@ def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
             "docs/guide/notebook.md in the project's repository"
         )
     return image, positive, label, members[3] if len(members) == 4 else {}
+
+
+def require(more: More, config: Config) -> None:
+    """Raises `BadUse` where a batch of R's training lacks what the configuration needs."""
+    needs = {
+        "augmentation": config.augmentation == "none" or more.keys() & {"map", "recognizer_image"},
+        "targets": config.targets == "labels" or "votes" in more,
+        "class_weights": config.class_weights == "none" or "weight" in more,
+    }
+    lacking = [f"{key}={getattr(config, key)}" for key, there in needs.items() if not there]
+    if lacking:
+        raise BadUse(
+            f"the dataset's batches lack what {', '.join(lacking)} needs; take them from "
+            "fesr_tf.data.batches, or leave these settings at their defaults"
+        )
 
 
 def _described(batch: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -26,16 +28,22 @@ def minimise(
     tape: tf.GradientTape,
     loss: tf.Tensor,
     variables: list[tf.Variable],
+    *more: tuple[keras.optimizers.Optimizer, list[tf.Variable]],
 ) -> tf.Tensor:
     """One update of `variables`; a variable without a gradient is unchanged.
 
-    With several devices the update follows the mean of their losses. Returns the global norm of
-    this device's gradients, which is not finite where any of them is not.
+    more: further variables to update by the same loss, each list with its own optimizer. With
+    several devices the update follows the mean of their losses. Returns the global norm of this
+    device's gradients, which is not finite where any of them is not.
     """
     share = tf.ones_like(loss) / replicas.count()  # apply_gradients sums over the devices
-    gradients = tape.gradient(loss, variables, output_gradients=share)
-    reached = [pair for pair in zip(gradients, variables, strict=True) if pair[0] is not None]
-    optimizer.apply_gradients(reached)
+    updates = [(optimizer, variables), *more]
+    every = [variable for _, own in updates for variable in own]
+    gradients = tape.gradient(loss, every, output_gradients=share)
+    left = iter(gradients)
+    for each, own in updates:
+        pairs = zip(itertools.islice(left, len(own)), own, strict=True)
+        each.apply_gradients([pair for pair in pairs if pair[0] is not None])
     return tf.linalg.global_norm(gradients) * replicas.count()
 
 
@@ -52,7 +60,7 @@ class FESGAN(keras.Model):
 
     Images are float32 (B, S, S, c) in [-1, 1], labels (B,) int32 in 0..K-1. `train_step` takes
     the batch (image, positive, label) of `fesr_tf.data` and ignores the positive. A fourth member,
-    `frozen_features.Known`, holds the cached features of the real images.
+    `fesr_tf.model.batch.More`, may hold the cached features of the real images.
     """
 
     def __init__(self, config: Config, num_classes: int, face_network: FaceNetwork):
@@ -95,7 +103,7 @@ class FESGAN(keras.Model):
         """Creates one Adam per network, with all state, before the first step."""
         super().compile(**running(self.config) | kwargs)
         self.distribute_reduction_method = "first"  # train_step gives means over all devices
-        self.generator_optimizer = adam(self.config)
+        self.generator_optimizer = adam(self.config, averages=True)
         self.generator_optimizer.build(self.generator_variables)
         self.image_critic_optimizer = adam(self.config)
         self.image_critic_optimizer.build(self.image_critic.trainable_variables)
@@ -107,7 +115,7 @@ class FESGAN(keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 for t < P_pre. Returns every loss by name."""
-        image, _, label, known = unpack(batch, self.config)
+        image, _, label, more = unpack(batch, self.config)
         draws = self.draw(label)
         with tf.GradientTape() as tape:
             face_code = self.encode(image)  # line 3
@@ -119,7 +127,7 @@ class FESGAN(keras.Model):
             reconstructed = self.reconstruct(face_code, label, draws)  # line 10
             identities = None
             if self.config.lambda3:
-                identity = known["identity"] if known else self.frozen.embed(image)
+                identity = more["identity"] if "identity" in more else self.frozen.embed(image)
                 identities = identity, self.frozen.embed(reconstructed)
             terms = self.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.model import collapse_signals, losses
-from fesr_tf.model.batch import Batch, unpack
+from fesr_tf.model.batch import Batch, More, require, unpack
 from fesr_tf.model.expression_codes import Draws, expression_code
 from fesr_tf.model.fesgan import FESGAN, Scalars, minimise, running
 from fesr_tf.model.frozen_features import FrozenPasses
-from fesr_tf.model.optimizers import adam
+from fesr_tf.model.optimizers import recognizer_adam
 from fesr_tf.networks import replicas
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.recognizer import Recognizer
+
+Targets = tf.Tensor | tuple[tf.Tensor, tf.Tensor | None]
+"""Labels (B,) int, or shares (B,K) and the images' weights (B,) or None."""
 
 
 class FESR(keras.Model):
@@ -22,6 +28,7 @@ class FESR(keras.Model):
 
     `train_step` takes the same batch as FESGAN's. With `synthetic: none` (BASELINE) it trains R
     alone, on real images. R's trunk is that of `trunk_network`, else that of `face_network`, F_id.
+    With `trunk_learning_rate` it is trained too, as a copy of its own where F_id reads the same.
     """
 
     def __init__(
@@ -36,6 +43,8 @@ class FESR(keras.Model):
         self.num_classes = num_classes
         self.face_network = face_network
         self.fesgan = FESGAN(config, num_classes, face_network)
+        if config.tunes_trunk and trunk_network is None:
+            trunk_network = face_network.copy()
         self.recognizer = Recognizer(config, num_classes, trunk_network or face_network)
         self.frozen = FrozenPasses(face_network, config, trunk_network)
         self(tf.zeros((1, config.image_size, config.image_size, config.channels)))
@@ -44,7 +53,8 @@ class FESR(keras.Model):
         return self.recognizer(image)
 
     def compile(self, **kwargs) -> None:
-        """Creates one Adam for each of the four networks, before either stage starts.
+        """Creates one Adam for each of the four networks, and for R's trunk where it is trained,
+        before either stage starts.
 
         An optimizer that is first used in the second stage would create its state in a second
         trace, which fails.
@@ -52,22 +62,64 @@ class FESR(keras.Model):
         self.fesgan.compile(**kwargs)
         super().compile(**running(self.config) | kwargs)
         self.distribute_reduction_method = "first"  # train_step gives means over all devices
-        self.recognizer_optimizer = adam(self.config)
+        self.recognizer_optimizer = recognizer_adam(self.config, self.config.learning_rate)
         self.recognizer_optimizer.build(self.recognizer.trained_variables)
+        if self.config.tunes_trunk:
+            rate = self.config.trunk_learning_rate
+            self.trunk_optimizer = recognizer_adam(self.config, rate)
+            self.trunk_optimizer.build(self.recognizer.trunk_variables)
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """Those of every network, in no order that matters."""
+        gan = self.fesgan
+        every = [gan.generator_optimizer, gan.image_critic_optimizer, gan.code_critic_optimizer]
+        every.append(self.recognizer_optimizer)
+        return [*every, self.trunk_optimizer] if self.config.tunes_trunk else every
+
+    @property
+    def recognizer_updates(self) -> list[tuple[keras.optimizers.Optimizer, list[tf.Variable]]]:
+        """R's optimizers, each with its variables."""
+        updates = [(self.recognizer_optimizer, self.recognizer.trained_variables)]
+        if self.config.tunes_trunk:
+            updates.append((self.trunk_optimizer, self.recognizer.trunk_variables))
+        return updates
+
+    def use_averages(self) -> None:
+        """Gives G and R the moving averages of their weights, where `ema` keeps them."""
+        gan = self.fesgan
+        averaged = [(gan.generator_optimizer, gan.generator_variables), *self.recognizer_updates]
+        for optimizer, variables in averaged:
+            optimizer.finalize_variable_values(variables)  # nothing without averages
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """`use_averages` until the block ends; training then continues from its own weights."""
+        variables = []
+        if self.config.ema:
+            own = [each for _, networks in self.recognizer_updates for each in networks]
+            variables = [*self.fesgan.generator_variables, *own]
+        values = [variable.read_value() for variable in variables]
+        self.use_averages()
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
 
     @tf.autograph.experimental.do_not_convert  # see FESGAN.train_step
     def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 for t >= P_pre. Returns every loss by name."""
         if self.config.synthetic == "none":
             return self.real_only_step(batch)
-        image, positive, label, known = unpack(batch, self.config)
+        image, positive, label, more = unpack(batch, self.config)
+        require(more, self.config)
         gan, config, frozen = self.fesgan, self.config, self.frozen
         draws = gan.draw(label)
         # A trunk that F_id and R share processes each image once.
-        if known:
-            real_map, positive_map = known["map"], known["positive_map"]
-        else:
-            real_map, positive_map = frozen.trunk(image), frozen.trunk(positive)
+        own_image = more.get("recognizer_image", image)
+        real = more["map"] if "map" in more else self.read(own_image)
+        real_positive = more["positive_map"] if "map" in more else self.read(positive)
         with tf.GradientTape() as tape:
             face_code = gan.encode(image)  # line 3
             with tape.stop_recording():
@@ -77,13 +129,19 @@ class FESR(keras.Model):
                 logs |= gan.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = gan.reconstruct(face_code, label, draws)  # line 10
             synthetic, synthetic_label = self.synthesize(face_code, label, draws)  # line 14
-            reconstructed_map, synthetic_map = self.map_generated(reconstructed, synthetic)
+            reconstructed_map, synthetic_map = None, synthetic
+            if not config.tunes_trunk:
+                reconstructed_map, synthetic_map = self.map_generated(reconstructed, synthetic)
             with tape.stop_recording():
-                maps = (real_map, positive_map, synthetic_map)
-                logs |= self.update_recognizer(maps, label, synthetic_label, draws)  # lines 15, 16
+                maps = (real, real_positive, synthetic_map)
+                targets = self.targets(label, more)
+                logs |= self.update_recognizer(maps, targets, synthetic_label, draws)  # 15, 16
+            if config.tunes_trunk and config.recognizer_guides_generator:
+                synthetic_map = frozen.trunk(synthetic)  # by the updated trunk
             identities = None
             if config.lambda3:
-                identity = known["identity"] if known else frozen.embed(image, real_map)
+                real_map = None if own_image is not image or config.tunes_trunk else real
+                identity = more["identity"] if "identity" in more else frozen.embed(image, real_map)
                 identities = identity, frozen.embed(reconstructed, reconstructed_map)
             terms = gan.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
@@ -129,16 +187,37 @@ class FESR(keras.Model):
             return tuple(frozen.trunks(reconstructed, synthetic))
         return frozen.trunk(reconstructed), frozen.trunk(synthetic)
 
+    def read(self, image: tf.Tensor) -> tf.Tensor:
+        """What R's update reads of images: the map of its trunk, or the images themselves where the
+        trunk is trained in that update."""
+        return image if self.config.tunes_trunk else self.frozen.trunk(image)
+
+    def targets(self, label: tf.Tensor, more: More) -> Targets:
+        """The targets of R on real images, by `targets`, `label_smoothing` and `class_weights`."""
+        config = self.config
+        plain = config.targets == "labels" and not config.label_smoothing
+        if plain and config.class_weights == "none":
+            return label
+        shares = tf.one_hot(label, self.num_classes, dtype=keras.backend.floatx())
+        if config.targets == "votes":
+            shares = more["votes"]
+        uniform = tf.reduce_mean(shares, axis=-1, keepdims=True)
+        shares += config.label_smoothing * (uniform - shares)
+        return shares, more.get("weight")
+
     def update_recognizer(
         self,
         maps: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
-        label: tf.Tensor,
+        targets: Targets,
         synthetic_label: tf.Tensor,
         draws: Draws,
     ) -> Scalars:
-        """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}."""
+        """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}, or from
+        these images where the trunk is trained."""
         recognizer, config = self.recognizer, self.config
         with tf.GradientTape() as tape:
+            if config.tunes_trunk:
+                maps = self.frozen.trunks(*maps)
             plain = recognizer.extract_all(maps, self.frozen.together)
             dropped = [
                 recognizer.drop(features, seed)
@@ -149,10 +228,10 @@ class FESR(keras.Model):
                 *compared, squared=config.distance_squared, rdbp=config.rdbp
             )
             intra = real_real + real_fake  # eq. 14
-            on_real = losses.classification(label, recognizer.classify(dropped[0]))
+            on_real = classify_real(targets, recognizer.classify(dropped[0]))
             on_fake = losses.classification(synthetic_label, recognizer.classify(dropped[2]))
             loss = config.lambda6 * intra + on_real + on_fake
-        norm = minimise(self.recognizer_optimizer, tape, loss, recognizer.trained_variables)
+        norm = self.minimise_recognizer(tape, loss)
         return {
             "L_dist_r": real_real,
             "L_dist_rf": real_fake,
@@ -173,15 +252,30 @@ class FESR(keras.Model):
 
     def real_only_step(self, batch: Batch) -> Scalars:
         """Updates R by L_cls,R^r (eq. 20), for BASELINE."""
-        image, _, label, known = unpack(batch, self.config)
+        image, _, label, more = unpack(batch, self.config)
+        require(more, self.config)
         draws = self.fesgan.draw(label)
-        trunk = known["map"] if known else self.frozen.trunk(image)
+        trunk = more["map"] if "map" in more else self.read(more.get("recognizer_image", image))
         with tf.GradientTape() as tape:
+            if self.config.tunes_trunk:
+                trunk = self.frozen.trunk(trunk)
             features = self.recognizer.drop(self.recognizer.extract(trunk), draws.dropout_seeds[0])
-            loss = losses.classification(label, self.recognizer.classify(features))
-        norm = minimise(self.recognizer_optimizer, tape, loss, self.recognizer.trained_variables)
+            loss = classify_real(self.targets(label, more), self.recognizer.classify(features))
+        norm = self.minimise_recognizer(tape, loss)
         self.fesgan.step.assign_add(1)
         return replicas.mean({"L_cls_R_r": loss, "L_R": loss, "signals/gradient_R": norm})
+
+    def minimise_recognizer(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
+        """One update of R, its trunk included where it is trained; the norm of all gradients."""
+        (optimizer, variables), *trunk = self.recognizer_updates
+        return minimise(optimizer, tape, loss, variables, *trunk)
+
+
+def classify_real(targets: Targets, logits: tf.Tensor) -> tf.Tensor:
+    """L_cls,R^r, eq. 20, of labels or of shares with weights."""
+    if isinstance(targets, tuple):
+        return losses.soft_classification(targets[0], logits, targets[1])
+    return losses.classification(targets, logits)
 
 
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:

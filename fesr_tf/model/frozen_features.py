@@ -22,15 +22,14 @@ from fesr_tf.networks.face_networks import FaceNetwork
 from pipelines.common.errors import FailedWork
 
 GIB = 2**30
-Known = dict[str, tf.Tensor]
-"""The cached features of a batch: any of `map`, `positive_map` and `identity`."""
 
 
 class FrozenPasses:
     """The face network as a training step uses it, with `frozen_dtype` and `passes`.
 
     `trunk` gives R's maps, `embed` F_id; they are of one network unless `trunk_network` is given.
-    Input and output are float32 for every `frozen_dtype`. It is no layer and owns no weights.
+    Input and output are float32 for every `frozen_dtype`, which a trunk that is trained ignores. It
+    is no layer and owns no weights.
     """
 
     def __init__(
@@ -39,11 +38,12 @@ class FrozenPasses:
         self.face_network = face_network
         self.trunk_network = trunk_network or face_network
         self.dtype = None if config.frozen_dtype == "float32" else config.frozen_dtype
+        self.trunk_dtype = None if config.tunes_trunk else self.dtype
         self.together = config.passes == "shared"
 
     def trunk(self, image: tf.Tensor) -> tf.Tensor:
         """The map of R's trunk of one batch of images."""
-        return self.trunk_network.trunk(image, self.dtype)
+        return self.trunk_network.trunk(image, self.trunk_dtype)
 
     def trunks(self, *images: tf.Tensor) -> Sequence[tf.Tensor]:
         """The maps of several batches: in one pass, or one each where `passes` is separate."""
@@ -65,7 +65,7 @@ class FrozenPasses:
 
 @dataclass(frozen=True)
 class FrozenFeatures:
-    """The cache: row i is image i, row N + i its mirror image (with `horizontal_flip`).
+    """The cache: row i is image i, row N + i its mirror image, where training sees any.
 
     maps: of the trunk, (rows, s/8, s/8, C); embeddings: F_id, (rows, E); both of `frozen_dtype`,
     None where the run does not need them. Arrays are mapped files.
@@ -76,16 +76,24 @@ class FrozenFeatures:
     images: int
 
     def of(
-        self, rows: tf.Tensor, positives: tf.Tensor, flips: tf.Tensor, positive_flips: tf.Tensor
-    ) -> Known:
-        """The cached features of a batch, float32, for rows (B,) int and flips (B,) bool."""
-        here, there = (
+        self,
+        rows: tf.Tensor,
+        positives: tf.Tensor,
+        flips: tf.Tensor,
+        own_flips: tf.Tensor,
+        positive_flips: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """The cached features of a batch, float32: any of `map`, `positive_map` and `identity`.
+
+        rows and positives (B,) int; flips (B,) bool: of x for F_id, of x for R, of the positives.
+        """
+        here, own, there = (
             index + self.images * tf.cast(flip, tf.int64)
-            for index, flip in ((rows, flips), (positives, positive_flips))
+            for index, flip in ((rows, flips), (rows, own_flips), (positives, positive_flips))
         )
         sources = {}
         if self.maps is not None:
-            sources |= {"map": (self.maps, here), "positive_map": (self.maps, there)}
+            sources |= {"map": (self.maps, own), "positive_map": (self.maps, there)}
         if self.embeddings is not None:
             sources["identity"] = (self.embeddings, here)
         return {
@@ -114,7 +122,7 @@ def cached_bytes(
     wants_maps, wants_embeddings = _wanted(config)
     values = wants_maps * rows * columns * channels
     values += wants_embeddings * face_network.embedding_size
-    return images * (1 + config.horizontal_flip) * values * tf.as_dtype(config.frozen_dtype).size
+    return images * _orientations(config) * values * tf.as_dtype(config.frozen_dtype).size
 
 
 def cache_place(
@@ -125,13 +133,22 @@ def cache_place(
 ) -> str:
     """One sentence: whether the features are kept in memory, in a file or not at all, and the
     bytes that they take."""
-    if not any(_wanted(config)):
-        return "none: the run needs no features of real images"
+    steps = "every step computes the features of its real images"
+    wants_maps, wants_embeddings = _wanted(config)
+    changes = _changes_maps(config) if config.trains_recognizer else ""
+    if not (wants_maps or wants_embeddings):
+        return (
+            f"none: {steps} ({changes})"
+            if changes
+            else "none: the run needs no features of real images"
+        )
     if config.frozen_cache == "none":
-        return "none: every step computes the features of its real images (frozen_cache=none)"
+        return f"none: {steps} (frozen_cache=none)"
     size = cached_bytes(face_network, config, images, trunk_network)
     limit = config.frozen_cache_limit_gib
     about = f"{size / GIB:.2f} GiB ({size:,} bytes)"
+    if changes:
+        about += f" of F_id alone, as every step computes R's maps ({changes}),"
     if size <= limit * GIB:
         return f"{about} in memory, briefly twice that while they are computed"
     return (
@@ -141,8 +158,24 @@ def cache_place(
 
 
 def _wanted(config: Config) -> tuple[bool, bool]:
-    """Whether a run needs maps, and embeddings, of real images."""
-    return config.trains_recognizer, config.trains_fesgan and config.lambda3 > 0
+    """Whether a run needs maps, and embeddings, of real images that never change."""
+    maps = config.trains_recognizer and not _changes_maps(config)
+    return maps, config.trains_fesgan and config.lambda3 > 0
+
+
+def _changes_maps(config: Config) -> str:
+    """The settings with which R's maps of an image differ from step to step."""
+    settings = [
+        *(["augmentation=standard"] if config.augmentation == "standard" else []),
+        *([f"trunk_learning_rate={config.trunk_learning_rate:g}"] if config.tunes_trunk else []),
+    ]
+    return ", ".join(settings)
+
+
+def _orientations(config: Config) -> int:
+    """2 where some features of mirror images are needed, else 1."""
+    wants_maps, _ = _wanted(config)
+    return 1 + (config.horizontal_flip or (wants_maps and config.augmentation == "flip"))
 
 
 def frozen_features(
@@ -167,7 +200,7 @@ def frozen_features(
     size = cached_bytes(face_network, config, len(faces), trunk_network)
     limit = config.frozen_cache_limit_gib
     about = f"the face network's features of {len(faces)} training images"
-    if config.horizontal_flip:
+    if _orientations(config) == 2:
         about += " and their mirror images"
     on_disk = size > limit * GIB
     where = f" in a file, more than frozen_cache_limit_gib={limit:g}" if on_disk else ""
@@ -185,7 +218,7 @@ def frozen_features(
 
     count = len(faces)
     tables: list[np.ndarray] = []
-    total = count * (1 + config.horizontal_flip)
+    total = count * _orientations(config)
     for begin in tqdm(range(0, total, batch), unit="batch", disable=not progress):
         # Batches of the training size, so that the same kernels run; the last one is padded.
         rows = np.minimum(np.arange(begin, begin + batch), total - 1)

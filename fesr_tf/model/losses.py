@@ -61,6 +61,17 @@ def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     )
 
 
+def soft_classification(
+    target: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor | None = None
+) -> tf.Tensor:
+    """E[-w sum_k t_k log p(k | .)], eq. 20 for shares t (B, K) instead of labels; w (B,), else 1.
+
+    A row whose shares add up to less than 1 counts by their sum.
+    """
+    each = -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
+    return tf.reduce_mean(each if weight is None else weight * each)
+
+
 def l1(first: tf.Tensor, second: tf.Tensor, reduction: str = "mean") -> tf.Tensor:
     """E[||a - b||_1], eq. 10 (images) and 12 (face features), batch first.
 

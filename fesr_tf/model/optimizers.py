@@ -34,11 +34,30 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-def adam(config: Config) -> keras.optimizers.Optimizer:
+def adam(
+    config: Config,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None,
+    averages: bool = False,
+) -> keras.optimizers.Optimizer:
     """Adam as in Section IV-B, with the default epsilon of PyTorch, the paper's framework.
 
     Keras adds epsilon before the bias correction, PyTorch after it (docs/benchmarks/parity.md).
+    With `averages` it keeps the moving average of its weights that `ema` asks for, from their
+    values at `build` on.
     """
-    return FusedAdam(
-        config.learning_rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False
-    )
+    kept = {"use_ema": True, "ema_momentum": config.ema} if averages and config.ema else {}
+    rate = config.learning_rate if learning_rate is None else learning_rate
+    return FusedAdam(rate, config.beta1, config.beta2, epsilon=1e-8, jit_compile=False, **kept)
+
+
+def recognizer_adam(config: Config, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Adam for R, with `learning_rate_schedule` and `ema`.
+
+    The cosine follows the optimizer's own count of updates, one a step of stage 2: the t-th of T
+    has the rate learning_rate (1 + cos(pi t / T)) / 2, t from 0.
+    """
+    steps = config.max_iterations - config.pretrain_iterations
+    if config.learning_rate_schedule == "constant" or not steps:
+        return adam(config, learning_rate, averages=True)
+    cosine = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    return adam(config, cosine, averages=True)

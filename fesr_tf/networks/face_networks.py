@@ -47,6 +47,12 @@ class FaceNetwork(keras.layers.Layer):
     def embedding_size(self) -> int:
         return self.network.spec.embedding
 
+    def copy(self) -> FaceNetwork:
+        """Another network with the same weights."""
+        network = LightCNN(self.network.spec, seed=0)  # a seed of its own: no global one is used
+        network.set_weights(self.network.get_weights())
+        return FaceNetwork(network)
+
     def preprocess(self, image: tf.Tensor) -> tf.Tensor:
         """(B, S, S, 1|3) float32 in [-1, 1], gray or RGB -> the input that the spec declares.
 

@@ -211,6 +211,12 @@ class LightCNN(keras.Model):
         return mfm(x) if self.spec.fc == "mfm" else x
 
     @property
+    def trunk_variables(self) -> list[tf.Variable]:
+        """Kernels and biases of conv1-pool3."""
+        layers = [self.layers_by_name[each.name] for each in layers_of(self.spec) if each.in_trunk]
+        return [variable for layer in layers for variable in (layer.kernel, layer.bias)]
+
+    @property
     def _trunk_length(self) -> int:
         pools = [i for i, stage in enumerate(self.spec.stages) if stage.kind == "pool"]
         return pools[POOLS_IN_TRUNK - 1] + 1

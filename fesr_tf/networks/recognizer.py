@@ -1,4 +1,4 @@
-"""R of Table II: a frozen face-network trunk, R_ext's own layers, and R_cls."""
+"""R of Table II: a face network's trunk, R_ext's own layers, and R_cls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fesr_tf.networks.face_networks import FaceNetwork
 class Recognizer(keras.Model):
     """R: (B, S, S, c) in [-1, 1] -> logits (B, K).
 
-    Light CNN conv1-pool3 (frozen, always in inference mode), Conv(256, 3, 2), Conv(512, 3, 2),
+    Light CNN conv1-pool3 (frozen unless `trunk_learning_rate`), Conv(256, 3, 2), Conv(512, 3, 2),
     FC(2048), FC(512), each with ReLU, dropout, FC(K). A 3x3 convolution of stride 2 is padded
     by 1 on every side, as PyTorch does: TensorFlow's `same` would pad bottom and right only.
     """
@@ -42,7 +42,7 @@ class Recognizer(keras.Model):
         return self.extract(self.face_network.trunk(image))
 
     def extract(self, trunk: tf.Tensor) -> tf.Tensor:
-        """R_ext's own layers before dropout, from the frozen trunk's map (B, S/8, S/8, C)."""
+        """R_ext's own layers before dropout, from the trunk's map (B, S/8, S/8, C)."""
         hidden = trunk
         for convolution in self.convolutions:
             hidden = tf.nn.relu(convolution(self.pad(hidden)))
@@ -75,6 +75,11 @@ class Recognizer(keras.Model):
 
     @property
     def trained_variables(self) -> list[tf.Variable]:
-        """The variables of R's optimizer: all but the frozen trunk's."""
+        """The variables of R's optimizer: all but the trunk's."""
         layers = [*self.convolutions, *self.dense, self.logits]
         return [variable for layer in layers for variable in layer.trainable_variables]
+
+    @property
+    def trunk_variables(self) -> list[tf.Variable]:
+        """The trunk's weights, frozen unless `trunk_learning_rate`."""
+        return self.face_network.network.trunk_variables

@@ -217,15 +217,8 @@ def _machine() -> dict[str, object]:
 
 
 def saved_variables(model: FESR) -> list[tf.Variable]:
-    """Every variable of a checkpoint: those of the model and of its four optimizers."""
-    gan = model.fesgan
-    optimizers = (
-        gan.generator_optimizer,
-        gan.image_critic_optimizer,
-        gan.code_critic_optimizer,
-        model.recognizer_optimizer,
-    )
-    return model.variables + [v for optimizer in optimizers for v in optimizer.variables]
+    """Every variable of a checkpoint: those of the model and of its optimizers."""
+    return model.variables + [v for each in model.optimizers for v in each.variables]
 
 
 def _damaged(path: Path, error: Exception) -> FailedWork:

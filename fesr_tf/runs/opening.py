@@ -116,6 +116,8 @@ class Predictions(NamedTuple):
 def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     """Builds a run's networks and loads its last checkpoint, or its best one.
 
+    With `ema`, G and R have the moving averages of their weights.
+
     Args:
         folder: The run folder, `runs/<db>/<variant>/fold-NN`.
         checkpoint: "last", or "best": where R's accuracy on the validation part was highest, the
@@ -141,6 +143,7 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     if checkpoint == BEST:
         step = Checkpoints(model, folder / BEST, 1).restore()
         if step is not None:
+            model.use_averages()
             return Run(folder, info, config, model, step, BEST)
         print(
             f"note: {folder} has no validated checkpoint (no validation part, or no validation "
@@ -150,6 +153,7 @@ def open_run(folder: str | Path, checkpoint: str = LAST) -> Run:
     step = Checkpoints(model, folder / files.CHECKPOINTS, config.keep_checkpoints).restore()
     if step is None:
         raise BadUse(f"{folder} has no checkpoint yet; train it first")
+    model.use_averages()
     return Run(folder, info, config, model, step)
 
 

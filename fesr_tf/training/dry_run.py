@@ -58,9 +58,11 @@ def parameter_counts(fesr: FESR) -> dict[str, tuple[int, int]]:
         name: (_parameters(variables), 0) for name, variables in trained_networks(fesr).items()
     }
     counts[f"F_id ({fesr.config.identity})"] = (0, _parameters(fesr.face_network.variables))
-    if trunk := fesr.config.trunk:
-        variables = fesr.recognizer.face_network.variables
-        counts[f"R's trunk ({trunk})"] = (0, _parameters(variables))
+    own = fesr.recognizer.face_network
+    if own is not fesr.face_network:
+        trained = _parameters(fesr.recognizer.trunk_variables) if fesr.config.tunes_trunk else 0
+        name, _ = fesr.config.recognizer_trunk
+        counts[f"R's trunk ({name})"] = (trained, _parameters(own.variables) - trained)
     return counts
 
 
@@ -95,7 +97,7 @@ def measure(fesr: FESR, faces: Faces, stages: Sequence[tuple[str, int]]) -> list
     for name, end in stages:
         clock = _Clock(fesr)
         model: keras.Model = fesr.fesgan if name == "FESGAN" else fesr
-        batches = data.batches(faces, fesr.config, start=begin)
+        batches = data.batches(faces, fesr.config, start=begin, recognizer=model is fesr)
         model.fit(batches, steps_per_epoch=STEPS + 2, callbacks=[clock], verbose=0)
         ends = clock.moments
         spans = [

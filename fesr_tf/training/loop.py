@@ -123,6 +123,6 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
                 step = int(model.fesgan.step.numpy())
                 if step < end and not stop.stopped:
                     stage = model.fesgan if name == "FESGAN" else model
-                    batches = data.batches(fold.train, settings, step, cached)
+                    batches = data.batches(fold.train, settings, step, cached, stage is model)
                     stage.fit(batches, steps_per_epoch=end - step, callbacks=callbacks, verbose=0)
     return int(model.fesgan.step.numpy()) >= ends[-1][1]

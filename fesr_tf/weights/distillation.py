@@ -9,11 +9,12 @@ import tensorflow as tf
 import tf_keras as keras
 from tqdm import tqdm
 
+from fesr_tf.data.augmentation import augment
 from fesr_tf.data.images import to_float
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.networks.light_cnn import LightCNN, layers_of
-from fesr_tf.weights.augmentation import augment, batches
 from fesr_tf.weights.batch_norm import DTYPE
+from fesr_tf.weights.epochs import batches
 from fesr_tf.weights.identity_training import embed
 from pipelines.common.errors import FailedWork
 

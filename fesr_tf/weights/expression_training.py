@@ -16,13 +16,14 @@ import tf_keras as keras
 from tqdm import tqdm
 
 from fesr_tf.config import Config
+from fesr_tf.data.augmentation import augment
 from fesr_tf.data.images import to_size
 from fesr_tf.networks.blocks import dense
 from fesr_tf.networks.face_networks import FaceNetwork
 from fesr_tf.networks.light_cnn import LightCNN, LightCNNSpec
 from fesr_tf.networks.recognizer import Recognizer
-from fesr_tf.weights.augmentation import augment, batches
 from fesr_tf.weights.batch_norm import DTYPE, BatchNormLightCNN
+from fesr_tf.weights.epochs import batches
 from fesr_tf.weights.expression_faces import LabelledFaces
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import write_whole

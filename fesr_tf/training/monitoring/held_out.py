@@ -50,9 +50,11 @@ class Panel(EverySteps):
 
     def act(self, step: int, logs: dict[str, float]) -> None:
         gan = self.fesr.fesgan
-        sheet = training_sheet(gan, self.people, self.classes, seed=0)
+        with self.fesr.averaged():
+            sheet = training_sheet(gan, self.people, self.classes, seed=0)
+            rows = intensity_rows(gan, self.people.floats()[0], LEVELS)
         sweep = image_grids.grid(
-            intensity_rows(gan, self.people.floats()[0], LEVELS),
+            rows,
             [f"{level:+.2f}" for level in LEVELS],
             self.classes,
             cell=min(128, 2 * self.people.images.shape[1]),
@@ -85,7 +87,8 @@ class Validation(EverySteps):
     def act(self, step: int, logs: dict[str, float]) -> None:
         if not self.in_second_stage:
             return
-        logits = predict_logits(self.fesr, self.faces)
+        with self.fesr.averaged():
+            logits = predict_logits(self.fesr, self.faces)
         accuracy = float(np.mean(logits.argmax(-1) == self.faces.labels))
         self.latest = (step, accuracy)
         with self.writer.as_default(step=step):

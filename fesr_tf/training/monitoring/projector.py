@@ -56,7 +56,8 @@ class Projector(EverySteps):
 
     def act(self, step: int, logs: dict[str, float]) -> None:
         if self.in_second_stage:
-            shown = points(self.fesr, self.training, self.held_out)
+            with self.fesr.averaged():
+                shown = points(self.fesr, self.training, self.held_out)
             write_projector(self.folder, shown, self.classes)
 
 

@@ -118,4 +118,6 @@ def trained_networks(fesr: FESR) -> dict[str, list[tf.Variable]]:
             networks["D_z"] = gan.code_critic.trainable_variables
     if config.trains_recognizer:
         networks["R"] = fesr.recognizer.trained_variables
+    if config.trains_recognizer and config.tunes_trunk:
+        networks["R_trunk"] = fesr.recognizer.trunk_variables
     return networks

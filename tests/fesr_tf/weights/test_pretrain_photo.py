@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from fesr_tf import config
+from fesr_tf.data.augmentation import augment
 from fesr_tf.networks.face_networks import load_face_network, pack_weights
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, layers_of
 from fesr_tf.networks.weight_cache import cached_weights
 from fesr_tf.weights import distillation, expression_training, pretrain
-from fesr_tf.weights.augmentation import augment
 from fesr_tf.weights.expression_faces import read_faces, training_faces
 from fesr_tf.weights.expression_training import ExpressionNetwork
 from pipelines.common.errors import FailedWork

@@ -1,19 +1,17 @@
-"""Random changes of training faces, and the order of batches, as functions of a seed."""
+"""Random changes of training faces as a function of a seed."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 
 def augment(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """uint8 (B,S,S,1) -> float32 (B,size,size,1) in [0,1], each image changed by itself.
+    """uint8 (B,S,S,c) -> float32 (B,size,size,c) in [0,1], each image changed by itself.
 
     Mirrored or not, turned by up to 10 degrees, scaled by up to 12 %, shifted by up to 1/16 of
     its side, in one bilinear resampling; contrast by up to 30 %, brightness by up to 0.15, and in
-    a quarter of the images a gray rectangle. `seed` is int32 (2,).
+    a quarter of the images a gray rectangle. `seed` is int32 or int64 (2,).
     """
     count, side = tf.shape(images)[0], images.shape[1]
     draws = tf.unstack(tf.random.stateless_uniform((14, count), seed))
@@ -50,9 +48,3 @@ def augment(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
     ]
     covered = near[0][:, :, None, None] & near[1][:, None, :, None] & each(draws[11] < 0.25)
     return tf.clip_by_value(tf.where(covered, each(draws[12]), x), 0.0, 1.0)
-
-
-def batches(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """The rows of an epoch's batches; the last images that fill none are left out."""
-    order = np.random.default_rng((seed, epoch)).permutation(count)
-    return iter(order[: count // batch_size * batch_size].reshape(-1, batch_size))
