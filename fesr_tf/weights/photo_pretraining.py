@@ -53,7 +53,8 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     )
     network = ExpressionNetwork(spec, configs.resolve("images", overrides=_RECOGNIZER), args.seed)
     spent = expression_training.train(
-        network, trained, args.epochs, args.batch_size, args.seed, args.work / "expressions"
+        network, trained, args.epochs, args.batch_size, args.seed, args.work / "expressions",
+        args.cycles,
     )
     student = network.trunk.folded()
 
@@ -73,6 +74,7 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     likeness = _cosine(embed(stored, unseen), distillation.teach(teacher, held_out.images))
     write_whole(args.work / _RECOGNIZER_FILE, network.pack_recognizer())
     return {
+        "cycles": args.cycles,
         "teacher": FETCHED,
         "tail_epochs": args.tail_epochs,
         "data_digest": faces.digest,
@@ -88,7 +90,7 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
 
 def _claim(args: argparse.Namespace, digest: str) -> None:
     """Records the settings in the work folder, or compares them with those recorded there."""
-    names = ("seed", "epochs", "batch_size", "held_out", "subjects")
+    names = ("seed", "epochs", "cycles", "batch_size", "held_out", "subjects")
     settings = {name: getattr(args, name) for name in names} | {"data_digest": digest}
     path = args.work / "settings.json"
     if path.is_file():
