@@ -35,7 +35,9 @@ class Faces:
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
     yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
-    votes: np.ndarray | None = None  # float32 (N,K), shares of people's votes; None: not counted
+    # float32 (N,K), the shares of people's votes for the K classes, of sum 1, or 0 without a vote
+    # for any of them; None where the data have none
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -144,7 +146,7 @@ def _read(
     folder: Path, manifest: Manifest, fold: FoldNumber, config: Config
 ) -> tuple[Faces, np.ndarray]:
     """All images that fold `fold` uses, in key order, and their split codes."""
-    features = examples.features(manifest.folds)
+    features = examples.features(manifest.folds, manifest.num_votes)
 
     def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
         row = tf.io.parse_single_example(record, features)
@@ -165,8 +167,15 @@ def _read(
         keys=np.array(keys, dtype=np.str_),
         intensity=np.array([row["intensity"] for row in rows], np.float32),
         yaw=np.array([row["yaw"] for row in rows], np.float32),
+        votes=_shares(rows, manifest.num_votes) if manifest.num_votes else None,
     )
     return faces, np.array([role(row["splits"], fold) for row in rows], np.int64)
+
+
+def _shares(rows: list[dict[str, np.ndarray]], classes: int) -> np.ndarray:
+    """The votes of every row, float32 (N,K), divided by their sum."""
+    votes = np.array([row["votes"] for row in rows], np.float32).reshape(-1, classes)
+    return votes / np.maximum(votes.sum(1, keepdims=True), 1)
 
 
 def _refuse_shared_subjects(parts: Fold, folder: Path, fold: FoldNumber) -> None:

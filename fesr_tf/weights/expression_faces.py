@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.common.errors import BadUse
-from pipelines.databases.fer2013 import CLASSES, VOTED, read_table, read_votes
+from pipelines.databases.fer2013 import CLASSES, VOTED, read_table, read_votes, row_key
 
 TRAINING = "Training"
 COLUMNS = (*CLASSES, *(name for name in VOTED if name not in CLASSES))
@@ -21,19 +21,23 @@ class LabelledFaces:
     """Faces in memory; row i of every field is one image.
 
     images: uint8 (N,48,48,1); labels: float (N,7), the share of each class in the challenge's
-    labels of this image; votes: float (N,10), the share of each of `COLUMNS` in the FER+ votes.
+    labels of this image; votes: float (N,10), the share of each of `COLUMNS` in the FER+ votes;
+    keys: str (N,), of the image's rows in the table, with blanks between them.
     """
 
     images: np.ndarray
     labels: np.ndarray
     votes: np.ndarray
+    keys: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
 
     def rows(self, rows: np.ndarray) -> LabelledFaces:
         """The images of these rows."""
-        return LabelledFaces(self.images[rows], self.labels[rows], self.votes[rows])
+        return LabelledFaces(
+            self.images[rows], self.labels[rows], self.votes[rows], self.keys[rows]
+        )
 
     @property
     def majority(self) -> np.ndarray:
@@ -59,7 +63,11 @@ class LabelledFaces:
         np.add.at(sums, group, targets)
         means = (sums / np.bincount(group)[:, None]).astype(np.float32)
         images = unique.reshape(-1, *self.images.shape[1:])
-        return LabelledFaces(images, means[:, : len(CLASSES)], means[:, len(CLASSES) :])
+        keys: list[list[str]] = [[] for _ in unique]
+        for key, index in zip(self.keys.tolist(), group.tolist(), strict=True):
+            keys[index].append(key)
+        joined = np.array([" ".join(each) for each in keys], dtype=np.str_)
+        return LabelledFaces(images, means[:, : len(CLASSES)], means[:, len(CLASSES) :], joined)
 
     def divided(self, held_out: int, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
         """The training images, and `held_out` others, chosen by `seed`."""
@@ -88,6 +96,7 @@ def read_faces(table: Path, ballots: Path) -> dict[str, LabelledFaces]:
         faces.images[..., np.newaxis],
         np.eye(len(CLASSES))[faces.emotions],
         votes / np.maximum(votes.sum(1, keepdims=True), 1),
+        np.array([row_key(row) for row in faces.rows], dtype=np.str_),
     )
     parts = {str(part): every.rows(faces.usages == part) for part in np.unique(faces.usages)}
     if TRAINING not in parts:

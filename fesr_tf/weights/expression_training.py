@@ -30,13 +30,34 @@ from pipelines.common.files import write_whole
 from pipelines.databases.fer2013 import CLASSES
 
 LEARNING_RATE = 2e-3
-WARM_UP = 0.05  # of the steps
+WARM_UP = 0.05  # of a cycle's steps
 WEIGHT_DECAY = 0.02
 CLIP = 5.0
 AVERAGED = 0.999
 SMOOTHING = 0.1
 MAP_DROPOUT, DROPOUT = 0.15, 0.3
 SETTLING = 200  # batches
+
+
+class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+    """Cosine decay from a warm-up to 0, again and again (SGDR, Loshchilov and Hutter 2017).
+
+    The first cycle peaks at `LEARNING_RATE`, each later one at half the peak before it.
+    """
+
+    def __init__(self, steps: int) -> None:
+        warm_up = int(WARM_UP * steps)
+        self.steps = steps
+        self.decay = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
+        )
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        cycle = tf.cast(step // self.steps, tf.float32)
+        return 0.5**cycle * self.decay(step % self.steps)
+
+    def get_config(self) -> dict[str, int]:
+        return {"steps": self.steps}
 
 
 class ExpressionNetwork:
@@ -104,20 +125,18 @@ def train(
     batch_size: int,
     seed: int,
     folder: Path,
+    cycles: int = 1,
 ) -> float:
     """Trains `network` on `faces`; its weights are then the mean over the last steps.
 
-    Adam with decoupled weight decay, warm-up and cosine decay. Every epoch ends with a checkpoint
+    Adam with decoupled weight decay, and the rate of `Cycles`, each of `epochs` / `cycles` epochs
+    (`epochs` is a multiple of `cycles`). Every epoch ends with a checkpoint
     in `folder`, from which an interrupted training resumes to the same weights. Prints one line
     an epoch. Returns the seconds that the epochs took in all. Raises `FailedWork` if the loss
     becomes infinite or NaN.
     """
     batch_size = min(batch_size, len(faces))
-    steps = epochs * (len(faces) // batch_size)
-    warm_up = int(WARM_UP * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, warmup_target=LEARNING_RATE, warmup_steps=warm_up
-    )
+    rate = Cycles(epochs // cycles * (len(faces) // batch_size))
     optimizer = keras.optimizers.AdamW(
         rate, WEIGHT_DECAY, global_clipnorm=CLIP, use_ema=True, ema_momentum=AVERAGED
     )

@@ -22,7 +22,7 @@ from fesr_tf.networks.face_networks import (
 )
 from fesr_tf.networks.light_cnn import SPECS
 from fesr_tf.weights import distillation, expression_training
-from fesr_tf.weights.expression_faces import read_faces, training_faces
+from fesr_tf.weights.expression_faces import LabelledFaces, read_faces, training_faces
 from fesr_tf.weights.expression_training import ExpressionNetwork
 from fesr_tf.weights.identity_training import embed, read_people
 from pipelines.common.errors import BadUse, FailedWork
@@ -32,19 +32,23 @@ IDENTITY = PHOTOGRAPHS
 # R's own layers, which train with the trunk, are of this size.
 _RECOGNIZER = ("image_size=64", "width=0.25", f"identity={IDENTITY}")
 _RECOGNIZER_FILE = "recognizer.npz"
+HELD_OUT = "held_out.txt"
+"""In the work folder: the held-out images' keys, for `pipelines.preprocess --valid-list`."""
 
 
 def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     """Trains, writes the weights to `args.output` and returns the record of it.
 
-    `args.work` keeps checkpoints, the teacher's embeddings and R's own layers: a call with the
-    same settings resumes there. Raises `BadUse` where `args.work` is of other settings.
+    `args.work` keeps checkpoints, the teacher's embeddings, R's own layers and the keys of the
+    held-out images (`HELD_OUT`): a call with the same settings resumes there. Raises `BadUse` where
+    `args.work` is of other settings.
     """
     spec = SPECS[IDENTITY]
     teacher = load_face_network(FETCHED)
     faces, counts = training_faces(read_faces(args.faces, args.votes))
     trained, held_out = faces.divided(args.held_out, args.seed)
     _claim(args, faces.digest)
+    write_whole(args.work / HELD_OUT, keys_of(held_out))
     print(
         f"{len(trained)} images of {args.faces} train and {len(held_out)} are held out, of "
         f"{counts['training']}: {counts['elsewhere']} are also in another part, {counts['copies']} "
@@ -53,7 +57,13 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     )
     network = ExpressionNetwork(spec, configs.resolve("images", overrides=_RECOGNIZER), args.seed)
     spent = expression_training.train(
-        network, trained, args.epochs, args.batch_size, args.seed, args.work / "expressions"
+        network,
+        trained,
+        args.epochs,
+        args.batch_size,
+        args.seed,
+        args.work / "expressions",
+        args.cycles,
     )
     student = network.trunk.folded()
 
@@ -73,6 +83,7 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     likeness = _cosine(embed(stored, unseen), distillation.teach(teacher, held_out.images))
     write_whole(args.work / _RECOGNIZER_FILE, network.pack_recognizer())
     return {
+        "cycles": args.cycles,
         "teacher": FETCHED,
         "tail_epochs": args.tail_epochs,
         "data_digest": faces.digest,
@@ -86,9 +97,15 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     }
 
 
+def keys_of(faces: LabelledFaces) -> str:
+    """The keys of the images in FER2013's table, one a line, sorted."""
+    keys = sorted(key for joined in faces.keys.tolist() for key in joined.split())
+    return "".join(f"{key}\n" for key in keys)
+
+
 def _claim(args: argparse.Namespace, digest: str) -> None:
     """Records the settings in the work folder, or compares them with those recorded there."""
-    names = ("seed", "epochs", "batch_size", "held_out", "subjects")
+    names = ("seed", "epochs", "cycles", "batch_size", "held_out", "subjects")
     settings = {name: getattr(args, name) for name in names} | {"data_digest": digest}
     path = args.work / "settings.json"
     if path.is_file():

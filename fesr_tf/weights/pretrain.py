@@ -33,8 +33,8 @@ IDENTITY = "light_cnn_demo"
 DEFAULTS = {
     IDENTITY: {"subjects": 100, "held_out": 16, "seed": 9001, "epochs": 12, "batch_size": 32},
     photo_pretraining.IDENTITY: {
-        "subjects": 24, "held_out": 1000, "seed": 1, "epochs": 28, "batch_size": 64,
-        "tail_epochs": 10,
+        "subjects": 24, "held_out": 1000, "seed": 1, "epochs": 56, "batch_size": 64,
+        "cycles": 2, "tail_epochs": 10,
     },
 }  # fmt: skip
 """The options that depend on the network."""
@@ -142,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         ("held_out", "people, or images of --faces, never trained on"),
         ("seed", "of people, images and weights"),
         ("epochs", "of the demo's network, or of the trunk"),
+        ("cycles", "of the trunk's learning rate, in which its epochs are divided"),
         ("tail_epochs", "of what follows the trunk, for light_cnn_photo"),
         ("batch_size", "images a step"),
     ):
@@ -157,7 +158,7 @@ def _option(name: str) -> str:
 
 def _check(args: argparse.Namespace) -> None:
     """Fills in the defaults of the network. Raises `BadUse` for options that do not fit."""
-    for name in ("faces", "votes", "work", "tail_epochs"):
+    for name in ("faces", "votes", "work", "cycles", "tail_epochs"):
         if args.identity == IDENTITY and getattr(args, name) is not None:
             raise BadUse(f"--{_option(name)} is for --identity {photo_pretraining.IDENTITY}")
     for name in ("faces", "votes"):
@@ -169,11 +170,14 @@ def _check(args: argparse.Namespace) -> None:
     if args.output.suffix != ".npz":
         raise BadUse(f"--output {args.output} must end in .npz")
     for name, least in (
-        ("held_out", 2), ("epochs", 1), ("tail_epochs", 1), ("batch_size", 1), ("seed", 0)
+        ("held_out", 2), ("epochs", 1), ("cycles", 1), ("tail_epochs", 1), ("batch_size", 1),
+        ("seed", 0),
     ):  # fmt: skip
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadUse(f"--{_option(name)} must be at least {least}, not {value}")
+    if args.cycles and args.epochs % args.cycles:
+        raise BadUse(f"--epochs {args.epochs} cannot be divided into {args.cycles} equal --cycles")
     if args.data is None and args.identity == IDENTITY and args.subjects < args.held_out + 2:
         raise BadUse(
             f"--subjects {args.subjects} leaves fewer than two people to train on beside the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.common.errors import BadUse
@@ -24,6 +25,7 @@ from pipelines.databases import (
     tfd,
 )
 from pipelines.databases.base import Database, Option, Sample, check
+from pipelines.databases.selection import read_keys, validating, without
 from pipelines.media.films import Film
 
 __all__ = ["READERS", "Database", "Film", "Option", "Sample", "open_database", "reader_options"]
@@ -57,12 +59,20 @@ def reader_options() -> dict[Option, list[str]]:
     return options
 
 
-def open_database(name: str, path: str | Location, **options: Any) -> Database:
+def open_database(
+    name: str,
+    path: str | Location,
+    leave_out: Sequence[str] = (),
+    valid_list: Location | None = None,
+    **options: Any,
+) -> Database:
     """Reads the database `name` at `path`, checked and sorted by key. No image is decoded.
 
-    options: of the reader's `OPTIONS`, by name. Raises `BadUse` with the expected layout if the
-    path does not have it, for an option of another database, for duplicate keys, and for fewer
-    than two classes.
+    leave_out: classes whose samples are rejected; valid_list: a file with the keys, one a line, of
+    training images that validate instead; options: of the reader's `OPTIONS`, by name. Raises
+    `BadUse` with the expected layout if the path does not have it, for an option of another
+    database, for duplicate keys, for fewer than two classes, and for what
+    `pipelines.databases.selection` refuses.
     """
     if name not in READERS:
         raise BadUse(f"no database is called {name!r}; choose one of {', '.join(READERS)}")
@@ -70,4 +80,6 @@ def open_database(name: str, path: str | Location, **options: Any) -> Database:
         if option.name in options and name not in databases:
             raise BadUse(f"{option.flag} is for {' and '.join(databases)}, not for --db {name}")
     given = location(path)
-    return check(READERS[name].read(given, **options), given)
+    keys = None if valid_list is None else read_keys(valid_list)
+    database = check(without(READERS[name].read(given, **options), leave_out), given)
+    return database if keys is None else validating(database, keys)

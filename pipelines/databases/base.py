@@ -69,7 +69,8 @@ class Sample:
     already a cropped face, to be resized and not searched. The face's place may be known
     beforehand, in the image's pixels: landmarks, a text file of 68 rows "x y"; box, left, top,
     right, bottom; anchors, the centres of the eye on the image's left, of the other eye and of the
-    mouth, x y each.
+    mouth, x y each. votes: the number of people who chose each of `Database.classes`; of every
+    sample of a database, or of none.
     """
 
     key: str
@@ -89,6 +90,7 @@ class Sample:
     landmarks: str | None = None
     box: tuple[int, int, int, int] | None = None
     anchors: tuple[float, float, float, float, float, float] | None = None
+    votes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,12 +115,17 @@ def find_table(path: Path, layout: str) -> Path | None:
 
 
 def face_sample(
-    faces: Table, index: int, key: str, label: int, official: tuple[int, ...]
+    faces: Table,
+    index: int,
+    key: str,
+    label: int,
+    official: tuple[int, ...],
+    votes: tuple[int, ...] | None = None,
 ) -> Sample:
     """One row of a table as a sample."""
     # A copy, so that a worker is sent one face and not a view that pins them all.
     image = faces.images[index].copy()
-    return Sample(key, label, "", pixels=image, official=official, aligned=True)
+    return Sample(key, label, "", pixels=image, official=official, aligned=True, votes=votes)
 
 
 def part_findings(usages: Sequence[str]) -> list[Finding]:
@@ -245,7 +250,8 @@ def read_votes(path: Path) -> Votes:
 
 
 def row_key(row: int) -> str:
-    """The key of a row, counted from 0, as FER+ numbers the images."""
+    """The key of a row, counted from 0: that by which FER+ names its image in the published
+    tables."""
     return f"fer{row:07d}"
 
 

@@ -37,14 +37,15 @@ def read(path: Path) -> Database:
     official, notes = parts.one_fold([fer2013.ROLES[usage] for usage in faces.usages])
     samples, rejects, left_out = [], list(faces.rejects), Counter()
     for index, row in enumerate(faces.rows):
-        key = Path(votes.names[row]).stem or fer2013.row_key(row)
+        key = fer2013.row_key(row)  # also where FER+ gives it no name, or numbers a whole table
         kind, reason = _refusal(votes.votes[row], str(votes.names[row]))
         if kind:
             left_out[kind] += 1
             rejects.append(Reject(key, f"{VOTES}, line {row + 2}", "", "", reason))
         else:
-            label = int(votes.votes[row].argmax())
-            samples.append(fer2013.face_sample(faces, index, key, label, official[index]))
+            kept = tuple(votes.votes[row, : len(CLASSES)].tolist())
+            label = kept.index(max(kept))
+            samples.append(fer2013.face_sample(faces, index, key, label, official[index], kept))
     by_class = Counter(sample.label for sample in samples)
     return Database(
         "ferplus",

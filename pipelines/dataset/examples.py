@@ -45,18 +45,24 @@ message_type { name: "Example"
   field { name: "features" number: 1 label: LABEL_OPTIONAL type_name: "Features" } }
 """
 
-_FIELDS: dict[str, tuple[str, str, tuple[int, ...] | None, str]] = {
-    # feature: (Record field, dtype, shape or None for (K,), meaning)
+_FIELDS: dict[str, tuple[str, str, tuple[int | str, ...], str]] = {
+    # feature: (Record field, dtype, shape, meaning)
     "key": ("key", "string", (), "unique, stable name of the sample"),
     "image": ("image", "string", (), "PNG of the aligned uint8 chip, 1 or 3 channels"),
     "label": ("label", "int64", (), "index into the manifest's classes"),
     "class": ("class_name", "string", (), "the class by name"),
     "subject": ("subject", "string", (), "the person"),
-    "splits": ("splits", "int64", None, "per fold: 0 unused, 1 train, 2 valid, 3 test"),
+    "splits": ("splits", "int64", ("folds",), "per fold: 0 unused, 1 train, 2 valid, 3 test"),
     "frame": ("frame", "int64", (), "position in its sequence"),
     "intensity": ("intensity", "float32", (), "0 neutral to 1 peak"),
     "yaw": ("yaw", "float32", (), "head turn in degrees"),
     "eyes": ("eyes", "float32", (4,), "eye centres x0 y0 x1 y1 in chip pixels; zeros: not known"),
+    "votes": (
+        "votes",
+        "float32",
+        ("classes",),
+        "people's votes for each class; their share is the target where targets=votes",
+    ),
 }
 
 
@@ -78,7 +84,8 @@ class Record:
 
     `image` is the PNG of the uint8 face, (128,128) gray or (128,128,3) RGB. `splits` holds
     one role per fold. `eyes` are the centres of the eye on the left and on the right of
-    the image, x then y, in its pixels; four zeros when the database came pre-aligned.
+    the image, x then y, in its pixels; four zeros when the database came pre-aligned. `votes`
+    holds a number for each class, and is empty, and not stored, where the database has none.
     """
 
     key: str
@@ -91,31 +98,33 @@ class Record:
     intensity: float = 1.0
     yaw: float = 0.0
     eyes: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    votes: tuple[float, ...] = ()
 
 
-def schema(num_folds: int) -> dict[str, dict[str, Any]]:
-    """The features as plain data, `{name: {dtype, shape, about}}`, for the manifest."""
+def schema(num_folds: int, num_votes: int = 0) -> dict[str, dict[str, Any]]:
+    """The features as plain data, `{name: {dtype, shape, about}}`, for the manifest.
+
+    num_votes: the number of classes where the records hold votes, else 0.
+    """
+    sizes = {"folds": num_folds, "classes": num_votes}
     return {
-        name: {
-            "dtype": dtype,
-            "shape": list((num_folds,) if shape is None else shape),
-            "about": about,
-        }
+        name: {"dtype": dtype, "shape": [sizes.get(size, size) for size in shape], "about": about}
         for name, (_, dtype, shape, about) in _FIELDS.items()
+        if name != "votes" or num_votes
     }
 
 
-def features(num_folds: int) -> dict[str, Any]:
+def features(num_folds: int, num_votes: int = 0) -> dict[str, Any]:
     """The features as `tf.io.FixedLenFeature`s, for `tf.io.parse_single_example`.
 
-    Strings come back as scalar `tf.string`, numbers as `tf.int64` and `tf.float32`;
-    `splits` has shape (num_folds,), `eyes` (4,), everything else ().
+    Strings come back as scalar `tf.string`, numbers as `tf.int64` and `tf.float32`; `splits` has
+    shape (num_folds,), `eyes` (4,), `votes` (num_votes,) where that is not 0, everything else ().
     """
     import tensorflow as tf
 
     return {
         name: tf.io.FixedLenFeature(tuple(entry["shape"]), tf.dtypes.as_dtype(entry["dtype"]))
-        for name, entry in schema(num_folds).items()
+        for name, entry in schema(num_folds, num_votes).items()
     }
 
 
@@ -124,6 +133,8 @@ def encode(record: Record) -> bytes:
     example = _example_class()()
     for name, (field, dtype, shape, _) in _FIELDS.items():
         value = getattr(record, field)
+        if name == "votes" and not value:
+            continue
         values = [value] if shape == () else value
         kind, convert = _KINDS[dtype]
         getattr(example.features.feature[name], kind).value.extend(map(convert, values))

@@ -24,17 +24,17 @@ _DIGEST_BYTES = 16
 # thousand: only smaller ones are decoded to find out.
 _PERHAPS_CONSTANT = 1024
 _INTS = ("label", "frame", "image_bytes", "channels", "subject", "class_name", "splits")
-_FLOATS = ("intensity", "yaw", "eyes")
+_FLOATS = ("intensity", "yaw", "eyes", "votes")
 
 
 class Columns:
     """Every record but its image, column by column: about 300 bytes a record.
 
     keys: list of str. Numbers come as numpy arrays with one row a record: label, frame,
-    image_bytes, channels int64 (N,); intensity, yaw float32 (N,); eyes float32 (N,4); splits
-    int64 (N,K). subject and class_name are int64 (N,), indices into `subjects` and
-    `class_names`. constant: keys of images of a single colour. fingerprints: those of
-    `pipelines.dataset.fingerprints`, one after the other.
+    image_bytes, channels int64 (N,); intensity, yaw float32 (N,); eyes float32 (N,4); votes
+    float32 (N,C), (N,0) without votes; splits int64 (N,K). subject and class_name are int64 (N,),
+    indices into `subjects` and `class_names`. constant: keys of images of a single colour.
+    fingerprints: those of `pipelines.dataset.fingerprints`, one after the other.
     """
 
     def __init__(self, folds: int) -> None:
@@ -50,7 +50,8 @@ class Columns:
         return len(self.keys)
 
     def add(self, record: examples.Record, fingerprint: bytes | None = None) -> None:
-        """Adds a record of `folds` roles and four eye coordinates; keeps no reference to it.
+        """Adds a record of `folds` roles, four eye coordinates and as many votes as the others;
+        keeps no reference to it.
 
         fingerprint: that of its image; by default the image is decoded to compute it.
         """
@@ -62,6 +63,7 @@ class Columns:
         self._values["image_bytes"].append(len(record.image))
         self._values["channels"].append(channels_of(record.image))
         self._values["eyes"].extend(record.eyes)
+        self._values["votes"].extend(record.votes)
         self._digests += hashlib.sha256(record.image).digest()[:_DIGEST_BYTES]
         if len(record.image) < _PERHAPS_CONSTANT and _is_constant(record.image):
             self.constant.append(record.key)
@@ -73,6 +75,8 @@ class Columns:
         values = np.array(self._values[name], np.int64 if name in _INTS else np.float32)
         if name == "splits":
             return self.patterns[values]
+        if name == "votes":
+            return values.reshape(len(self), len(values) // max(len(self), 1))
         return values.reshape(-1, 4) if name == "eyes" else values
 
     @property

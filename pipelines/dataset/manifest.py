@@ -134,6 +134,11 @@ class Manifest:
         return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
 
     @property
+    def num_votes(self) -> int:
+        """The number of classes where the records hold votes, else 0."""
+        return len(self.classes) if "votes" in self.feature_schema else 0
+
+    @property
     def unknown_subjects(self) -> int:
         """The number of aligned images whose subject is unknown."""
         return self.counts["aligned"] - sum(self.counts["by_subject"].values())
@@ -258,7 +263,7 @@ def _from_data(data: dict[str, Any]) -> Manifest:
     ]
     manifest = typed(Manifest, {**data, "rejects": renamed})
     counts, folds = manifest.counts, manifest.folds
-    if manifest.feature_schema != schema(folds):
+    if manifest.feature_schema != schema(folds, manifest.num_votes):
         raise ValueError(f"feature_schema is not that of {folds} folds")
     if list(counts["by_class"]) != list(manifest.classes):
         raise ValueError("classes are not those of by_class")

@@ -28,13 +28,14 @@ _TYPES = {"string": schema_pb2.BYTES, "int64": schema_pb2.INT, "float32": schema
 _FLOATS = {"intensity": (0.0, 1.0), "yaw": (-180.0, 180.0)}
 
 
-def build(classes: Sequence[str], folds: int) -> schema_pb2.Schema:
+def build(classes: Sequence[str], folds: int, num_votes: int = 0) -> schema_pb2.Schema:
     """The schema of records of these classes with this many folds; every feature is required.
 
+    num_votes: the number of classes where the records hold votes, else 0.
     The class's `skew_comparator` is the distance between training and test of one fold.
     """
     schema = schema_pb2.Schema()
-    for name, entry in examples.schema(folds).items():
+    for name, entry in examples.schema(folds, num_votes).items():
         feature = schema.feature.add(name=name, type=_TYPES[entry["dtype"]])
         feature.presence.min_fraction = 1
         feature.presence.min_count = 1
@@ -47,6 +48,9 @@ def build(classes: Sequence[str], folds: int) -> schema_pb2.Schema:
             feature.float_domain.min, feature.float_domain.max = low, high
             feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
         elif name == "eyes":
+            feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
+        elif name == "votes":
+            feature.float_domain.min = 0
             feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
         elif name == "label":
             _whole(feature, 0, len(classes) - 1)

@@ -22,7 +22,7 @@ _BUCKETS = 10
 _TOP = 10
 _KINDS = {
     **dict.fromkeys(("label", "splits", "frame"), pb.FeatureNameStatistics.INT),
-    **dict.fromkeys(("intensity", "yaw", "eyes"), pb.FeatureNameStatistics.FLOAT),
+    **dict.fromkeys(("intensity", "yaw", "eyes", "votes"), pb.FeatureNameStatistics.FLOAT),
 }
 
 
@@ -34,6 +34,8 @@ def build(columns: Columns) -> pb.DatasetFeatureStatisticsList:
     """
     statistics = pb.DatasetFeatureStatisticsList()
     numbers = {name: getattr(columns, name) for name in _KINDS}
+    if not numbers["votes"].size:
+        del numbers["votes"]
     parts = {ALL: np.ones(len(columns), bool)}
     for fold in range(columns.folds):
         for part, role in PARTS.items():

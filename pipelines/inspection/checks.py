@@ -154,6 +154,8 @@ def _decoded(folder: Location, shard: Shard, check: Check) -> Iterator[tuple[int
 def _form_trouble(record: examples.Record, manifest: Manifest) -> str | None:
     if len(record.splits) != manifest.folds or len(record.eyes) != 4:
         return f"has {len(record.splits)} roles and {len(record.eyes)} eye coordinates"
+    if len(record.votes) != manifest.num_votes:
+        return f"has votes for {len(record.votes)} classes, not {manifest.num_votes}"
     if not all(roles.UNUSED <= role <= roles.TEST for role in record.splits):
         return f"has the roles {record.splits}, not all of them 0 to 3"
     if not 0 <= record.label < len(manifest.classes):
@@ -257,7 +259,7 @@ def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Ite
             yield f"{path} has other numbers under counts/{name} than the records"
     if manifest.channels == 3 and not counts["by_channels"]["3"]:
         yield f"{path} states 3 channels, and all images are gray"
-    if manifest.feature_schema != examples.schema(manifest.folds):
+    if manifest.feature_schema != examples.schema(manifest.folds, manifest.num_votes):
         yield f"{path} has another feature_schema than this version"
 
 

@@ -24,7 +24,7 @@ def describe(
 
     found: `copies.find` of the columns.
     """
-    expected = schema.build(manifest.classes, manifest.folds)
+    expected = schema.build(manifest.classes, manifest.folds, manifest.num_votes)
     measured = statistics.build(columns)
     allowed = manifest.copies == copies.ALLOWED
     independent, subjects = manifest.subject_independent, manifest.subjects

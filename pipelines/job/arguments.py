@@ -33,6 +33,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the data of another database"
     )
+    parser.add_argument(
+        "--leave-out",
+        type=lambda text: tuple(name.strip() for name in text.split(",")),
+        metavar="NAMES",
+        help="classes to reject, separated by commas; the others are numbered anew",
+    )
     folds = parser.add_argument_group("folds")
     folds.add_argument("--folds", type=int, help="default: the database's customary number")
     folds.add_argument(
@@ -48,6 +54,13 @@ def parser() -> argparse.ArgumentParser:
         help="part of each fold's training subjects that validates; default "
         + " and ".join(f"{share:g} for {name}" for name, share in VALID_SHARES.items())
         + ", 0 for the others, as in the paper",
+    )
+    folds.add_argument(
+        "--valid-list",
+        type=location,
+        metavar="FILE",
+        help="keys of training images, one a line, that validate instead; for databases with "
+        "official parts",
     )
     copied = parser.add_argument_group("copies of one image in two parts of a fold")
     copied = copied.add_mutually_exclusive_group()
@@ -92,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def options_of_reader(args: argparse.Namespace) -> dict[str, Any]:
-    """The options given for the database's reader, by name."""
-    values = {option.name: getattr(args, option.name) for option in reader_options()}
+    """The options given for `open_database`, by name."""
+    names = ("leave_out", "valid_list", *(option.name for option in reader_options()))
+    values = {name: getattr(args, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}

@@ -98,7 +98,7 @@ def finish(
         channels=min(database.channels, 3 if counted["by_channels"]["3"] else 1),
         folds=division.folds,
         subject_independent=division.subject_independent,
-        feature_schema=examples.schema(division.folds),
+        feature_schema=examples.schema(division.folds, _num_votes(database)),
         shards=written,
         counts={
             "read": len(database.samples) + len(database.rejects),
@@ -150,6 +150,11 @@ def finish(
 def _alignment(database: Database) -> str:
     kinds = {PREALIGNED if sample.aligned else DETECTED for sample in database.samples}
     return kinds.pop() if len(kinds) == 1 else BOTH
+
+
+def _num_votes(database: Database) -> int:
+    voted = any(sample.votes is not None for sample in database.samples)
+    return len(database.classes) if voted else 0
 
 
 def _chosen(database: Database, division: Division, lost: set[str]) -> dict[str, list[str]]:

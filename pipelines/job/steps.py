@@ -189,6 +189,7 @@ class Encode(_Step):
             intensity=sample.intensity,
             yaw=sample.yaw,
             eyes=eyes,
+            votes=sample.votes or (),
         )
         if self._part is None:
             self._part = spill.Part(location(self._folder))

@@ -63,6 +63,7 @@ def build(
             intensity=sample.intensity,
             yaw=sample.yaw,
             eyes=(40.5, 40.0, 85.5, 40.0),
+            votes=sample.votes or (),
         )
         changed = change(record)
         if changed is None:

@@ -108,7 +108,7 @@ def test_a_fold_is_read_at_the_size_of_the_config_and_shares_no_subject(demo_dat
     assert len(fold.classes) == 8
     assert not set(fold.train.subjects) & set(fold.test.subjects)
     assert (fold.test.intensity[fold.test.labels > 0] == 1).all()  # peak frames only
-    assert set(fold.train.labels) == set(range(8))
+    assert set(fold.train.labels) == set(range(8)) and fold.train.votes is None
 
 
 def test_a_fold_that_does_not_exist_is_named(demo_data):
@@ -156,3 +156,16 @@ def test_unknown_subjects_are_different_units_named_by_their_keys(demo_images, t
     assert [part.names for part in parts] == [part.keys.tolist() for part in parts]
     assert counted(fold.test.subjects.tolist()) == (0, len(fold.test))
     assert count_rows(fold)[-1][0] != "people"
+
+
+def test_votes_become_shares_of_the_classes(demo_images, tmp_path):
+    made = some(demo_images)
+    samples = [
+        dataclasses.replace(s, test=True, votes=(6, 2) if s.label else (0, 0)) for s in made.samples
+    ]
+    build(tmp_path, dataclasses.replace(made, samples=samples))
+    train = load_fold(tmp_path, 0, settings(1, "image_size=32")).train
+    assert train.votes.dtype == np.float32 and len(train.votes) == len(train)
+    np.testing.assert_array_equal(
+        train.votes, np.where(train.labels[:, None] == 1, [0.75, 0.25], [0, 0])
+    )

@@ -61,6 +61,7 @@ def test_copies_share_the_mean_and_images_of_another_part_are_left_out(tables):
     faces, counts = training_faces(read_faces(*tables))
     assert counts == {"training": 4, "elsewhere": 1, "copies": 1}
     assert faces.images[:, 0, 0, 0].tolist() == [10, 20]
+    assert faces.keys.tolist() == ["fer0000001", "fer0000000 fer0000002"]
     anger, neutral = COLUMNS.index("anger"), COLUMNS.index("neutral")
     assert faces.labels[1].tolist() == [0.5, 0, 0, 0, 0, 0, 0.5]
     np.testing.assert_allclose(faces.votes[1, [anger, neutral]], [0.6, 0.4], rtol=1e-6)

@@ -27,6 +27,7 @@ from tests.support.naming import naming
 import tensorflow as tf
 
 PHOTO = SPECS["light_cnn_photo"]
+PHOTO_WORDS = ("--identity", "light_cnn_photo", "--faces", "f.csv", "--votes", "v.csv")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_command_end_to_end_and_again_from_its_work(
     work, output = tmp_path / "work", tmp_path / "new" / "photo.npz"
     command = [
         *("--identity", "light_cnn_photo", "--faces", tables[0], "--votes", tables[1]),
-        *("--data", demo_data, "--work", work, "--held-out", 4, "--epochs", 1),
+        *("--data", demo_data, "--work", work, "--held-out", 4, "--epochs", 1, "--cycles", 1),
         *("--tail-epochs", 1, "--batch-size", 8, "--seed", 5),
     ]
     assert run(*command, "--output", output) == 0
@@ -67,6 +68,8 @@ def test_the_command_end_to_end_and_again_from_its_work(
     faces, counts = training_faces(read_faces(*tables))
     assert record["images"] == counts and record["data_digest"] == faces.digest
     assert record["images_trained"] == len(faces) - 4 and record["held_out"]["images"] == 4
+    held_out = faces.divided(4, seed=5)[1]
+    assert (work / "held_out.txt").read_text().split() == sorted(held_out.keys.tolist())
     assert (record["parameters"], record["multiply_adds"]) == (450_944, 61_407_232)
     assert np.isfinite(list(record["held_out"].values())).all()
 
@@ -112,6 +115,14 @@ def test_augmentation_changes_each_image_by_itself_and_follows_from_the_seed():
     assert differences[np.triu_indices(6, 1)].min() > 0.005
     np.testing.assert_array_equal(augment(images, 64, tf.constant([1, 2])), changed)
     assert (augment(images, 64, tf.constant([1, 3])).numpy() != changed).any()
+
+
+def test_the_rate_falls_to_zero_in_every_cycle_and_starts_again_from_half_the_peak():
+    rate = expression_training.Cycles(100)  # five steps of warm-up
+    rates = [float(rate(tf.constant(step, tf.int64))) for step in range(200)]
+    assert (rates[0], rates[5]) == (0, pytest.approx(2e-3))
+    assert rates[99] < 2e-6 and rates[100] == 0
+    assert rates[105] == pytest.approx(1e-3) and max(rates[100:]) == rates[105]
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(tables, tmp_path, monkeypatch):
@@ -169,6 +180,8 @@ def test_targets_that_are_not_finite_end_the_distillation():
         (["--identity", "light_cnn_photo", "--output", "w.npz"], ("light_cnn_photo", "--faces")),
         (["--faces", "f.csv", "--output", "w.npz"], ("--faces", "light_cnn_photo")),
         (["--work", "w", "--output", "w.npz"], ("--work", "light_cnn_photo")),
+        (["--cycles", "2", "--output", "w.npz"], ("--cycles", "light_cnn_photo")),
+        ([*PHOTO_WORDS, "--epochs", "5", "--cycles", "2", "--output", "w.npz"], (5, 2)),
     ],
 )
 def test_bad_use_is_one_sentence(words, values, capsys, monkeypatch, tmp_path):

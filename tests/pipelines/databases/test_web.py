@@ -153,6 +153,23 @@ def test_most_votes_decide_in_ferplus(fer, demo_images):
     assert of_unknown_people(found)
 
 
+def test_the_votes_for_the_eight_classes_travel_with_the_images(fer):
+    votes = {s.key: s.votes for s in open_database("ferplus", fer / "plus").samples}
+    # Rows 0 and 1 show anger: neutral, happiness, surprise, sadness, anger, …, contempt.
+    assert votes["fer0000000"] == (0, 0, 0, 0, 10, 0, 0, 0)
+    assert votes["fer0000001"] == (0, 0, 0, 0, 6, 0, 0, 4)
+
+
+def test_a_row_has_the_same_key_in_fer2013_and_ferplus(fer, tmp_path):
+    (tmp_path / "fer2013.csv").symlink_to(fer / "plus" / "fer2013.csv")
+    # As where somebody took rows out of both tables.
+    text = (fer / "plus" / "fer2013new.csv").read_text().replace("fer00000", "fer00090")
+    (tmp_path / "fer2013new.csv").write_text(text)
+    faces = {s.key: s.pixels for s in open_database("fer2013", tmp_path).samples}
+    for sample in open_database("ferplus", tmp_path).samples:
+        np.testing.assert_array_equal(sample.pixels, faces[sample.key])
+
+
 @pytest.mark.parametrize("given", ["fer2013.csv", "fer2013new.csv"])
 def test_ferplus_may_be_given_by_either_table(fer, given):
     assert len(open_database("ferplus", fer / "plus" / given).samples) == 51

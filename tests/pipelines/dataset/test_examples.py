@@ -23,6 +23,7 @@ RECORD = examples.Record(
     yaw=-7.5,
     eyes=(40.5, 39.75, 85.75, 39.5),
 )
+VOTED = dataclasses.replace(RECORD, votes=(7.0, 0.0, 1.0, 2.0))
 
 
 def tensorflow_example(record: examples.Record) -> tf.train.Example:
@@ -49,16 +50,26 @@ def tensorflow_example(record: examples.Record) -> tf.train.Example:
         "yaw": real(record.yaw),
         "eyes": real(*record.eyes),
     }
+    if record.votes:
+        feature["votes"] = real(*record.votes)
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
-def test_bytes_are_those_of_tensorflow():
-    expected = tensorflow_example(RECORD).SerializeToString(deterministic=True)
-    assert examples.encode(RECORD) == expected
+@pytest.mark.parametrize("record", [RECORD, VOTED])
+def test_bytes_are_those_of_tensorflow(record):
+    expected = tensorflow_example(record).SerializeToString(deterministic=True)
+    assert examples.encode(record) == expected
 
 
-def test_decode_is_the_inverse_of_encode():
-    assert examples.decode(examples.encode(RECORD)) == RECORD
+@pytest.mark.parametrize("record", [RECORD, VOTED])
+def test_decode_is_the_inverse_of_encode(record):
+    assert examples.decode(examples.encode(record)) == record
+
+
+def test_votes_parse_where_there_are_some():
+    parsed = tf.io.parse_single_example(examples.encode(VOTED), examples.features(3, 4))
+    assert parsed["votes"].numpy().tolist() == [7, 0, 1, 2]
+    assert "votes" not in examples.schema(3)
 
 
 def test_features_parse_every_field():
@@ -76,7 +87,7 @@ def test_another_number_of_folds_does_not_parse():
 
 
 def test_schema_names_every_field_of_the_record_once():
-    assert len(examples.schema(2)) == len(dataclasses.fields(examples.Record))
+    assert len(examples.schema(2, 7)) == len(dataclasses.fields(examples.Record))
     assert examples.schema(2)["splits"]["shape"] == [2]
 
 

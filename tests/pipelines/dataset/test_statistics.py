@@ -51,6 +51,15 @@ def test_there_is_one_entry_for_all_and_one_for_each_part(made):
     assert not made.datasets[2].features
 
 
+def test_votes_are_described_where_there_are_some():
+    made = Columns(1)
+    for index, votes in enumerate([(8, 2), (0, 10)]):
+        made.add(Record(f"k{index}", b"a" * 100, index, "calm", "", (TRAIN,), votes=votes))
+    assert made.votes.tolist() == [[8, 2], [0, 10]]
+    described = features(statistics.build(made).datasets[0])["votes"].num_stats
+    assert (described.mean, described.max, described.common_stats.tot_num_values) == (5, 10, 4)
+
+
 def test_numbers_by_hand(made):
     yaw = features(made.datasets[0])["yaw"].num_stats
     assert (yaw.mean, yaw.min, yaw.max, yaw.median, yaw.num_zeros) == (12, -30, 75, 0, 2)

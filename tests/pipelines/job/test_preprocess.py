@@ -12,14 +12,16 @@ import scipy.io
 import tensorflow as tf
 from PIL import Image
 
+from pipelines import verify
 from pipelines.common import roles
-from pipelines.databases import open_database
+from pipelines.databases import fer2013, open_database
 from pipelines.dataset import examples, manifest
 from pipelines.dataset.folds import divide
 from pipelines.job.finish import finish
 from pipelines.media import images
 from pipelines.preprocess import build
 from tests.support.inspection import contents, mentions, run
+from tests.support.miniatures import web
 
 
 def records(folder: Path) -> list[examples.Record]:
@@ -205,3 +207,26 @@ def test_the_demo_is_rendered_once(tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in source.rglob("*")} == rendered
     assert contents(output) == first
     assert json.loads(first[manifest.NAME])["counts"]["read"] == 34
+
+
+def test_votes_left_out_classes_and_a_validation_list(tmp_path, demo_images, capsys):
+    """Of FER+'s 17 images a part, three show contempt; without PrivateTest, PublicTest tests."""
+    web.ferplus(tmp_path, demo_images)
+    for table in tmp_path.glob("*.csv"):
+        lines = table.read_text().splitlines(keepends=True)
+        table.write_text("".join(line for line in lines if "PrivateTest" not in line))
+    listed = tmp_path / "list.txt"
+    listed.write_text("fer0000001\nfer0000003\nfer0000002\n")  # the last one is a tie
+    words = ("--db", "ferplus", "--input", tmp_path, "--output", tmp_path / "out")
+    options = ("--leave-out", "contempt", "--valid-list", listed, "--allow-copies")
+    assert run(*words, *options) == 0
+    found = manifest.load(tmp_path / "out")
+    assert found.classes == fer2013.VOTED[:7]
+    assert found.counts["by_fold"] == [{"train": 12, "valid": 2, "test": 14}]
+    assert found.counts["rejected_by_class"]["contempt"] == 6
+    assert mentions(found.notes, 2, "--valid-list") and mentions(found.notes, 1, "fer0000002")
+    stored = {record.key: record for record in records(tmp_path / "out")}
+    assert stored["fer0000001"].votes == (0, 0, 0, 0, 6, 0, 0)
+    assert stored["fer0000001"].splits == (roles.VALID,)
+    capsys.readouterr()
+    assert verify.main([str(tmp_path / "out")]) == 0
