@@ -155,7 +155,7 @@ def summary(plan: Plan) -> str:
         f"model        {version_folder(plan.model)}",
         "             (trained on rendered people: its predictions for real people are meaningless)",
         f"your photo   {python} -m fesr_tf.client YOUR_PHOTO.jpg",
-        "             (by the model for photographs that comes with the package; one of your own:",
+        "             (by the model for photographs in the package; to train one of your own:",
         f"             {python} -m fesr_tf.own_data FOLDER)",
         f"images       {joint / files.IMAGES}: expressions.png, intensity.png, new_identities.png",
         f"prediction   {plan.folder('photograph') / (plan.photo().stem + '.annotated.png')}",
