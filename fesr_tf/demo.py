@@ -153,7 +153,7 @@ def summary(plan: Plan) -> str:
     lines += [
         "",
         f"model        {version_folder(plan.model)}",
-        "             (trained on rendered people: its predictions for real people are meaningless)",
+        "             (trained on rendered people; predictions for real people are meaningless)",
         f"your photo   {python} -m fesr_tf.client YOUR_PHOTO.jpg",
         "             (by the model for photographs in the package; to train one of your own:",
         f"             {python} -m fesr_tf.own_data FOLDER)",
