@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from fesr_tf.config import Config
 from fesr_tf.data import Faces
 from fesr_tf.networks.face_networks import FaceNetwork
 from pipelines.common.errors import FailedWork
+from pipelines.common.progress import bar
 
 GIB = 2**30
 
@@ -219,7 +219,7 @@ def frozen_features(
     count = len(faces)
     tables: list[np.ndarray] = []
     total = count * _orientations(config)
-    for begin in tqdm(range(0, total, batch), unit="batch", disable=not progress):
+    for begin in bar(iterable=range(0, total, batch), unit="batch", disable=not progress):
         # Batches of the training size, so that the same kernels run; the last one is padded.
         rows = np.minimum(np.arange(begin, begin + batch), total - 1)
         image = faces.floats(rows % count)

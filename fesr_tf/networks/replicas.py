@@ -11,7 +11,10 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """The number of devices that share this step."""
+    """The number of devices that share this step; 1 outside of a step, where callbacks work with
+    the mirrored weights on one device."""
+    if tf.distribute.in_cross_replica_context():
+        return 1
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 

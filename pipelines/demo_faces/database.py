@@ -15,11 +15,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pipelines.common.cores import available_cores
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import folder_whole
+from pipelines.common.progress import bar
 from pipelines.demo_faces.expression import CLASSES
 from pipelines.demo_faces.subject import COLUMNS, Request, Row, render_subject
 
@@ -58,10 +57,10 @@ def render_database(
                 (folder / label).mkdir()
             rows = []
             total = subjects * request.images_per_subject
-            with tqdm(total=total, desc="demo faces", unit="face", disable=not progress) as bar:
+            with bar(total=total, desc="demo faces", unit="face", disable=not progress) as shown:
                 for of_subject in _all_subjects(request, folder, jobs or len(available_cores())):
                     rows += of_subject
-                    bar.update(len(of_subject))
+                    shown.update(len(of_subject))
             (folder / TABLE).write_text(_table(sorted(rows, key=lambda row: row["path"])))
     except OSError as error:
         raise FailedWork(

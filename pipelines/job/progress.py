@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
+from pipelines.common.progress import bar
 
 _SECONDS = 0.5
 
@@ -22,14 +22,14 @@ def watched(ticks: str | None, total: int, title: str) -> Iterator[None]:
         yield
         return
     file, done = Path(ticks), threading.Event()
-    with tqdm(total=total, desc=title, unit="image") as bar:
+    with bar(total=total, desc=title, unit="image") as shown:
 
         def follow() -> None:
             last = False
             while not last:
                 last = done.wait(_SECONDS)
                 with contextlib.suppress(FileNotFoundError):
-                    bar.update(file.stat().st_size - bar.n)
+                    shown.update(file.stat().st_size - shown.n)
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
