@@ -100,6 +100,9 @@ setup(
         ],
         # PyTorch: the reference of benchmarks.parity.torch_port and of benchmarks.training.step.
         "bench": ["torch>=2.2"],
+        # The stores that universal-pathlib reaches: s3:// and gs://.
+        "s3": ["s3fs"],
+        "gcs": ["gcsfs"],
         "app": APP,
         # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
         "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *APP],

@@ -33,11 +33,14 @@ from pipelines.faces.alignment import landmark_model_path
 from pipelines.inspection.console import closing_report, findings_report
 from pipelines.job import arguments, spill, steps
 from pipelines.job.beam_options import pipeline_options, runs_here
+from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
 from pipelines.job.progress import watched
 from pipelines.job.tasks import plan, write_plan
 
 _PLAN = ".plan"
+# How Beam begins its error where it cannot download Flink's or Spark's job server.
+_NO_JAR = "Unable to fetch remote job server jar"
 
 
 def build(
@@ -103,7 +106,7 @@ def preprocess(
         landmark_model_path(points)  # a missing model fails here, not in every worker
     with folder_whole(output) as folder:
         ticks = _ticks(folder, options)
-        pipeline = beam.Pipeline(options=options)
+        pipeline = _pipeline(options)
         build(pipeline, database, division, folder, shards, points, ticks)
         with watched(ticks, len(database.samples), "aligning faces"):
             _run(pipeline)
@@ -116,6 +119,14 @@ def preprocess(
         listing = output.parent / f"{output.name}_{copies.NAME}"
         manifest = finish(folder, database, division, max_rejects, rule, listing)
     return manifest, scales
+
+
+def _pipeline(options: PipelineOptions) -> beam.Pipeline:
+    try:
+        return beam.Pipeline(options=options)
+    except ValueError as error:  # options that contradict each other, or lack one
+        text = " ".join(str(error).split())
+        raise BadUse(f"Apache Beam refuses the options: {text}") from None
 
 
 def _ticks(folder: Location, options: PipelineOptions) -> str | None:
@@ -146,6 +157,8 @@ def _run(pipeline: beam.Pipeline) -> None:
         while inner is not None:
             if isinstance(inner, KeyboardInterrupt | FesrError):
                 raise inner from None
+            if str(inner).startswith(_NO_JAR):
+                raise FailedWork(" ".join(str(inner).split())) from error
             if isinstance(inner, OSError):
                 raise FailedWork(f"the job could not read or write: {inner}") from error
             inner = inner.__cause__ or inner.__context__
@@ -180,6 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     if not 0 <= args.max_rejects <= 1:
         raise BadUse(f"--max-rejects {args.max_rejects:g} is not a share in 0…1")
     _check_output(output, args.input, args.db, args.overwrite)
+    check_engine(options)
     if args.input is None and args.db != "demo":
         raise BadUse(f"--db {args.db} needs --input, the folder that holds the database")
     demo = args.demo_subjects, args.demo_seed, args.demo_frames

@@ -56,6 +56,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "half the size": lambda image: _scaled(image, 0.5),
     "1.5 times the size": lambda image: _scaled(image, 1.5),
     "25 % brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.25),
+    "half the contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.5),
     "gray": lambda image: ImageOps.grayscale(image).convert("RGB"),
     "mirrored": ImageOps.mirror,
     "turned by 2 degrees": lambda image: _turned(image, 2),

@@ -16,8 +16,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeAlias
+from urllib.parse import unquote
 
+import fsspec
 from upath import UPath
+
+from pipelines.common.errors import BadUse
 
 Location: TypeAlias = Path | UPath
 
@@ -25,16 +29,32 @@ Location: TypeAlias = Path | UPath
 MANIFEST_NAME = "manifest.json"
 
 _LOCK = ".lock"
+# The extra of this package that reaches a store, by its scheme.
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 
 def location(text: str | os.PathLike | Location) -> Location:
-    """`text` as a location: a `Path` unless it starts with a scheme. Locations stay as they are."""
+    """`text` as a location: a `Path` unless it starts with a scheme. Locations stay as they are.
+
+    Raises `BadUse` for a scheme that is unknown or whose library is not installed.
+    """
     if isinstance(text, Location):
         return text
     name = os.fspath(text)
     if name.startswith("file://"):
-        return Path(name.removeprefix("file://"))
-    return UPath(name) if "://" in name else Path(name)
+        return Path(unquote(name.removeprefix("file://")))
+    scheme, mark, _ = name.partition("://")
+    if not mark:
+        return Path(name)
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        extra = _EXTRAS.get(scheme)
+        remedy = f"`pip install 'fesr-tf[{extra}]'` has what it needs" if extra else str(error)
+        raise BadUse(f"{name}: the library that reaches {scheme}:// is missing; {remedy}") from None
+    except ValueError:
+        raise BadUse(f"{name}: no store is called {scheme}://; gs:// and s3:// are known") from None
+    return UPath(name)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from pipelines.common.errors import BadUse
 from pipelines.common.files import Location, location
@@ -79,7 +80,16 @@ def open_database(
     for option, databases in reader_options().items():
         if option.name in options and name not in databases:
             raise BadUse(f"{option.flag} is for {' and '.join(databases)}, not for --db {name}")
-    given = location(path)
+    given = _place(path)
     keys = None if valid_list is None else read_keys(valid_list)
     database = check(without(READERS[name].read(given, **options), leave_out), given)
     return database if keys is None else validating(database, keys)
+
+
+def _place(path: str | Location) -> Location:
+    """`path` as a location. Raises `BadUse` for an address that was taken as a path."""
+    text = str(path)
+    if not isinstance(path, str) and text.startswith("file:/") and not path.exists():
+        # As a Path, file:///x is file:/x.
+        raise BadUse(f"{text} is an address; give the path /{unquote(text[5:]).lstrip('/')}")
+    return location(path)

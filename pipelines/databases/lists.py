@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from pipelines.common.records import Reject
 from pipelines.common.roles import TRAIN, VALID
@@ -195,6 +196,9 @@ def _check_path(path: str, what: str, root: Path, allowed: tuple[Path, ...]) -> 
         raise _Refused(f"its {what} holds a zero byte")
     if _WINDOWS.match(path):
         raise _Refused(f"its {what} is one of Windows; write it relative to the CSV file")
+    if path.startswith("file:/"):
+        plain = path.removeprefix("file://").removeprefix("file:")
+        raise _Refused(f"its {what} {path!r} is an address; write the path {unquote(plain)!r}")
     if PurePosixPath(path).name in ("", ".."):
         raise _Refused(f"its {what} {path!r} names no file")
     # In an object store a path is joined as text: "gs://other/x.png" would be another place.

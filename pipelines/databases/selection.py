@@ -54,8 +54,8 @@ def validating(database: Database, keys: Collection[str]) -> Database:
     """
     if not any(sample.official for sample in database.samples):
         raise BadUse(
-            f"--valid-list is for databases with official parts, which {database.name} in "
-            f"{database.root} has not; --valid-share cuts a validation part from other folds"
+            f"--valid-list is for databases with official parts, and {database.root} has none; "
+            "--valid-share validates on a part of its training subjects"
         )
     wanted, moved, samples = set(keys), set(), []
     for sample in database.samples:

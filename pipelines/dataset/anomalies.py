@@ -1,7 +1,7 @@
 """Finds anomalies: against the schema, between the parts of a fold, and in the images.
 
 `pipelines.verify` compares their texts with the stored ones: a changed word would make it refuse
-the folders of earlier versions.
+the folders of earlier versions, unless `current_words` knows it.
 """
 
 from __future__ import annotations
@@ -102,6 +102,11 @@ def class_skews(columns: Columns) -> list[tuple[float | None, str, int, int]]:
     return skews
 
 
+def current_words(text: str) -> str:
+    """A text of an earlier version, which wrote picture for image, in today's words."""
+    return text.replace("a picture", "an image").replace("picture", "image")
+
+
 def _class_anomalies(columns: Columns, schema: schema_pb2.Schema) -> Iterator[Anomaly]:
     """Classes that are tested but not trained on, and class shares that differ."""
     names, untrained = columns.class_names, []
@@ -110,19 +115,19 @@ def _class_anomalies(columns: Columns, schema: schema_pb2.Schema) -> Iterator[An
         untrained += [f"{name} (fold {fold})" for name in sorted(names[i] for i in test - train)]
     if untrained:
         classes = listed(untrained, SHOWN)
-        text = f"Classes that a fold tests but has no picture to train on: {classes}."
+        text = f"Classes that a fold tests but has no image to train on: {classes}."
         short = "tested but not trained on"
         # A small class, not wrong data: its images count as errors of that fold.
         yield Anomaly("class", "SCHEMA_TRAINING_SERVING_SKEW", WARNING, short, text)
     threshold = _threshold(schema)
     skewed = [
-        f"{name} in fold {fold} ({skew:.2f}; {train} training, {test} test pictures)"
+        f"{name} in fold {fold} ({skew:.2f}; {train} training, {test} test images)"
         for fold, (skew, name, train, test) in enumerate(class_skews(columns))
         if skew is not None and skew > threshold
     ]
     if skewed:
         text = (
-            "A class's share of the training and of the test pictures differs by more than "
+            "A class's share of the training and of the test images differs by more than "
             f"{threshold:g}: {listed(skewed, SHOWN)}."
         )
         short = "class shares differ between training and test"
@@ -163,8 +168,8 @@ def _copies(columns: Columns, found: Copies, allowed: bool) -> Iterator[Anomaly]
 def _odd_images(columns: Columns) -> Iterator[Anomaly]:
     """Images of one colour, and eyes far from their row."""
     if keys := columns.constant:
-        text = f"{records_have(len(keys))} a picture of a single colour: {listed(keys, SHOWN)}."
-        yield Anomaly("image", _CUSTOM, WARNING, "pictures of one colour", text)
+        text = f"{records_have(len(keys))} an image of a single colour: {listed(keys, SHOWN)}."
+        yield Anomaly("image", _CUSTOM, WARNING, "images of one colour", text)
     eyes = columns.eyes.astype(np.float64)
     known = (eyes != 0).any(axis=1) & np.isfinite(eyes).all(axis=1)
     off = np.where(known, np.abs(eyes[:, 1::2] - EYE_ROW).max(axis=1), 0)

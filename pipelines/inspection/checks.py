@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
 from pipelines.common.files import Location
-from pipelines.dataset import copies, examples, inventory
+from pipelines.dataset import anomalies, copies, examples, inventory
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.fold_checks import crossing
 from pipelines.dataset.inventory import Columns
-from pipelines.dataset.manifest import NAME, Manifest, Shard, file_trouble, load, manifest_trouble
+from pipelines.dataset.manifest import (
+    NAME,
+    Anomaly,
+    Manifest,
+    Shard,
+    file_trouble,
+    load,
+    manifest_trouble,
+)
 from pipelines.dataset.subjects import protocol
 from pipelines.inspection import contact_sheet, page, side_files
 from pipelines.media import images
@@ -267,15 +275,23 @@ def _derived_troubles(
     folder: Location, manifest: Manifest, columns: Columns, found: Copies
 ) -> Iterator[str]:
     again, contents = side_files.describe(manifest, columns, found)
-    if again.anomalies != manifest.anomalies:
+    if _worded(again.anomalies) != _worded(manifest.anomalies):
         yield f"{folder / NAME} lists other anomalies than the records have"
     if again.fold_digest != manifest.fold_digest:
         yield f"{folder / NAME} has another fold digest than the records"
     # The page is for people and may differ in another version: only its digest is checked.
     for name in sorted({*side_files.DATA, *contents} - {page.NAME}):
         try:
-            same = (folder / name).read_bytes() == contents[name]
-        except OSError:
+            texts = [(folder / name).read_bytes(), contents[name]]
+            if name == anomalies.NAME:
+                texts = [anomalies.current_words(text.decode()) for text in texts]
+            same = texts[0] == texts[1]
+        except (OSError, UnicodeDecodeError):
             same = False
         if not same:
             yield f"{folder / name} differs from what the records give"
+
+
+def _worded(found: Iterable[Anomaly]) -> list[Anomaly]:
+    words = anomalies.current_words
+    return [replace(each, short=words(each.short), text=words(each.text)) for each in found]

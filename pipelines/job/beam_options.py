@@ -25,15 +25,17 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
 
     The local runner is the default, and what `--runner DirectRunner` means here. An option
     that neither this project (`own`) nor Beam knows is a `BadUse` with the nearest name;
-    only other runners, whose job servers bring options of their own, may get unknown ones.
+    only other runners, whose job servers bring options of their own, may get unknown ones. A
+    value that an option does not take is a `BadUse` too.
     """
     known = _known_options()
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner", default=LOCAL_RUNNER)
     chosen, rest = parser.parse_known_args(list(arguments))
+    unknown = known.parse_known_args(rest)[1]
     if chosen.runner.lower() not in _IN_PROCESS:
         return PipelineOptions([f"--runner={chosen.runner}", *rest])
-    if unknown := known.parse_known_args(rest)[1]:
+    if unknown:
         name = unknown[0].split("=", 1)[0]
         names = [*own, *(text for action in known._actions for text in action.option_strings)]
         near = difflib.get_close_matches(name, names, n=1)

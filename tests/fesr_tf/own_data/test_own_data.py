@@ -96,6 +96,11 @@ def test_an_invalid_request_is_refused(words, values, mine, monkeypatch, capfd):
     assert [path.name for path in mine.parent.iterdir()] == ["faces"]
 
 
+def test_an_address_is_refused_with_its_path(tmp_path, capfd):
+    assert own_data.main(["file:///no/my%20faces", "--output", str(tmp_path / "mine")]) == 2
+    assert re.search(naming("give", "/no/my faces"), capfd.readouterr().err)
+
+
 def test_a_missing_source_is_refused(tmp_path, capfd):
     assert own_data.main([str(tmp_path / "none"), "--output", str(tmp_path / "mine")]) == 2
     assert str(tmp_path / "none") in capfd.readouterr().err

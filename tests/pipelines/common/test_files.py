@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from pipelines.common.errors import BadUse
 from pipelines.common.files import folder_whole, location, sha256_of, write_whole, writing
 from pipelines.common.text import listed
+from tests.support.naming import naming
 
 
 def names(folder: Path) -> list[str]:
@@ -22,9 +24,14 @@ def names(folder: Path) -> list[str]:
 
 def test_a_scheme_makes_a_place_in_a_store():
     assert type(location("/x/y")) is type(Path("/x/y"))
-    assert location("file:///x/y") == Path("/x/y")
+    assert location("file:///x/my%20y") == Path("/x/my y")
     assert isinstance(location("memory://x/y"), UPath)
     assert str(location(str(location("memory://x") / "y"))) == "memory://x/y"
+
+
+def test_an_unknown_store_is_bad_use():
+    with pytest.raises(BadUse, match=naming("s4://bucket")):
+        location("s4://bucket/x")
 
 
 def test_a_file_that_failed_half_way_is_not_there(tmp_path):

@@ -107,6 +107,12 @@ def test_paths_may_lead_where_it_is_allowed(tmp_path):
     assert [r.source for r in found.rejects] == ["list.csv, line 4"]
 
 
+def test_an_address_is_refused_with_its_path(tmp_path):
+    rows = f"path,label,subject\nfile://{tmp_path}/a%201.png,calm,p\n"
+    with pytest.raises(BadUse, match=naming(f"'{tmp_path}/a 1.png'")):
+        read(tmp_path, rows)
+
+
 def test_where_every_row_is_refused_the_reasons_are_counted(tmp_path):
     rows = (
         "path,label,subject,role\n../a.png,calm,p,\n../b.png,calm,p,\nc.png,,p,\nd.png,x,p,teach\n"

@@ -63,7 +63,7 @@ def test_a_list_that_fits_nothing_is_bad_use():
 
 def test_databases_without_official_parts_take_no_list():
     samples = [Sample("a", 0, "p"), Sample("b", 1, "q")]
-    with pytest.raises(BadUse, match=naming("--valid-list", "faces")):
+    with pytest.raises(BadUse, match=naming("--valid-list", "/faces")):
         validating(Database("faces", ("x", "y"), samples, 1, Path("/faces")), ["a"])
 
 

@@ -151,3 +151,11 @@ def test_the_message_holds_schema_reasons_and_the_skew_of_each_fold():
     skews = message.drift_skew_info[0].skew_measurements
     assert [(each.value, each.threshold) for each in skews] == [(0, schema.SKEW)] * 2
     assert schema.text(message) == text
+
+
+def test_words_of_earlier_versions_are_known():
+    earlier = "2 records have a picture of a single colour: a. 3 test pictures"
+    assert (
+        anomalies.current_words(earlier)
+        == "2 records have an image of a single colour: a. 3 test images"
+    )

@@ -55,10 +55,20 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
         ImageOps.mirror,
         lambda image: image.rotate(2, Image.Resampling.BICUBIC, fillcolor=(128, 128, 128)),
         lambda image: ImageEnhance.Brightness(image).enhance(0.8),
+        lambda image: ImageEnhance.Contrast(image).enhance(0.5),
         ImageOps.grayscale,
         lambda image: jpeg(ImageOps.mirror(image).resize((64, 64))),
     ],
-    ids=["jpeg", "resized", "mirrored", "turned", "darker", "gray", "mirrored, resized, jpeg"],
+    ids=[
+        "jpeg",
+        "resized",
+        "mirrored",
+        "turned",
+        "darker",
+        "half contrast",
+        "gray",
+        "mirrored, resized, jpeg",
+    ],
 )
 def test_a_copy_is_found_in_any_dress(faces, change):
     changed = resize_face(np.asarray(change(Image.fromarray(faces[0]))))
