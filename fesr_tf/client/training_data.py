@@ -18,9 +18,10 @@ def origin_of(database: str, recorded: Origin | None) -> Origin:
 
 
 def read(path: Path) -> Origin | None:
-    """The origin in a model's model.json, None where the file is missing or damaged."""
+    """The origin of R's images in a model's model.json, None where that is missing or damaged."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+        about = about.get("recognizer", about)  # of another run than the generator
         recorded = about.get("training_data")
         return origin_of(
             typed(str, about["database"]), recorded and typed(Origin, recorded, "training_data")

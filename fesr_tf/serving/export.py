@@ -63,7 +63,12 @@ def description(run: runs.Run) -> dict:
         "held_out": EVERYBODY if everybody else "the test and validation parts of its fold",
         "cross_validation": summary_of(run) if everybody else None,
         "data_digest": run.info.data_digest,
-        "training_data": dataclasses.asdict(origin_of(run.info.database, run.info.origin)),
+        "training_data": dataclasses.asdict(
+            dataclasses.replace(
+                origin_of(run.info.database, run.info.origin),
+                varied=run.config.augmentation == "standard",
+            )
+        ),
         "face_network": {
             "name": run.config.recognizer_trunk[0],
             "trained_on": trained_on(*run.config.recognizer_trunk),
