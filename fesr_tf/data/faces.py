@@ -35,7 +35,9 @@ class Faces:
     keys: np.ndarray  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
     yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
-    votes: np.ndarray | None = None  # float32 (N,K), shares of people's votes; None: not counted
+    # float32 (N,K), the shares of people's votes for the K classes, of sum 1, or 0 without a vote
+    # for any of them; None where the data have none
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
