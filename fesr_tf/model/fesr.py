@@ -198,11 +198,8 @@ class FESR(keras.Model):
         plain = config.targets == "labels" and not config.label_smoothing
         if plain and config.class_weights == "none":
             return label
-        shares = tf.one_hot(label, self.num_classes, dtype=keras.backend.floatx())
-        if config.targets == "votes":
-            shares = more["votes"]
-        uniform = tf.reduce_mean(shares, axis=-1, keepdims=True)
-        shares += config.label_smoothing * (uniform - shares)
+        votes = more["votes"] if config.targets == "votes" else None
+        shares = losses.shares(label, self.num_classes, config.label_smoothing, votes)
         return shares, more.get("weight")
 
     def update_recognizer(

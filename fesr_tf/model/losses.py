@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import tensorflow as tf
+import tf_keras as keras
 
 from fesr_tf.networks import replicas
 
@@ -61,12 +62,22 @@ def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     )
 
 
+def shares(
+    label: tf.Tensor, classes: int, smoothing: float, votes: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Targets (B, K): `votes` where given, else 1 for the label; of it all, the share `smoothing`
+    is uniform over the classes. An image without a vote keeps a row of zeros."""
+    target = tf.one_hot(label, classes, dtype=keras.backend.floatx()) if votes is None else votes
+    uniform = tf.reduce_mean(target, axis=-1, keepdims=True)
+    return target + smoothing * (uniform - target)
+
+
 def soft_classification(
     target: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor | None = None
 ) -> tf.Tensor:
     """E[-w sum_k t_k log p(k | .)], eq. 20 for shares t (B, K) instead of labels; w (B,), else 1.
 
-    A row whose shares add up to less than 1 counts by their sum.
+    A row of zeros counts as an image without loss.
     """
     each = -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
     return tf.reduce_mean(each if weight is None else weight * each)
