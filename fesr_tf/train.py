@@ -18,7 +18,7 @@ from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import doubts
 from fesr_tf.processes import INTERRUPTED
 from fesr_tf.runs import files
-from fesr_tf.training import dry_run, first_stage
+from fesr_tf.training import dry_run, first_stage, initial_weights
 from fesr_tf.training.loop import stages, train
 from fesr_tf.training.memory import keep_freed_memory
 from pipelines.common.errors import command
@@ -40,11 +40,19 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--variant", default="FESR_JL", help="a file in configs/variants/")
     options.add_argument("--runs", default="runs", help="folder of all runs (default: runs)")
-    options.add_argument(
+    start = options.add_mutually_exclusive_group()
+    start.add_argument(
         "--first-stage",
         type=Path,
         metavar="RUN",
         help="start a new run at the end of stage 1 of this run of another variant, if it is equal",
+    )
+    start.add_argument(
+        "--initial-weights",
+        type=Path,
+        metavar="RUN",
+        help="start a new run with the weights of this one, whose networks have the same sizes; "
+        "its data and settings may differ",
     )
     options.add_argument(
         "--dry-run",
@@ -85,8 +93,13 @@ def main(argv: list[str] | None = None) -> int:
         names = arguments.db, arguments.variant
         print(dry_run.report(model, fold, stages(settings), *names, notes))
         return 0
+    initial = None
+    if arguments.initial_weights and not files.steps(folder / files.CHECKPOINTS):
+        initial = initial_weights.take(model, arguments.initial_weights)
     with runs.alone(folder):
         runs.start(folder, settings, info)
+        if initial:
+            initial_weights.record(folder, initial)
         print(
             f"{arguments.variant} on fold {arguments.fold} of {source}: {len(fold.train)} "
             f"training, {len(fold.valid)} validation, {len(fold.test)} test images, "
@@ -96,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         for note in notes:
             print(f"note: {note}", file=sys.stderr, flush=True)
         started = time.monotonic()
-        finished = train(model, fold, folder, arguments.first_stage)
+        finished = train(model, fold, folder, arguments.first_stage, arguments.initial_weights)
     if not finished:
         step = int(model.fesgan.step.numpy())
         print(f"stopped and saved at step {step} in {folder}: run the same command again to resume")

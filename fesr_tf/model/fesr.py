@@ -87,10 +87,21 @@ class FESR(keras.Model):
 
     def use_averages(self) -> None:
         """Gives G and R the moving averages of their weights, where `ema` keeps them."""
-        gan = self.fesgan
-        averaged = [(gan.generator_optimizer, gan.generator_variables), *self.recognizer_updates]
-        for optimizer, variables in averaged:
+        for optimizer, variables in self._averaged_networks:
             optimizer.finalize_variable_values(variables)  # nothing without averages
+
+    def restart_averages(self) -> None:
+        """Lets the moving averages begin at the present weights."""
+        if self.config.ema:
+            for optimizer, variables in self._averaged_networks:
+                averages = optimizer._model_variables_moving_average
+                for average, variable in zip(averages, variables, strict=True):
+                    average.assign(variable)
+
+    @property
+    def _averaged_networks(self) -> list[tuple[keras.optimizers.Optimizer, list[tf.Variable]]]:
+        gan = self.fesgan
+        return [(gan.generator_optimizer, gan.generator_variables), *self.recognizer_updates]
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:

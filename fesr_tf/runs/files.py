@@ -26,6 +26,8 @@ from pathlib import Path
 
 CONFIG, INFO, MACHINE = "config.yaml", "run.json", "machine.json"
 FIRST_STAGE, SYNTHESIS, CROSSVAL = "first_stage.json", "synthesis.json", "crossval.json"
+INITIAL_WEIGHTS = "initial_weights.json"
+"""The run whose weights it started with; only in a run of `--initial-weights`."""
 CHECKPOINTS, EVENTS, IMAGES = "checkpoints", "events", "pictures"
 # The two checkpoints that a command can open; the best one's folder has its name.
 LAST, BEST = "last", "best"
