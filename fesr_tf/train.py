@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         for note in notes:
             print(f"note: {note}", file=sys.stderr, flush=True)
         started = time.monotonic()
-        finished = train(model, fold, folder, arguments.first_stage, arguments.initial_weights)
+        finished = train(model, fold, folder, arguments.first_stage)
     if not finished:
         step = int(model.fesgan.step.numpy())
         print(f"stopped and saved at step {step} in {folder}: run the same command again to resume")
