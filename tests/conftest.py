@@ -6,6 +6,7 @@ changed; a test that writes into a run takes `run_copy`.
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -88,14 +89,35 @@ def tiny_settings() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(demo_data, once) -> Path:
-    """The folder of a finished FESR_JL run of two steps a stage, fold 0 of `demo_data`."""
+def trained(demo_data, once) -> Callable[..., Path]:
+    """`trained(variant, fold=0)`: the folder of a finished run with `tiny_settings`."""
     from fesr_tf.train import main
 
-    def train(folder: Path) -> None:
-        assert main(["--db", "demo", "--data", str(demo_data), "--runs", str(folder), *TINY]) == 0
+    def run(variant: str, fold: int = 0) -> Path:
+        def train(folder: Path) -> None:
+            words = ["--db", "demo", "--data", demo_data, "--runs", folder, "--variant", variant]
+            assert main([str(word) for word in (*words, "--fold", fold, *TINY)]) == 0
 
-    return once("runs", train) / "demo" / "FESR_JL" / "fold-00"
+        return once(f"runs-{variant}-{fold}", train) / "demo" / variant / f"fold-{fold:02d}"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(trained) -> Path:
+    """The folder of a finished FESR_JL run of two steps a stage, fold 0 of `demo_data`."""
+    return trained("FESR_JL")
+
+
+@pytest.fixture(scope="session")
+def evaluated_run(tiny_run, once) -> Path:
+    """`tiny_run` once more, after `fesr_tf.evaluate`."""
+    from fesr_tf.evaluate import main
+
+    def evaluate(folder: Path) -> None:
+        assert main([str(shutil.copytree(tiny_run, folder / "run"))]) == 0
+
+    return once("evaluated", evaluate) / "run"
 
 
 @pytest.fixture
@@ -121,8 +143,9 @@ def exported_model(opened_run, once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def measured():
+def measured(once):
     """The routing of every variant, by name: `tests.support.routing.Routing`."""
     from tests.support.routing import measure
 
-    return measure()
+    folder = once("routing", lambda place: (place / "rows").write_bytes(pickle.dumps(measure())))
+    return pickle.loads((folder / "rows").read_bytes())

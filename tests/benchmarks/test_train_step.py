@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.training import step
 from fesr_tf import config
 from tests.support import multiply_adds
 
@@ -40,19 +41,27 @@ def test_multiply_adds_that_the_cache_saves(stage, saved):
     assert (plain - cached) / 1e6 == pytest.approx(saved, abs=1)
 
 
-def test_modes_take_turns_and_the_losses_agree():
-    modes = ["plain", "optimised", "bfloat16"]
+@pytest.mark.parametrize(
+    "modes",
+    [
+        ["plain", "bfloat16"],
+        pytest.param(["plain", "optimised", "bfloat16"], marks=pytest.mark.slow),
+    ],
+    ids=",".join,
+)
+def test_modes_take_turns_and_the_losses_agree(modes):
     done = run("--width", "0.0625", "--size", "64", "--batch", "4", "--identity", "light_cnn_demo",
                "--runs", "1", "--threads", "1", "--modes", ",".join(modes))  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     by_mode = {row[0]: row[1:] for row in rows if row and row[0] in modes and len(row) > 6}
     assert list(by_mode) == modes
-    assert float(by_mode["optimised"][-1]) < 1e-4
+    assert "optimised" not in modes or float(by_mode["optimised"][-1]) < 1e-4
     assert 1e-4 < float(by_mode["bfloat16"][-1]) < 0.02
     assert all(float(row[0]) > 0 for row in by_mode.values())
 
 
-def test_an_unknown_mode_is_refused():
-    done = run("--modes", "fastest")
-    assert done.returncode == 2 and "fastest" in done.stderr and "plain" in done.stderr
+def test_an_unknown_mode_is_refused(capsys):
+    assert step.main(["--modes", "fastest"]) == 2
+    error = capsys.readouterr().err
+    assert "fastest" in error and "plain" in error

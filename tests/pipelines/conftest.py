@@ -1,4 +1,4 @@
-"""Rendered people for the tests of the preprocessing job."""
+"""Rendered people for the tests of the preprocessing job, made once for all workers together."""
 
 from __future__ import annotations
 
@@ -11,14 +11,27 @@ import pytest
 from PIL import Image
 
 from pipelines.demo_faces import render_database
+from tests.support.inspection import run
 
 
 @pytest.fixture(scope="session")
-def demo_people(tmp_path_factory) -> Path:
+def demo_people(once) -> Path:
     """A demo database: 3 people, 8 classes, 51 pictures of 192×192."""
-    folder = tmp_path_factory.mktemp("people") / "demo"
-    render_database(folder, subjects=3, seed=11, frames=2)
-    return folder
+
+    def render(folder: Path) -> None:
+        render_database(folder / "demo", subjects=3, seed=11, frames=2)
+
+    return once("people", render) / "demo"
+
+
+@pytest.fixture(scope="session")
+def people_data(demo_people, once) -> Path:
+    """`demo_people`, preprocessed by the command's defaults, alone in its folder."""
+
+    def preprocess(folder: Path) -> None:
+        assert run("--db", "demo", "--input", demo_people, "--output", folder / "demo") == 0
+
+    return once("people_data", preprocess) / "demo"
 
 
 @pytest.fixture

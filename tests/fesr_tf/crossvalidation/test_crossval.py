@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf import config, crossval, evaluate, runs
+from fesr_tf import config, crossval, runs
 from fesr_tf.crossvalidation import execution
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation.outcomes import Unit
@@ -47,12 +47,10 @@ def words(source: Path, home: Path, *more: str) -> list[str]:
 
 
 @pytest.fixture
-def one_run(tiny_run, tmp_path) -> Path:
-    """`tiny_run`, evaluated, in a folder of runs of its own: that folder."""
+def one_run(evaluated_run, tmp_path) -> Path:
+    """`evaluated_run` in a folder of runs of its own: that folder."""
     home = tmp_path / "one"
-    folder = runs.run_folder(home, "demo", "FESR_JL", 0)
-    shutil.copytree(tiny_run, folder)
-    assert evaluate.main([str(folder)]) == 0
+    shutil.copytree(evaluated_run, runs.run_folder(home, "demo", "FESR_JL", 0))
     return home
 
 

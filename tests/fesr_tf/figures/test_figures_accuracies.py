@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf import evaluate, runs
+from fesr_tf import runs
 from fesr_tf.config.variants import FIG_8
 from fesr_tf.crossvalidation.plan import Plan
 from fesr_tf.crossvalidation.record import Record
@@ -21,12 +21,10 @@ from tests.support.naming import naming
 
 
 @pytest.fixture(scope="module")
-def home(tiny_run, tiny_settings, demo_data, tmp_path_factory) -> Path:
+def home(evaluated_run, tiny_settings, demo_data, tmp_path_factory) -> Path:
     """A folder with crossval.json of which one of 14 runs is finished: FESR_JL on fold 0."""
     made = tmp_path_factory.mktemp("crossval")
-    folder = runs.run_folder(made, "demo", "FESR_JL", 0)
-    shutil.copytree(tiny_run, folder)
-    assert evaluate.main([str(folder)]) == 0
+    shutil.copytree(evaluated_run, runs.run_folder(made, "demo", "FESR_JL", 0))
     plan = Plan(
         database="demo",
         data=demo_data,

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.parity.face_verification import main as benchmark
 from fesr_tf.metrics.face_verification import rank_one, verification
 from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN
@@ -33,7 +32,6 @@ from tests.support.face_verification import (
     separation,
 )
 
-ROOT = Path(__file__).parents[3]
 DEMO = "light_cnn_demo"
 # Whom the committed network never saw; turned heads and harsh lights, so that it errs.
 SUBJECTS, SEED = 8, 4711
@@ -148,12 +146,10 @@ def write_photographs(people: People, folder: Path, subjects: int) -> Path:
     return folder
 
 
-def test_the_benchmark_prints_every_input(people, tmp_path):
+def test_the_benchmark_prints_every_input(people, tmp_path, capsys):
     folder = write_photographs(people, tmp_path / "photos", 4)
-    words = ["-m", "benchmarks.parity.face_verification", str(folder), "--identity", DEMO]
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    assert benchmark([str(folder), "--identity", DEMO]) == 0
+    lines = capsys.readouterr().out.splitlines()
     counts = [re.findall(r"\d+", line) for line in lines]
     assert ["8", "4"] in [found[:2] for found in counts]  # images and people
     assert ["4", "12"] in [found[:2] for found in counts]  # pairs of one person and of two

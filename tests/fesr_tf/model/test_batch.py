@@ -16,6 +16,11 @@ IMAGE, LABEL = np.zeros((4, 32, 32, 1), np.float32), np.zeros(4, np.int32)
 WANTED = r"\(image, positive, label\).*float32 \(B, 32, 32, 1\).*"
 
 
+@pytest.fixture(scope="module")
+def model() -> fesr.FESR:
+    return fesr.build(TINY, 4)
+
+
 @pytest.mark.parametrize(
     ("members", "given"),
     [
@@ -28,8 +33,7 @@ WANTED = r"\(image, positive, label\).*float32 \(B, 32, 32, 1\).*"
         ((IMAGE, IMAGE, np.eye(4, dtype=np.float32)), r"float32 \(B, 4\)\)"),
     ],
 )
-def test_a_dataset_of_another_structure_is_refused_by_its_structure(members, given):
-    model = fesr.build(TINY, 4)
+def test_a_dataset_of_another_structure_is_refused_by_its_structure(members, given, model):
     dataset = tf.data.Dataset.from_tensor_slices(members).batch(2)
     with pytest.raises(BadUse, match=f"{WANTED}.*{given}"):
         model.fit(dataset, epochs=1, verbose=0)

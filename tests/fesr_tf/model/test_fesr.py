@@ -111,7 +111,9 @@ def test_gradients_reach_the_picture_through_both_uses_of_the_face_network():
         assert np.abs(tape.gradient(loss, image)).max() > 0
 
 
+@pytest.mark.slow
 def test_compile_and_fit_are_the_way_in():
+    """As in docs/guide/notebook.md, which tests/fesr_tf/training/test_notebook.py runs."""
     model = build()
     data = tf.data.Dataset.from_tensors(batch()).repeat()
     history = model.fesgan.fit(data, steps_per_epoch=2, epochs=2, verbose=0).history

@@ -127,7 +127,9 @@ def test_what_fit_compiles_gives_the_optimizers_what_was_recorded(stage):
         assert error <= 1e-3 * np.abs(wanted).max() + 1e-6, variable.name
 
 
+@pytest.mark.slow
 def test_the_frozen_face_network_keeps_every_bit_over_both_stages():
+    """A hundred steps; test_fesr.py has one of each stage."""
     model = routing.build(routing.settings("FESR_JL"))
     before = [v.numpy() for v in model.face_network.variables]
     moved = [v.numpy() for v in model.recognizer.trained_variables]

@@ -25,6 +25,7 @@ def build(*overrides: str) -> fesr.FESR:
     return routing.build(config.resolve("ckplus", overrides=[*routing.SMALL, *overrides]))
 
 
+@functools.cache
 def step(*overrides: str) -> dict[str, float]:
     """Every loss of one step of stage 2."""
     model = build(STILL, *overrides)

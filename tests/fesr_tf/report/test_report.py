@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fesr_tf import config, evaluate, synthesize, train
+from fesr_tf import config, synthesize, train
 from fesr_tf.report import __main__ as report
 from fesr_tf.report import document, material
 from fesr_tf.report.sections.method import train_command
@@ -23,9 +23,9 @@ from tests.support.report_pages import Page
 
 
 @pytest.fixture
-def evaluated(run_copy) -> Path:
-    assert evaluate.main([str(run_copy)]) == 0
-    return run_copy
+def evaluated(evaluated_run, tmp_path) -> Path:
+    """`evaluated_run`, to write into."""
+    return Path(shutil.copytree(evaluated_run, tmp_path / "run"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fesr_tf import evaluate, measure, runs, train
+from fesr_tf import evaluate, measure, runs
 from fesr_tf.crossvalidation.plan import Plan
 from fesr_tf.crossvalidation.record import Record
 from fesr_tf.metrics.classification import wilson_interval
@@ -44,14 +44,13 @@ class Made(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def made(tiny_run, demo_data, tiny_settings, tmp_path_factory) -> Made:
+def made(evaluated_run, trained, demo_data, tiny_settings, tmp_path_factory) -> Made:
     home = tmp_path_factory.mktemp("report") / "runs"
-    shutil.copytree(tiny_run, runs.run_folder(home, "demo", "FESR_JL", 0))
-    for fold in ("0", "1"):
-        words = ["--db", "demo", "--data", demo_data, "--runs", home, "--variant", "BASELINE"]
-        assert train.main([str(w) for w in (*words, "--fold", fold, *tiny_settings)]) == 0
-    for name, fold in (("FESR_JL", 0), ("BASELINE", 0), ("BASELINE", 1)):
-        assert evaluate.main([str(runs.run_folder(home, "demo", name, fold))]) == 0
+    shutil.copytree(evaluated_run, runs.run_folder(home, "demo", "FESR_JL", 0))
+    for fold in (0, 1):
+        folder = runs.run_folder(home, "demo", "BASELINE", fold)
+        shutil.copytree(trained("BASELINE", fold), folder)
+        assert evaluate.main([str(folder)]) == 0
     judge = runs.run_folder(home, "demo", "BASELINE", 0)
     drawn = runs.run_folder(home, "demo", "FESR_JL", 0)
     assert measure.main([str(drawn), "--judge", str(judge), "--new", "8"]) == 0

@@ -232,7 +232,9 @@ def test_full_intensity_is_the_expression_code_of_equation_2(session, opened_run
     assert list(weak["image_bytes"]) != list(by_code["image_bytes"])
 
 
+@pytest.mark.slow
 def test_saved_model_cli_shows_the_signatures(exported_model):
+    """They are read from the same file above, without another import of TensorFlow."""
     tool = Path(sys.executable).parent / "saved_model_cli"
     command = [str(tool), "show", "--dir", str(exported_model), "--tag_set", "serve"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -19,7 +19,6 @@ from fesr_tf.model.expression_codes import expression_code
 from fesr_tf.runs import open_run
 from fesr_tf.synthesis.quality import expression, generation, measurement
 from fesr_tf.synthesis.quality.estimates import PROTOCOLS
-from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
 from tests.support.naming import naming
 
@@ -28,14 +27,9 @@ DOCS = Path(__file__).resolve().parents[3] / "docs/guide"
 
 
 @pytest.fixture(scope="module")
-def baselines(demo_data, tiny_settings, tmp_path_factory) -> list[Path]:
+def baselines(trained) -> list[Path]:
     """BASELINE on both folds of the data: the judges."""
-    runs = tmp_path_factory.mktemp("judges")
-    for fold in (0, 1):
-        words = ["--db", "demo", "--data", str(demo_data), "--runs", str(runs)]
-        words += ["--variant", "BASELINE", "--fold", str(fold)]
-        assert train([*words, *tiny_settings]) == 0
-    return [runs / "demo" / "BASELINE" / f"fold-{fold:02d}" for fold in (0, 1)]
+    return [trained("BASELINE", fold) for fold in (0, 1)]
 
 
 @pytest.fixture(scope="module")

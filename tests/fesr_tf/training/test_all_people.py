@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from fesr_tf import config, data, evaluate, export, measure, runs, synthesize, train
+from fesr_tf import config, data, evaluate, measure, runs, synthesize, train
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation import record
 from fesr_tf.report import __main__ as report
@@ -98,9 +98,8 @@ def test_the_page_warns_of_it(everybody, run_copy, tmp_path):
     assert set(all_people) - set(one_fold)
 
 
-def test_its_model_says_so(everybody, tmp_path):
-    target = export.export(runs.open_run(everybody), tmp_path / "fesr")
-    about = json.loads((target / serving_export.EXTRA / "model.json").read_text())
+def test_its_model_says_so(everybody):
+    about = serving_export.description(runs.open_run(everybody))
     assert about["fold"] == "all" and about["held_out"] == serving_export.EVERYBODY
     assert about["cross_validation"] is None
 

@@ -42,11 +42,9 @@ def assert_same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> No
 
 
 @pytest.fixture(scope="module")
-def shared(demo_data, tiny_settings, tmp_path_factory) -> Path:
+def shared(trained) -> Path:
     """A finished FG run: stage 1 alone."""
-    home = tmp_path_factory.mktemp("shared")
-    assert main(arguments(demo_data, home, "FG", tiny_settings)) == 0
-    return runs.run_folder(home, "demo", "FG", 0)
+    return trained("FG")
 
 
 def test_stage_1_reads_no_key_of_the_second_stage(opened_run, demo_data):

@@ -24,11 +24,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def here(demo_people, tmp_path_factory):
+def here(people_data):
     """What the local runner makes of the demo people."""
-    output = tmp_path_factory.mktemp("here") / "out"
-    assert run("--input", demo_people, "--output", output) == 0
-    return contents(output)
+    return contents(people_data)
 
 
 def test_two_worker_processes(here, demo_people, tmp_path):
