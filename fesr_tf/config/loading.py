@@ -120,6 +120,7 @@ _LATER = {
     "targets": "labels",
     "label_smoothing": 0.0,
     "class_weights": "none",
+    "sampling": "epochs",
     "learning_rate_schedule": "constant",
     "trunk_learning_rate": 0.0,
     "ema": 0.0,

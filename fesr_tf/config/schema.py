@@ -124,6 +124,9 @@ class Settings(pydantic.BaseModel):
     beta1: Float = _key("both", "of every Adam", ge=0, lt=1)
     beta2: Float = _key("both", "of every Adam", ge=0, lt=1)
     batch_size: int = _key("both", "images of a step", compared=True, ge=1)
+    sampling: Literal["epochs", "balanced"] = _key(
+        "both", "order of the training images", compared=True, silent="epochs"
+    )
     critic_steps: int = _key("both", "updates of the critics an iteration", ge=1)
     pretrain_iterations: int = _key(
         "first", "P_pre, where stage 1 ends", compared=True, ge=0,

@@ -39,7 +39,8 @@ def batches(
 
     image and positive (x^{p,r}) are float32 (B, S, S, c) in [-1, 1], label int32 (B,). Batch t
     is a pure function of the seed and t: each epoch is its own permutation, a last short batch is
-    left out, and a positive is sampled uniformly from the other images of its class. The image of
+    left out (with `sampling: balanced` each image is one of a class that was drawn first, all as
+    likely), and a positive is sampled uniformly from the other images of its class. The image of
     a class with a single image is its own positive (docs/method/algorithm.md).
 
     Each batch has a fourth member, `fesr_tf.model.batch.More`, where there is anything in it: with
@@ -66,6 +67,15 @@ def batches(
     sizes = np.bincount(faces.labels)[faces.labels]
     first = np.searchsorted(faces.labels[order], faces.labels)
 
+    starts = tf.constant(np.flatnonzero(np.r_[True, np.diff(faces.labels[order]) != 0]))
+    counts = tf.constant(np.bincount(faces.labels)[np.unique(faces.labels)])
+
+    def balanced(draws: tf.Tensor) -> tf.Tensor:
+        """Places in `order`: any class, then any of its images, by draws (2,B) in [0,1)."""
+        classes = _scaled(draws[0], tf.size(counts, tf.int64))
+        sizes = tf.gather(counts, classes)
+        return tf.gather(starts, classes) + _scaled(draws[1], sizes)
+
     def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
         selected = to_float(tf.gather(images, rows))
         if not (config.horizontal_flip or augmentation == "flip"):
@@ -85,6 +95,9 @@ def batches(
         )
         begin = (step % per_epoch) * size
         rows = tf.ensure_shape(permutation[begin : begin + size], (size,))
+        if config.sampling == "balanced":
+            draws = tf.random.stateless_uniform((2, size), fold_in(tf.stack([seed, step]), 5))
+            rows = tf.gather(tf.constant(order), balanced(draws))
         uniform = tf.random.stateless_uniform((size,), positive_seed)
         others = tf.gather(tf.constant(sizes, tf.int64), rows) - 1
         shift = 1 + tf.cast(uniform * tf.cast(others, tf.float32), tf.int64)
@@ -124,6 +137,11 @@ def batches(
 
     steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     return steps.map(batch, num_parallel_calls=2).prefetch(2)
+
+
+def _scaled(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """[0,1) -> 0..count-1, int64; float rounding may reach the end."""
+    return tf.minimum(tf.cast(uniform * tf.cast(count, tf.float32), tf.int64), count - 1)
 
 
 def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray]:
