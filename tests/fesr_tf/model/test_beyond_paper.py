@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,9 @@ def demo() -> FaceNetwork:
     return load_face_network("light_cnn_demo", random_seed=0)
 
 
-def some(faces: Faces, *overrides: str, frozen=None, start: int = 0) -> list[tuple]:
-    """Six batches of 4, and which image each row is."""
-    made = itertools.islice(batches(faces, settings(*overrides), start, frozen), 6)
+def some(faces: Faces, *overrides: str, frozen=None, start: int = 0, count: int = 6) -> list[tuple]:
+    """`count` batches of 4, and which image each row is."""
+    made = itertools.islice(batches(faces, settings(*overrides), start, frozen), count)
     tables = faces.floats().numpy()
     both = np.concatenate([tables, tables[:, :, ::-1]])
 
@@ -94,6 +95,18 @@ def test_a_batch_carries_its_images_votes_and_class_weights(faces):
         np.testing.assert_allclose(more["weight"], np.where(label == 0, 2 / 3, 2), rtol=1e-6)
         seen |= dict(zip(rows, more["weight"].numpy(), strict=True))
     assert np.mean(list(seen.values())) == pytest.approx(1) and len(seen) == 8
+
+
+def test_balanced_batches_have_every_class_as_often(faces):
+    """Six images of one class and two of another: a half each, and all eight occur."""
+    seen = Counter()
+    for (*_, label), rows in some(faces, "sampling=balanced", count=200):
+        np.testing.assert_array_equal(faces.labels[rows], label)
+        seen.update(rows.tolist())
+    total, rare = sum(seen.values()), sum(seen[row] for row in np.flatnonzero(faces.labels == 2))
+    assert len(seen) == 8
+    # Four standard deviations of a fair coin.
+    assert abs(rare / total - 0.5) < 2 / np.sqrt(total)
 
 
 def test_votes_are_refused_where_the_data_have_none(faces):
