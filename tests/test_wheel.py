@@ -1,4 +1,4 @@
-"""The wheel, installed into any folder, brings its settings."""
+"""The wheel, installed into any folder, brings its settings and the model for photographs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 _SHOW = """
 from fesr_tf import config
+from fesr_tf.client.shipped import shipped_model
+model = shipped_model()
+print(model.parent)
 print(config.config_folder())
 print(*config.names(), *config.names("variants"), *config.names("sizes"))
 print(*(path.name for path in config.config_folder().glob("serving/*")))
 print(config.resolve("ckplus", "FG").image_size)
+print(*(path.relative_to(model) for path in model.rglob("*") if path.is_file()))
 """
 
 
@@ -33,7 +37,7 @@ def show(python_path: Path, place: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["--target", "--prefix"])
-def test_settings_are_found_wherever_the_wheel_is_installed(option, tmp_path):
+def test_settings_and_model_are_found_wherever_the_wheel_is_installed(option, tmp_path):
     left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info", "data", "runs")
     source = shutil.copytree(ROOT, tmp_path / "source", ignore=left_out)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -43,8 +47,9 @@ def test_settings_are_found_wherever_the_wheel_is_installed(option, tmp_path):
     place = tmp_path / "place"
     call(*pip, "install", wheel, "--no-deps", "--no-index", option, place)
     (package,) = place.rglob("fesr_tf/__init__.py")
-    folder, *rest = show(package.parents[1], tmp_path)
+    models, folder, *rest = show(package.parents[1], tmp_path)
+    assert Path(models) == package.parent / "saved_models"
     assert Path(folder) == package.parent / "configs"
-    checkout, *expected = show(ROOT, tmp_path)
-    assert Path(checkout) == ROOT / "configs"
+    models, checkout, *expected = show(ROOT, tmp_path)
+    assert (Path(models), Path(checkout)) == (ROOT / "saved_models", ROOT / "configs")
     assert [sorted(line.split()) for line in rest] == [sorted(line.split()) for line in expected]
