@@ -96,7 +96,7 @@ def export(
     per line, in the order of the probabilities), config.yaml, model.json (`description`) and
     warm-up requests. Before the folder takes its name, the model must keep its contract
     (`signatures_check.breaches`) and answer the warm-up requests, in TensorFlow's C++ loader, as
-    the networks in memory do. calibration: what was done to R's last layer, for model.json.
+    the networks in memory do. calibration: what was done to R's probabilities.
     recognizer: the run whose R was put in the place of the run's own (`use_recognizer`). Raises
     `BadUse` for a run with nothing trained, an invalid name and a version that exists, `FailedWork`
     where the exported model differs.
@@ -115,7 +115,8 @@ def export(
         require_recognizer(run)
     classes = run.info.classes
     with folder_whole(target) as folder:
-        Served(run.fesr, classes, recognizes).save(str(folder))
+        mirrored = calibration is not None and calibration.mirrored
+        Served(run.fesr, classes, recognizes, mirrored).save(str(folder))
         (folder / EXTRA).mkdir()
         (folder / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
         run.config.save(folder / EXTRA / "config.yaml")
@@ -130,7 +131,7 @@ def export(
         warmup.write(folder, output.name, signatures_of(graph), classes)
         if found := breaches(graph):
             raise FailedWork(f"the model breaks its contract: {'; '.join(found)}; nothing written")
-        _replay(run, folder)
+        _replay(run, folder, mirrored)
     return target
 
 
@@ -153,10 +154,10 @@ def use_recognizer(run: runs.Run, other: runs.Run) -> None:
     run.fesr.recognizer = other.fesr.recognizer
 
 
-def _replay(run: runs.Run, folder: Path) -> None:
+def _replay(run: runs.Run, folder: Path, mirrored: bool) -> None:
     """Raises `FailedWork` where the C++ loader and the run's networks answer a warm-up request
     differently."""
-    expected = eager(run.fesr, run.info.classes)
+    expected = eager(run.fesr, run.info.classes, mirrored)
     with CppSession(folder) as session:
         for _, name, inputs in warmup.read(folder):
             error = difference(session.run(name, inputs), expected[name](**inputs))

@@ -14,6 +14,7 @@ from fesr_tf.data import images as preprocessing
 from fesr_tf.model.fesgan import FESGAN
 from fesr_tf.model.fesr import FESR
 from fesr_tf.networks.recognizer import Recognizer
+from fesr_tf.serving.calibration import mean_logits
 from fesr_tf.serving.images import png_bytes, read, refuse, refuse_batch
 from pipelines.faces.chips import FACE_SIZE
 
@@ -39,16 +40,22 @@ class Served:
     intensity, seed int64), `sample_code` (expression, intensity, z (B,n)): new identities.
 
     An invalid row fails its whole request, with a message that names the rows. recognizes: whether
-    R is trained; None: as the model's variant says.
+    R is trained; None: as the model's variant says. mirrored: see `calibration.mean_logits`.
     """
 
-    def __init__(self, model: FESR, classes: Sequence[str], recognizes: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: FESR,
+        classes: Sequence[str],
+        recognizes: bool | None = None,
+        mirrored: bool = False,
+    ) -> None:
         config = model.config
         self.classes = tuple(classes)
         self.image_size, self.channels = config.image_size, config.channels
         self.functions: dict[str, Callable[..., Answer]] = {}
         if config.trains_recognizer if recognizes is None else recognizes:
-            self.functions |= self._of_recognizer(model.recognizer)
+            self.functions |= self._of_recognizer(model.recognizer, mirrored)
         if config.trains_fesgan:
             self.functions |= self._of_generator(model.fesgan)
 
@@ -68,12 +75,14 @@ class Served:
             updater.replace_method_name("classify", CLASSIFY, tags="serve")
             updater.save()
 
-    def _of_recognizer(self, recognizer: Recognizer) -> dict[str, Callable[..., Answer]]:
+    def _of_recognizer(
+        self, recognizer: Recognizer, mirrored: bool
+    ) -> dict[str, Callable[..., Answer]]:
         side, channels = self.image_size, self.channels
 
         def answer(images: tf.Tensor) -> Answer:
             names = tf.constant(self.classes)
-            logits = tf.cast(recognizer.classify(recognizer.features(images)), tf.float32)
+            logits = tf.cast(mean_logits(recognizer, images, mirrored), tf.float32)
             probabilities = tf.ensure_shape(tf.nn.softmax(logits), (None, len(self.classes)))
             label = tf.gather(names, tf.argmax(probabilities, axis=-1))
             classes = tf.tile(names[tf.newaxis], [tf.shape(probabilities)[0], 1])

@@ -65,10 +65,13 @@ def inputs_of(
     return inputs
 
 
-def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mapping]]:
+def eager(
+    model: FESR, classes: Sequence[str], mirrored: bool = False
+) -> dict[str, Callable[..., Mapping]]:
     """The networks' answers without a graph: a function per signature, of its inputs by name.
 
-    A generated face is returned as floats in [-1,1] under `image_bytes`, not as a file.
+    mirrored: R's logits are the mean of an image's and its mirror image's. A generated face is
+    returned as floats in [-1,1] under `image_bytes`, not as a file.
     """
     config, gan, recognizer = model.config, model.fesgan, model.recognizer
     names = [name.encode() for name in classes]
@@ -79,7 +82,10 @@ def eager(model: FESR, classes: Sequence[str]) -> dict[str, Callable[..., Mappin
         return tf.stack([preprocessing.to_model(d, size, config.channels) for d in decoded])
 
     def recognise(images: tf.Tensor) -> Mapping:
-        shares = tf.nn.softmax(recognizer(images)).numpy()
+        logits = recognizer(images)
+        if mirrored:
+            logits = (logits + recognizer(images[:, :, ::-1])) / 2
+        shares = tf.nn.softmax(logits).numpy()
         rows = np.array([names] * len(shares), object)
         label = np.array([names[i] for i in shares.argmax(-1)], object)
         return {"probabilities": shares, "label": label, "classes": rows}

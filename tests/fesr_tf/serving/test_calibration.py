@@ -44,12 +44,16 @@ def test_the_last_layer_carries_both_corrections(tiny_run, opened_run):
 
 def test_an_export_answers_with_corrected_probabilities(tiny_run, opened_run, tmp_path):
     words = ["--run", str(tiny_run), "--models", str(tmp_path), "--name", "corrected"]
-    assert export.main([*words, "--prior-correction", "0.5"]) == 0
+    assert export.main([*words, "--prior-correction", "0.5", "--mirror"]) == 0
     about = json.loads((tmp_path / "corrected/1/assets.extra/model.json").read_text())
-    assert about["calibration"] == {"temperature": 1.0, "prior_correction": 0.5, "images": 0}
+    assert about["calibration"] == {
+        "temperature": 1.0, "prior_correction": 0.5, "images": 0, "mirrored": True,
+    }  # fmt: skip
     fold = load_data(opened_run)
     offsets = calibration.prior_offsets(fold.train.labels, len(fold.classes), 0.5)
-    expected = softmax(predict_logits(opened_run.fesr, fold.test) + offsets, 1)
+    mirror = dataclasses.replace(fold.test, images=fold.test.images[:, :, ::-1])
+    both = [predict_logits(opened_run.fesr, faces) for faces in (fold.test, mirror)]
+    expected = softmax(np.mean(both, axis=0) + offsets, 1)
     served = tf.saved_model.load(str(tmp_path / "corrected/1")).signatures["serving_default"]
     files = [image_grids.png(image) for image in fold.test.images]
     answer = served(image_bytes=tf.constant(files))["probabilities"]
