@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,6 +56,17 @@ class Faces:
         """The part that `rows` (mask or indices) selects."""
         values = (getattr(self, name) for name in self.__dataclass_fields__)
         return Faces(*(None if value is None else value[rows] for value in values))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Faces]) -> Faces:
+        """The faces of all `parts`, one after another; without what some part does not have."""
+        columns = ([getattr(part, name) for part in parts] for name in cls.__dataclass_fields__)
+        return cls(
+            *(
+                None if any(v is None for v in column) else np.concatenate(column)
+                for column in columns
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,7 @@ def measure_fidelity(fold: Fold, generated: Generated, folder: Path, seed: int) 
     first, second = found = pairs.translation_pairs(labels, people, pairs.yaws(folder, test))
     means = mean_faces(fold.train, len(names))
     parts = fold.train, fold.valid, test
-    everyone = Faces(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in Faces.__dataclass_fields__)
-    )
+    everyone = Faces.joined(parts)
     one, again = pairs.repeated_pairs(everyone, pairs.yaws(folder, everyone))
     targets, shown = images[second], people[first]
     own = generated.translated[np.arange(len(test)), labels]
