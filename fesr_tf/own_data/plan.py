@@ -144,6 +144,8 @@ def digest(database: Database) -> str:
         digest.update(line.encode())
         if sample.pixels is not None:
             digest.update(sample.pixels.tobytes())
+        if sample.votes is not None:
+            digest.update(repr(sample.votes).encode())
     return digest.hexdigest()
 
 

@@ -90,7 +90,8 @@ class Sample:
     landmarks: str | None = None
     box: tuple[int, int, int, int] | None = None
     anchors: tuple[float, float, float, float, float, float] | None = None
-    votes: tuple[int, ...] | None = None
+    # Not in the text of a sample, which earlier versions' digests are made of.
+    votes: tuple[int, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
