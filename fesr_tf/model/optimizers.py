@@ -17,7 +17,8 @@ class FusedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
         dtype = variable.dtype
-        beta1, beta2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
+        # tf.cast would round a Python float to float32 first.
+        beta1, beta2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
         step = tf.cast(self.iterations + 1, dtype)
         index = self._index_dict[self._var_key(variable)]
         tf.raw_ops.ResourceApplyAdam(

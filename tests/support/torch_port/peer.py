@@ -22,12 +22,12 @@ OPTIMIZERS = (
 
 
 def keras_adam(port: JointTraining) -> None:
-    """Lets PyTorch's Adam step as Keras' does, whose two departures would drown the rest.
+    """Lets PyTorch's Adam step as Keras' does, whose departures would drown the rest.
 
     Keras adds the epsilon to the root of the second moment before the bias correction, PyTorch
     after: one is the other with an epsilon of 1e-8 / sqrt(1 - beta2^t), at first 32 times as
-    large, which a gradient of 1e-5 feels in the second digit. And Keras rounds beta2 to float32
-    before it takes the power, so that 1 - beta2^t errs by 1e-5 at first.
+    large, which a gradient of 1e-5 feels in the second digit. And in float32 the power of the
+    rounded beta2 is taken, so that 1 - beta2^t errs by 1e-5 at first.
     """
     number = np.dtype(keras.backend.floatx()).type
 
@@ -37,7 +37,7 @@ def keras_adam(port: JointTraining) -> None:
         step = int(state["step"]) + 1 if state else 1
         beta2 = group["betas"][1]
         correction = math.sqrt(1 - beta2**step)
-        rounded = math.sqrt(1 - np.power(number(np.float32(beta2)), number(step)))
+        rounded = math.sqrt(1 - np.power(number(beta2), number(step)))
         group["eps"] = 1e-8 / correction
         group["lr"] = port.config.learning_rate * rounded / correction
 
