@@ -25,12 +25,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def data(demo_images, tmp_path_factory):
-    """Two folds with a validation part, so that the best checkpoint is written too."""
+    """Folds with a validation part, so that the best checkpoint is written too."""
     from pipelines.preprocess import main
 
     folder = tmp_path_factory.mktemp("validated") / "data"
     words = ["--db", "demo", "--input", str(demo_images), "--output", str(folder)]
-    assert main([*words, "--folds", "2", "--valid-share", "0.5"]) == 0
+    assert main([*words, "--folds", "4", "--valid-share", "0.34"]) == 0
     return folder
 
 
