@@ -52,7 +52,9 @@ def test_settings_and_model_are_found_wherever_the_wheel_is_installed(option, tm
     call(*pip, "wheel", source, *offline, "--wheel-dir", tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     place = tmp_path / "place"
-    call(*pip, "install", wheel, "--no-deps", "--no-index", option, place)
+    # Without --ignore-installed, --prefix would uninstall the project from this environment.
+    offline = ["--no-deps", "--no-index", "--ignore-installed"]
+    call(*pip, "install", wheel, *offline, option, place)
     (package,) = place.rglob("fesr_tf/__init__.py")
     models, folder, *rest = show(package.parents[1], tmp_path)
     assert Path(models) == package.parent / "saved_models"
