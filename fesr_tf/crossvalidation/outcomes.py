@@ -3,18 +3,20 @@
 crossval.json holds
 
     format, database, data, data_digest, classes, folds (of the database), variants, baseline,
-    asked (folds and seeds), checkpoint ("last" or "best"), overrides
+    asked (the folds and seeds of this call and of all runs there), checkpoint ("last" or
+    "best"), overrides
     runs: for each (variant, fold, seed)
-        variant, fold, seed; status: done, failed, stopped (it can be resumed) or not run
+        variant, fold, seed; status: done, failed, stopped (it can be resumed), running or not run
+        host: that ran it last, None for runs by `fesr_tf.train`
         accuracy, correct, total, people, step, max_iterations, checkpoint, data_digest: from
             its evaluation, None without one
         first_stage: the variant whose stage 1 it took over, or None
         config_digest: SHA-256 of its config.yaml; cores, tensorflow: of its newest checkpoint
-        train_seconds: over all starts by this command, without a shared stage 1;
-            evaluate_seconds; None for what this command did not run
+        train_seconds: over all starts of the command, on whichever host, that were not killed,
+            without a shared stage 1; evaluate_seconds; None for what the command did not run
         folder; evaluation: the file with the prediction for each image
-    first_stages: for each shared run of stage 1: variant, fold, seed, status, config_digest,
-        train_seconds, folder
+    first_stages: for each shared run of stage 1: variant, fold, seed, status, host,
+        config_digest, train_seconds, folder
     summaries: for each variant, see `summary`
     comparisons: for each variant but the baseline, see `compare`
 

@@ -14,6 +14,8 @@ runs/<db>/<variant>/fold-NN/
     evaluation.json, evaluation-<part>.json, evaluation-best.json
     synthesis.json  the quality of generated images
     train.log, evaluate.log    of a cross-validation
+    crossval-NNNN.lock         each attempt of a cross-validation at this run: host, process, times
+                               and end (`fesr_tf.processes.locks`)
 
 `fold-all` is a run without held-out subjects: it trains on all people and is tested on none.
 """
