@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fesr_tf import runs
-from fesr_tf.results.evaluation import evaluate, save, sentence, table
+from fesr_tf.results.evaluation import evaluate, save, scores, sentence, table
 from fesr_tf.runs.opening import load_data, require_recognizer
 from pipelines.common.errors import BadUse, command
 from pipelines.dataset import manifest as manifests
@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"note: {text}")
     print(table(result))
     print(f"\n{run.info.variant}, {run.info.database}, fold {run.info.fold}: {sentence(result)}")
+    print(scores(result))
     print(f"written: {', '.join(map(str, paths))}")
     return 0
 

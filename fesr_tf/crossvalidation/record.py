@@ -74,7 +74,7 @@ class Record:
         self.seconds: dict[str, list[float | None]] = {}
         try:
             before = json.loads(self.path.read_text(encoding="utf-8"))
-            same = before["format"] == results.FORMAT
+            same = before["format"] in (1, results.FORMAT)  # alike in these keys
             for run in [*before["runs"], *before["first_stages"]] if same else []:
                 unit = Unit(run["variant"], run["fold"], run["seed"])
                 # A run that was restarted meanwhile has other settings, data or no checkpoint.

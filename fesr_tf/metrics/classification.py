@@ -42,6 +42,28 @@ def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tup
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+LEAST = 5e-7
+"""The smallest probability in a log-loss: half of the last digit of evaluation.json."""
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Brier's score of each prediction (Monthly Weather Review 1950), float (N,) in [0,2].
+
+    probabilities float (N,K), labels int (N,): the sum over the classes of (p_k - y_k)^2, where y
+    is 1 for the true class and else 0. 0 is best; 1/K each gives 1 - 1/K.
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    return ((probabilities - truth) ** 2).sum(1)
+
+
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-ln p of the true class of each prediction, float (N,), in nats, at most 14.5 (`LEAST`).
+
+    probabilities float (N,K), labels int (N,). 0 is best; 1/K each gives ln K.
+    """
+    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
+
+
 def per_class(confusion: np.ndarray, classes: list[str] | tuple[str, ...]) -> list[dict]:
     """For each class its name, `count` (true images), `predicted`, `correct`, `recall` and
     `precision`, each None where its denominator is 0."""

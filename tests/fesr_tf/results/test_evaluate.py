@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from PIL import Image
 
 from fesr_tf import evaluate
@@ -59,6 +60,15 @@ def test_counts_agree_with_the_predictions(result):
     assert result["accuracy"] == right / result["total"]
     for row in result["predictions"]:  # written with six digits: an untrained R may then tie
         assert row["probabilities"][row["prediction"]] == max(row["probabilities"])
+
+
+def test_the_scores_are_those_of_the_stored_probabilities(result):
+    shares = np.array([row["probabilities"] for row in result["predictions"]])
+    labels = [row["label"] for row in result["predictions"]]
+    expected = sklearn.metrics.log_loss(labels, shares, labels=range(len(result["classes"])))
+    assert result["log_loss"] == pytest.approx(expected, abs=1e-5)
+    squares = (shares - np.eye(len(result["classes"]))[labels]) ** 2
+    assert result["brier"] == pytest.approx(squares.sum(1).mean())
 
 
 def test_the_command_writes_both_files_and_prints_the_accuracy(run_copy, capfd):
