@@ -80,7 +80,7 @@ def status(todo: Sequence[Job], done: int, state: jobs.State, seconds: float) ->
     if state.steps and seconds > 0:
         rate = state.steps / seconds
         parts += [f"{rate:.2g} steps/s", f"left {clock_time((total - state.steps) / rate)}"]
-    return " | ".join([*parts, f"running {', '.join(state.running) or 'nothing'}"])
+    return " | ".join([*parts, f"running {', '.join(state.running) or 'nothing here'}"])
 
 
 def cross_validate(plan: Plan, at_once: int, dead_after: float = locks.DEAD_AFTER) -> int:

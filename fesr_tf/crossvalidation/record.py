@@ -23,7 +23,7 @@ from pipelines.common.files import sha256_of, write_whole
 
 COLUMNS = ("variant", "fold", "seed", "status", "accuracy", "correct", "total", "people", "step",
            "max_iterations", "checkpoint", "data_digest", "config_digest", "first_stage",
-           "train_seconds", "evaluate_seconds", "folder")  # fmt: skip
+           "train_seconds", "evaluate_seconds", "host", "folder")  # fmt: skip
 EVALUATED = ("accuracy", "correct", "total", "people", "step", "max_iterations", "checkpoint",
              "data_digest")  # fmt: skip
 
