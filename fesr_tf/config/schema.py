@@ -98,7 +98,9 @@ class Settings(pydantic.BaseModel):
     )
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
-    intra_features: Literal["post_dropout", "pre_dropout"] = _key("second", "features of L_intra")
+    intra_features: Literal["post_dropout", "shared_mask", "pre_dropout"] = _key(
+        "second", "features of L_intra"
+    )
     targets: Literal["labels", "votes"] = _key(
         "second", "of L_cls,R^r: labels or shares of people's votes", compared=True, silent="labels"
     )

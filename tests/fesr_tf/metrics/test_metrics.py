@@ -65,6 +65,13 @@ def test_unknown_classes_and_missing_predictions_are_refused():
         classification.confusion_matrix(LABELS, PREDICTIONS[:-1], 3)
 
 
+def test_distances_within_and_between_classes_by_hand():
+    """0, 2 of one class, 6 of another: 2 within; 6 and 4, of mean square 26, between."""
+    found = classification.class_distances(np.array([[0.0], [2], [6]]), np.array([0, 0, 1]))
+    assert found == pytest.approx((2.0, np.sqrt(26)))
+    assert np.isnan(classification.class_distances(np.zeros((2, 3)), np.array([0, 1]))[0])
+
+
 def test_brier_score_and_log_loss_by_hand_and_against_scikit_learn():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.25, 0.5, 0.25]])
     # (0.3^2 + 0.2^2 + 0.1^2), (0.25^2 + 0.5^2 + 0.75^2)
