@@ -124,7 +124,8 @@ def _matched(
             refused.append(_reject(root, file, str(reason)))
             continue
         images.append((file, told_of))
-    check_matched(pattern, len(images), [file.relative_to(root).as_posix() for file in files])
+    paths = [file.relative_to(root).as_posix() for file in files]
+    check_matched(pattern, len(images), paths, [reject.reason for reject in refused])
     return images, refused
 
 

@@ -209,7 +209,13 @@ def test_an_optional_subject_that_is_missing_is_unknown(tmp_path):
 
 @pytest.mark.parametrize(
     ("pattern", "value"),
-    [("(", "regular"), ("p[0-9]", "named"), ("(?P<person>p)", "'person'"), ("(?P<subject>Q)", 2)],
+    [
+        ("(", "regular"),
+        ("p[0-9]", "named"),
+        ("(?P<person>p)", "'person'"),
+        ("(?P<subject>Q)", 2),
+        (r"(?P<subject>p)(?P<part>\d)", "its part"),
+    ],
 )
 def test_a_pattern_that_cannot_be_used(tmp_path, pattern, value):
     touch(tmp_path, "sad/p1.png", "glad/p2.png")
@@ -303,6 +309,12 @@ def test_a_link_round_in_a_circle_ends(tmp_path):
     (tmp_path / "sad" / "again").symlink_to(tmp_path)
     (tmp_path / "up").symlink_to(tmp_path)
     assert list(told(open_database("images", tmp_path))) == ["glad/2", "sad/1"]
+
+
+@pytest.mark.parametrize(("name", "what"), [("a.zip", "unpack"), ("b.XLSX", "CSV"), ("c", "c is")])
+def test_a_file_in_place_of_a_folder_is_named(tmp_path, name, what):
+    with pytest.raises(BadUse, match=naming(name, what)):
+        open_database("images", touch(tmp_path, name) / name)
 
 
 def test_all_pairs_of_one_name_are_listed(tmp_path):
