@@ -19,6 +19,8 @@ from pipelines.databases.patterns import Told, Unmatched, check_matched, check_p
 from pipelines.databases.sequences import Walk, real
 from pipelines.media.images import looks_like_image
 
+# What lies in a preprocessed folder, and in one of fesr_tf.own_data.
+_OUTPUTS = (MANIFEST_NAME, "own_data.json")
 _ALLOWED = "--allow DIR allows where it leads to"
 
 
@@ -76,7 +78,7 @@ def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
         if image and entry.is_file():
             yield entry
         # An earlier output of this project is not a class, whatever images lie in it.
-        elif image or not entry.is_dir() or (entry / MANIFEST_NAME).is_file():
+        elif image or not entry.is_dir() or any((entry / name).is_file() for name in _OUTPUTS):
             walk.strays.add(entry)
         elif real(entry) not in chain:
             below.append(entry)

@@ -323,6 +323,15 @@ def test_all_pairs_of_one_name_are_listed(tmp_path):
         open_database("images", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "own_data.json"])
+def test_an_earlier_output_is_no_person(tmp_path, name):
+    touch(tmp_path, "anna/sad/1.png", "anna/glad/1.png", "ben/sad/1.png", "ben/glad/1.png")
+    touch(tmp_path, f"mine/{name}", "mine/report/1.png", "mine/photograph/2.png")
+    found = open_database("images", tmp_path)
+    assert len(found.samples) == 4 and found.classes == ("glad", "sad") and not found.rejects
+    assert any(mentions([note], "mine") for note in found.notes)
+
+
 def test_the_clients_annotated_copies_are_no_images(tmp_path):
     touch(tmp_path, "sad/p1_1.png", "sad/p1_1.annotated.png", "glad/p2_1.png")
     found = open_database("images", tmp_path)
