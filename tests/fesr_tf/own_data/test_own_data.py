@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from fesr_tf.crossval import parser as crossval_parser
 from fesr_tf.crossvalidation.plan import split_overrides
 from fesr_tf.own_data import __main__ as own_data
 from fesr_tf.own_data import plan as plans
-from fesr_tf.own_data import step_time
+from fesr_tf.own_data import power, step_time
 from fesr_tf.own_data import summary as own_data_summary
 from pipelines.common.errors import BadUse
 from pipelines.common.files import location
@@ -365,6 +366,8 @@ def test_the_results_name_used_images_and_the_exported_model(prepared):
     assert re.findall(r"\d+", lines[0]) == ["6", "6", "3"]  # pictures used of pictures, people
     assert any(re.findall(r"\d+", line) == ["1", "3"] for line in lines)  # folds without people
     assert "FESR_JL" in lines[-1] and not re.search(r"\d", lines[-1])
+    copies = dataclasses.replace(manifest, dropped=(manifests.Dropped("a", "b", (0,)),))
+    assert re.findall(r"\d+", power.used_images(copies)) == ["6", "6", "3", "1"]
 
 
 # --- a complete run
