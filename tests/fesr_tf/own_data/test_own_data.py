@@ -102,6 +102,13 @@ def test_an_address_is_refused_with_its_path(tmp_path, capfd):
     assert re.search(naming("give", "/no/my faces"), capfd.readouterr().err)
 
 
+def test_an_empty_source_is_not_the_working_folder(mine, monkeypatch, capfd):
+    monkeypatch.chdir(mine)
+    with pytest.raises(SystemExit, match="2"):
+        own_data.main([""])
+    assert "DIR|FILE" in capfd.readouterr().err and not (mine / "mine").exists()
+
+
 def test_a_missing_source_is_refused(tmp_path, capfd):
     assert own_data.main([str(tmp_path / "none"), "--output", str(tmp_path / "mine")]) == 2
     assert str(tmp_path / "none") in capfd.readouterr().err
