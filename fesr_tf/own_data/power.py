@@ -60,6 +60,9 @@ def used_images(manifest: Manifest) -> str:
         f"{counts['aligned']} of {_many(counts['read'], 'image')}{of_people(people, unknown)}"
         f"{',' * bool(unknown)} are used"
     )
+    if manifest.dropped:
+        count = len(manifest.dropped)
+        text += f"; {count} do not train or validate where a copy of them is in another part"
     reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
     if not reasons:
         return f"{text}; none was rejected"
