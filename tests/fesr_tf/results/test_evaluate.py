@@ -99,9 +99,9 @@ def test_other_people_are_all_images_that_their_folder_tests(
     for row in result["predictions"]:
         assert asked[row["key"]] == pytest.approx(row["probabilities"], abs=2e-6)
     assert evaluate.main([str(run_copy), "--people", str(demo_data)]) == 2  # the run's own
-    manifest = json.loads((others / "manifest.json").read_text())
-    manifest["classes"][0] = "boredom"
-    (others / "manifest.json").write_text(json.dumps(manifest))
+    info = json.loads((run_copy / "run.json").read_text())
+    info["classes"][0] = "boredom"
+    (run_copy / "run.json").write_text(json.dumps(info))
     capfd.readouterr()
     assert evaluate.main([str(run_copy), "--people", str(others)]) == 2
     assert re.search(naming("boredom", others), capfd.readouterr().err)
