@@ -19,6 +19,9 @@ from pipelines.common import text
 from pipelines.common.files import write_whole
 from pipelines.common.subjects import counted, of_people, subject_of
 
+PEOPLE = "people"
+"""The part of an evaluation on another folder's test images."""
+
 
 def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
     """R's predictions on `faces`, in inference mode, ready for JSON.
