@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.heading import heading, parser
 from fesr_tf import runs
-from fesr_tf.metrics.comparison import SCORES
-from fesr_tf.metrics.sequential import blocks_interval, obrien_fleming
+from fesr_tf.metrics.comparison import SCORES, over_blocks
+from fesr_tf.metrics.sequential import obrien_fleming
 from fesr_tf.processes.sequence import call
 from fesr_tf.runs import machine
 from pipelines.common.errors import FailedWork, command
@@ -162,11 +162,13 @@ def tables(folder: Path = ARCHIVE) -> str:
     level = dict(zip(LOOKS, obrien_fleming(LOOKS), strict=True)).get(look, 0.05)
     cells = []
     for better, other in (CONTROL, *INEQUALITIES, *OTHERS):
-        mean, (low, high), p = blocks_interval(found[better] - found[other], level)
+        found_here = over_blocks(found[better] - found[other], 1 - level)
+        low, high = found_here["interval"]
         decided = verdict((low, high)) if look else "before the first look"
-        interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
-        cells.append([f"{better} > {other}", f"{100 * mean:+.1f}", interval, f"{p:.2g}", decided])
-    head = ["difference", "points", f"{100 * (1 - level):.4g} % interval", "p", "verdict"]
+        shown = f"{100 * low:+.1f} to {100 * high:+.1f}"
+        p = f"{found_here['p']:.2g}"
+        cells.append([f"{better} > {other}", f"{100 * found_here['mean']:+.1f}", shown, p, decided])
+    head = ["difference", "points", f"{100 * (1 - level):.4g} % interval", "p of signs", "verdict"]
     return f"{text}\ndifferences over {len(blocks)} blocks, Student's t\n{table(head, cells)}"
 
 

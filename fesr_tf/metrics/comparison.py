@@ -196,19 +196,19 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
     return float(test.pvalue)
 
 
-def over_blocks(differences: Sequence[float]) -> dict:
+def over_blocks(differences: Sequence[float], confidence: float = CONFIDENCE) -> dict:
     """Inference with the block as its unit: a training set with its own seed, whose networks of
     both variants give one difference.
 
     Blocks that share neither training people nor seed are independent, so this needs no assumption
     about images, people or seeds within them. Returns `differences`, `mean`, `sd` (n - 1),
-    `interval` (Student's t, 95 %, n - 1 degrees of freedom; None for one block or for equal
-    differences, whose spread says nothing) and `p` (`sign_flip`).
+    `interval` (Student's t, n - 1 degrees of freedom; None for one block or for equal differences,
+    whose spread says nothing) and `p` (`sign_flip`).
     """
     mean, sd = mean_and_sd(differences)
     interval = None
     if sd:
-        interval = [*map(float, stats.ttest_1samp(differences, 0).confidence_interval(CONFIDENCE))]
+        interval = [*map(float, stats.ttest_1samp(differences, 0).confidence_interval(confidence))]
     p = sign_flip(differences)
     return {"differences": list(differences), "mean": mean, "sd": sd, "interval": interval, "p": p}
 

@@ -34,19 +34,3 @@ def obrien_fleming(looks: Sequence[int], alpha: float = 0.05) -> list[float]:
 
         bounds.append(optimize.brentq(excess, 1.0, 9.0, xtol=1e-5))
     return [float(2 * stats.norm.sf(bound)) for bound in bounds]
-
-
-def blocks_interval(
-    differences: Sequence[float], level: float
-) -> tuple[float, tuple[float, float], float]:
-    """Mean, interval and two-sided p of differences, one a block (a training set with its own
-    seed), by Student's t: blocks are independent, which images and people within one are not.
-
-    level: of the test, so that the interval covers 1 - level. Raises ValueError for fewer than two.
-    """
-    values = np.asarray(differences, np.float64)
-    if values.size < 2:
-        raise ValueError(f"{values.size} blocks: a spread needs two")
-    test = stats.ttest_1samp(values, 0.0)
-    low, high = test.confidence_interval(1 - level)
-    return float(values.mean()), (float(low), float(high)), float(test.pvalue)
