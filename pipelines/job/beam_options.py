@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.common.errors import BadUse
 
@@ -42,11 +42,6 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
         hint = f"; did you mean {near[0]}?" if near else ""
         raise BadUse(f"unknown option {name}: neither this command nor Apache Beam has it{hint}")
     return PipelineOptions([f"--runner={LOCAL_RUNNER}", *rest])
-
-
-def runs_here(options: PipelineOptions) -> bool:
-    """Whether the workers are on this machine and see its files."""
-    return options.view_as(StandardOptions).runner == LOCAL_RUNNER
 
 
 class _Parser(argparse.ArgumentParser):

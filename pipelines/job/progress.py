@@ -1,4 +1,4 @@
-"""Shows the progress of a job, from a file that its workers lengthen."""
+"""Shows the progress of a job, from files that its workers lengthen."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ _SECONDS = 0.5
 
 @contextlib.contextmanager
 def watched(ticks: str | None, total: int, title: str) -> Iterator[None]:
-    """Shows a bar of `total` while the block runs; the file `ticks` has one byte per finished
-    item, which works with threads, processes and every runner. None shows nothing: a cluster has
-    its own page.
+    """Shows a bar of `total` while the block runs. The files in the folder `ticks`, one a worker
+    process, have one byte per finished item, which works with every runner that shares the disk.
+    None shows nothing: a cluster has its own page.
     """
     if ticks is None:
         yield
         return
-    file, done = Path(ticks), threading.Event()
+    folder, done = Path(ticks), threading.Event()
     with bar(total=total, desc=title, unit="image") as shown:
 
         def follow() -> None:
             last = False
             while not last:
                 last = done.wait(_SECONDS)
-                with contextlib.suppress(FileNotFoundError):
-                    shown.update(file.stat().st_size - shown.n)
+                shown.update(min(finished(folder), total) - shown.n)
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
@@ -38,3 +37,9 @@ def watched(ticks: str | None, total: int, title: str) -> Iterator[None]:
         finally:
             done.set()
             thread.join()
+
+
+def finished(ticks: Path) -> int:
+    """The number of items that the workers finished with; an item that was computed twice, as
+    after the death of a worker, counts twice."""
+    return sum(file.stat().st_size for file in ticks.iterdir())
