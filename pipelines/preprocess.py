@@ -11,14 +11,17 @@ from __future__ import annotations
 import pipelines.job.quiet_beam  # noqa: F401
 
 # isort: split
+import contextlib
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
 
 from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import Location, folder_whole, location
@@ -33,7 +36,7 @@ from pipelines.demo_faces.source import rendered
 from pipelines.faces.alignment import landmark_model_path
 from pipelines.inspection.console import closing_report, findings_report
 from pipelines.job import arguments, spill, steps
-from pipelines.job.beam_options import pipeline_options
+from pipelines.job.beam_options import divide_work, pipeline_options
 from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
 from pipelines.job.progress import watched
@@ -99,6 +102,7 @@ def preprocess(
         landmark_model_path(points)  # a missing model fails here, not in every worker
     with folder_whole(output) as folder:
         ticks = _ticks(folder)
+        divide_work(options, len(database.samples))
         pipeline = _pipeline(options)
         build(pipeline, database, division, folder, shards, points, ticks)
         with watched(ticks, len(database.samples), "aligning faces"):
@@ -141,12 +145,14 @@ def _searches(database: Database) -> bool:
 
 
 def _run(pipeline: beam.Pipeline) -> None:
-    """Runs to the end. Beam wraps errors of a step in a RuntimeError; those for the user are
-    unwrapped."""
+    """Runs to the end; Ctrl-C cancels the job on its engine. Beam wraps errors of a step in a
+    RuntimeError; those for the user are unwrapped."""
     # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        pipeline.run().wait_until_finish()
+        result = pipeline.run()
+        with _on_engine(result):
+            result.wait_until_finish()
     except Exception as error:
         inner: BaseException | None = error
         while inner is not None:
@@ -154,10 +160,26 @@ def _run(pipeline: beam.Pipeline) -> None:
                 raise inner from None
             if str(inner).startswith(_NO_JAR):
                 raise FailedWork(" ".join(str(inner).split())) from error
+            if type(inner).__module__.startswith("distributed."):
+                raise FailedWork(f"Dask: {inner}") from error
             if isinstance(inner, OSError):
                 raise FailedWork(f"the job could not read or write: {inner}") from error
             inner = inner.__cause__ or inner.__context__
         raise
+
+
+@contextlib.contextmanager
+def _on_engine(result: PipelineResult) -> Iterator[None]:
+    """Cancels the job if the block is interrupted, and leaves Dask's cluster."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(NotImplementedError):
+            result.cancel()
+        raise
+    finally:
+        if client := getattr(result, "client", None):
+            client.close()
 
 
 def _check_output(output: Location, source: Location | None, name: str, overwrite: bool) -> None:
