@@ -39,7 +39,7 @@ from pipelines.job import arguments, spill, steps
 from pipelines.job.beam_options import divide_work, pipeline_options
 from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
-from pipelines.job.progress import watched
+from pipelines.job.progress import Finished, watched
 from pipelines.job.tasks import plan, write_plan
 
 _PLAN = ".plan"
@@ -105,8 +105,9 @@ def preprocess(
         divide_work(options, len(database.samples))
         pipeline = _pipeline(options)
         build(pipeline, database, division, folder, shards, points, ticks)
-        with watched(ticks, len(database.samples), "aligning faces"):
-            _run(pipeline)
+        finished = Finished(ticks)
+        with watched(finished, len(database.samples), "aligning faces"):
+            _run(pipeline, finished)
         result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
         (folder / _PLAN).unlink()
         for side in (folder / spill.FOLDER, *([Path(ticks)] if ticks else [])):
@@ -144,13 +145,13 @@ def _searches(database: Database) -> bool:
     )
 
 
-def _run(pipeline: beam.Pipeline) -> None:
+def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
     """Runs to the end; Ctrl-C cancels the job on its engine. Beam wraps errors of a step in a
     RuntimeError; those for the user are unwrapped."""
     # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        result = pipeline.run()
+        result = finished.result = pipeline.run()
         with _on_engine(result):
             result.wait_until_finish()
     except Exception as error:

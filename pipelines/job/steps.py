@@ -27,6 +27,7 @@ from pipelines.dataset.fingerprints import fingerprint
 from pipelines.dataset.manifest import Shard
 from pipelines.faces import alignment
 from pipelines.job import spill
+from pipelines.job.progress import IMAGES, METRICS
 from pipelines.job.tasks import Chunk, Task, read_chunk
 from pipelines.media import films, images
 
@@ -34,7 +35,6 @@ Written = tuple[Shard | None, dict[str, int], bytes, list[dict[str, Any]], float
 """What one shard's images gave: the shard (None if all were rejected), the number of faces by
 scale, the fingerprints of its records, the rejects as dicts, and the workers' seconds."""
 
-METRICS = "preprocess"
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128
 # 68 rows of two numbers are two kilobytes.
@@ -81,7 +81,7 @@ class AlignFaces(beam.DoFn):
                 Metrics.counter(METRICS, f"rejected: {outcome.kind}").inc()
             else:
                 Metrics.counter(METRICS, "faces").inc()
-            Metrics.counter(METRICS, "images").inc()
+            Metrics.counter(METRICS, IMAGES).inc()
             ended = time.perf_counter()
             Metrics.distribution(METRICS, "milliseconds").update(round(1000 * (ended - began)))
             plain = asdict(outcome) if isinstance(outcome, Reject) else tuple(outcome)

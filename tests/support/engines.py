@@ -1,9 +1,10 @@
-"""A Dask cluster on loopback: a scheduler and workers, each a process of its own."""
+"""Engines on loopback, their processes apart from the launcher's: a Dask cluster, a worker pool."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_PATIENCE = 120
+_PATIENCE = 300
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,27 @@ def _ready(found: Path, workers: list[subprocess.Popen]) -> Cluster:
     with Client(scheduler_file=str(found), set_as_default=False) as client:
         client.wait_for_workers(len(workers), timeout=_PATIENCE)
         return Cluster(client.scheduler.address, workers)
+
+
+@contextlib.contextmanager
+def worker_pool(code: Path) -> Iterator[str]:
+    """Beam's own pool of external workers, as beside a Flink or Spark task manager: other
+    processes in another folder, whose `pipelines` is the one that lies in `code`."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    words = ["-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
+    # The pool starts its workers as `python`, whichever comes first.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(code)}
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=code, env=environment, stderr=subprocess.DEVNULL
+    ) as pool:
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("localhost", port)):
+                    break
+                time.sleep(0.1)
+            yield f"localhost:{port}"
+        finally:
+            pool.terminate()

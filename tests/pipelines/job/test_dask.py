@@ -16,17 +16,17 @@ import pytest
 from pipelines.databases import open_database
 from pipelines.dataset.folds import divide
 from pipelines.dataset.manifest import load
-from pipelines.job import progress
 from pipelines.job.beam_options import pipeline_options
+from pipelines.job.progress import Finished
 from pipelines.preprocess import build
-from tests.support.dask_cluster import ROOT, dask_cluster
+from tests.support.engines import ROOT, dask_cluster
 from tests.support.inspection import contents, run
 
 pytestmark = pytest.mark.skipif(
     find_spec("distributed") is None, reason="needs the extra dask: pip install 'fesr-tf[dask]'"
 )
 IMAGES, REJECTED = 56, 5
-_PATIENCE = 120
+_PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,13 @@ def started(crowd: Path, output: Path, address: str) -> subprocess.Popen:
     """The command, once its workers have finished with some of the images."""
     words = [sys.executable, "-m", "pipelines.preprocess", *on_dask(crowd, output, address)]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    # A shell that runs the tests in the background lets its children ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     job = subprocess.Popen(words, cwd=ROOT, text=True, start_new_session=True, **pipes)
+    signal.signal(signal.SIGINT, before)
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end and job.poll() is None:
-        if any(progress.finished(each) >= 10 for each in output.parent.glob(".out.*/.progress")):
+        if any(Finished(str(each))() >= 10 for each in output.parent.glob(".out.*/.progress")):
             return job
         time.sleep(0.01)
     job.kill()
@@ -87,7 +90,7 @@ def test_every_image_is_decoded_and_aligned_once(cluster, crowd, tmp_path):
     result = pipeline.run()
     result.wait_until_finish()
     result.client.close()
-    assert progress.finished(ticks) == len(database.samples) == IMAGES
+    assert Finished(str(ticks))() == len(database.samples) == IMAGES
     assert len(list(ticks.iterdir())) > 1  # more than one process took part
 
 
