@@ -15,6 +15,7 @@ import contextlib
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,10 @@ def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
     # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        result = finished.result = pipeline.run()
+        with warnings.catch_warnings():
+            # Dask's own page is served on another port than the usual one.
+            warnings.filterwarnings("ignore", r"\s*Port \d+ is already in use", UserWarning)
+            result = finished.result = pipeline.run()
         with _on_engine(result):
             result.wait_until_finish()
     except Exception as error:
