@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -58,6 +59,11 @@ class Reject:
     reason: str
     picture: str = ""
     splits: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The reason without the numbers in it, by which rejects are counted."""
+        return re.sub(r"\d[\d.,×]*", "N", self.reason)
 
 
 @dataclass(frozen=True)

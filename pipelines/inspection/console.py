@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pipelines.common.errors import plain
@@ -29,17 +30,22 @@ def findings_report(findings: Sequence[Finding]) -> str:
 
 
 def closing_report(
-    manifest: Manifest, output: Location, scales: dict[str, int], replaced: bool
+    manifest: Manifest, output: Location, scales: dict[str, int], seconds: float, replaced: bool
 ) -> str:
     """The summary of a finished job, from the manifest that it wrote.
 
-    scales: how many faces were found at each scale of detection.
+    scales: how many faces were found at each scale of detection. seconds: what all workers
+    together spent on the images.
     """
     counts = manifest.counts
     lines = [
         f"{counts['read']} images read, {counts['aligned']} faces aligned, "
-        f"{counts['rejected']} rejected"
+        f"{counts['rejected']} rejected",
+        f"{seconds / max(1, counts['aligned']):.3f} s of a worker per face",
     ]
+    if manifest.rejects:
+        reasons = Counter(reject.kind for reject in manifest.rejects).most_common()
+        lines.append(table(("rejected because", "images"), reasons))
     if scales:
         found = ", ".join(f"{count} {name}" for name, count in sorted(scales.items()))
         lines.append(f"found at the scales: {found}")

@@ -43,7 +43,8 @@ class Part:
     def __init__(self, folder: Location) -> None:
         self.name = uuid.uuid4().hex
         self._end = 0
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        # Not its parents: a worker that a cancelled job left behind must not restore the folder.
+        (folder / FOLDER).mkdir(exist_ok=True)
         self._file = (folder / FOLDER / self.name).open("wb")
 
     def append(self, key: str, record: bytes, scale: str, fingerprint: bytes) -> Ref:

@@ -75,10 +75,11 @@ def test_losses_are_counted_by_class_and_by_subject(lossy):
 
 def test_the_closing_report_shows_losses_worst_first(lossy):
     folder, made = lossy
-    text = closing_report(made, folder, {}, replaced=False)
+    text = closing_report(made, folder, {}, 3.0, replaced=False)
     rows = [line.split() for line in text.splitlines()]
     assert ["p001", "2", "0", "2", "100.0%"] in rows
     assert ["fear", "3", "2", "1", "33.3%"] in rows
+    assert mentions(text, "0.750")  # 3 s for 4 faces
     assert mentions(text, folder / "index.html")
 
 
@@ -244,7 +245,8 @@ def test_an_unknown_subject_is_nobody(demo_people, tmp_path):
     checks, _ = check_folder(tmp_path)
     assert [check.name for check in checks if check.failures] == []
     text = (
-        closing_report(made, tmp_path, {}, replaced=False) + (tmp_path / "index.html").read_text()
+        closing_report(made, tmp_path, {}, 3.0, replaced=False)
+        + (tmp_path / "index.html").read_text()
     )
     assert mentions(text, "subjects unknown") and "person crosses" not in text
     assert not mentions(text, "people") and "subject-independent" not in text
