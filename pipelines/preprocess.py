@@ -21,7 +21,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.common.errors import BadUse, FailedWork, FesrError, command
-from pipelines.common.files import Location, folder_whole, location
+from pipelines.common.files import VERSIONS, Location, folder_whole, location, remove_folder
 from pipelines.common.subjects import counted, of_people
 from pipelines.databases import Database, open_database
 from pipelines.databases.base import GUESSED
@@ -106,10 +106,7 @@ def preprocess(
         result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
         (folder / _PLAN).unlink()
         for side in (folder / spill.FOLDER, *([Path(ticks)] if ticks else [])):
-            for path in side.glob("*"):
-                path.unlink()
-            if side.exists():
-                side.rmdir()
+            remove_folder(side)
         listing = output.parent / f"{output.name}_{copies.NAME}"
         manifest = finish(folder, database, division, max_rejects, rule, listing)
     return manifest, result["found"], result["seconds"]
@@ -165,7 +162,11 @@ def _check_output(output: Location, source: Location | None, name: str, overwrit
     another database."""
     if source is not None and source.resolve().is_relative_to(output.resolve()):
         raise BadUse(f"--output {output} would replace the --input {source}; choose another")
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+    if not output.exists():
+        return
+    held = {entry.name for entry in output.iterdir()} if output.is_dir() else None
+    # In a store a killed job leaves its files here, and the next one removes them.
+    if held == set() or (held and not isinstance(output, Path) and held <= set(VERSIONS)):
         return
     earlier = database_in(output)
     if earlier is None:

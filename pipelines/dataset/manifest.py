@@ -11,11 +11,18 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
-from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
+from pipelines.common.files import (
+    MANIFEST_NAME,
+    VERSIONS,
+    Location,
+    location,
+    sha256_of,
+    unversioned,
+)
 from pipelines.common.records import Finding, Reject, typed
 from pipelines.databases.base import SUBJECTS
 from pipelines.dataset.examples import schema
@@ -33,7 +40,10 @@ DETECTED, PREALIGNED, BOTH = "detected", "prealigned", "both"
 
 @dataclass(frozen=True)
 class Shard:
-    """One TFRecord file: `path` relative to the folder, its records, bytes and SHA-256."""
+    """One TFRecord file: `path` relative to the folder, its records, bytes and SHA-256.
+
+    In a store every path begins with one of `pipelines.common.files.VERSIONS`.
+    """
 
     path: str
     records: int
@@ -131,7 +141,26 @@ class Manifest:
 
     def shards_of(self, fold: int) -> list[Shard]:
         """The shards under `fold-NN/`."""
-        return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
+        inside = f"{fold_folder(fold)}/"
+        return [shard for shard in self.shards if unversioned(shard.path).startswith(inside)]
+
+    @property
+    def version(self) -> str:
+        """The folder, relative to the data folder, in which its files lie; empty on a disk."""
+        first = self.shards[0].path.partition("/")[0] if self.shards else ""
+        return first if first in VERSIONS else ""
+
+    def place(self, name: str) -> str:
+        """The path, relative to the folder, of the side file `name`."""
+        return f"{self.version}/{name}" if self.version else name
+
+    def below(self, prefix: str) -> Manifest:
+        """The manifest with `prefix` before the path of every file."""
+        shards, files = (
+            tuple(dataclasses.replace(file, path=prefix + file.path) for file in some)
+            for some in (self.shards, self.files)
+        )
+        return dataclasses.replace(self, shards=shards, files=files)
 
     @property
     def num_votes(self) -> int:
@@ -184,8 +213,9 @@ def shard_path(fold: int, index: int, count: int) -> str:
 
 
 def combined_digest(shards: Iterable[Shard]) -> str:
-    """SHA-256 over the shards' paths and digests in the manifest's order, in hex."""
-    lines = "".join(f"{shard.sha256}  {shard.path}\n" for shard in shards)
+    """SHA-256 over the shards' paths (without the version) and digests in the manifest's order, in
+    hex."""
+    lines = "".join(f"{shard.sha256}  {unversioned(shard.path)}\n" for shard in shards)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -236,9 +266,12 @@ def verify(folder: str | Location, manifest: Manifest) -> None:
 def file_trouble(folder: Location, listed: Shard | File) -> str | None:
     """The defect of a listed file: missing, cut short or changed; None if it has none."""
     path = folder / listed.path
-    if not path.is_file():
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        return f"{path} is not a file"
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
         return f"{path} is missing, though the manifest lists it"
-    size = path.stat().st_size
     if size < listed.bytes:
         return f"{path} is cut short: {size:,} of {listed.bytes:,} bytes"
     if size > listed.bytes or sha256_of(path) != listed.sha256:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.common.files import Location
+from pipelines.common.files import VERSIONS, Listing, Location, unversioned
 from pipelines.dataset import anomalies, copies, examples, inventory
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.fold_checks import crossing
@@ -87,21 +87,19 @@ def _listed_files(folder: Location, manifest: Manifest) -> Iterator[Check]:
 def _completeness(folder: Location, manifest: Manifest) -> Check:
     listed = {file.path for file in (*manifest.shards, *manifest.files)} | {NAME}
     expected = {*side_files.NAMES, contact_sheet.NAME, *(r.picture for r in manifest.rejects)}
+    expected = {manifest.place(name) for name in expected - {""}}
+    # What a killed rerun left beside the version that stands.
+    others = set(VERSIONS) - {manifest.version} if manifest.version else set()
+    names = ((path, path.relative_to(folder)) for path in Listing(folder).files(folder))
     unlisted = [
         f"{path} is not in the manifest"
-        for path in _walk(folder)
-        if path.relative_to(folder).as_posix() not in listed and path.name not in _CLUTTER
+        for path, name in names
+        if name.as_posix() not in listed
+        and name.name not in _CLUTTER
+        and name.parts[0] not in others
     ]
-    missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed - {""})]
+    missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed)]
     return Check("completeness", "the files of the manifest and no others", missing + unlisted)
-
-
-def _walk(folder: Location) -> Iterator[Location]:
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
-        else:
-            yield path
 
 
 def _records(folder: Location, manifest: Manifest) -> tuple[list[Check], Columns]:
@@ -115,7 +113,7 @@ def _records(folder: Location, manifest: Manifest) -> tuple[list[Check], Columns
     seen: set[str] = set()
     for shard in manifest.shards:
         path = folder / shard.path
-        place = shard.path.split("/")[0]
+        place = unversioned(shard.path).split("/")[0]
         for index, record in _decoded(folder, shard, framing):
             name = f"{path}: record {index} ({record.key})"
             if trouble := _form_trouble(record, manifest):
@@ -282,14 +280,14 @@ def _derived_troubles(
     # The page is for people and may differ in another version: only its digest is checked.
     for name in sorted({*side_files.DATA, *contents} - {page.NAME}):
         try:
-            texts = [(folder / name).read_bytes(), contents[name]]
+            texts = [(folder / manifest.place(name)).read_bytes(), contents[name]]
             if name == anomalies.NAME:
                 texts = [anomalies.current_words(text.decode()) for text in texts]
             same = texts[0] == texts[1]
         except (OSError, UnicodeDecodeError):
             same = False
         if not same:
-            yield f"{folder / name} differs from what the records give"
+            yield f"{folder / manifest.place(name)} differs from what the records give"
 
 
 def _worded(found: Iterable[Anomaly]) -> list[Anomaly]:

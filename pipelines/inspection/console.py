@@ -67,9 +67,9 @@ def closing_report(
         lines.append(f"the earlier data in {output} was replaced")
     lines += [
         f"data     {output} ({len(manifest.shards)} TFRecord files, digest {manifest.digest[:12]})",
-        f"folds    {output / fold_file.NAME} (digest {manifest.fold_digest[:12]})",
-        f"page     {output / page.NAME}",
-        f"image    {output / contact_sheet.NAME}",
+        f"folds    {output / manifest.place(fold_file.NAME)} (digest {manifest.fold_digest[:12]})",
+        f"page     {output / manifest.place(page.NAME)}",
+        f"image    {output / manifest.place(contact_sheet.NAME)}",
     ]
     return "\n".join(lines)
 

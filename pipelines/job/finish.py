@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pipelines.common import roles
 from pipelines.common.errors import FailedWork
-from pipelines.common.files import Location, write_whole
+from pipelines.common.files import Location, home, write_whole
 from pipelines.common.records import Reject
 from pipelines.common.text import listed
 from pipelines.databases import Database
@@ -54,7 +54,8 @@ def finish(
     rule: str = copies.REFUSED,
     listing: Location | None = None,
 ) -> Manifest:
-    """Reads the written shards back, writes what describes them, the manifest last.
+    """Reads the written shards back, writes what describes them, the manifest last, in a store into
+    the folder above (`home`).
 
     `job.json` in the folder lists the shards and the rejects of the workers. rule: one of
     `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
@@ -140,8 +141,9 @@ def finish(
         files.append(_file(name, (folder / name).read_bytes()))
     manifest = dataclasses.replace(manifest, files=tuple(sorted(files, key=lambda f: f.path)))
     (folder / spill.RESULT).unlink()
-    write_whole(folder / NAME, manifest.to_json())
-    manifest = load(folder)
+    place, prefix = home(folder)
+    write_whole(place / NAME, manifest.below(prefix).to_json())
+    manifest = load(place)
     if listing is not None and listing.is_file() and copies.is_table(listing.read_bytes()):
         listing.unlink()  # of an earlier run, which was refused
     return manifest

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import BinaryIO, NamedTuple
 
-from pipelines.common.files import Location, writing
+from pipelines.common.files import Location, make_folder, writing
 from pipelines.dataset import examples
 from pipelines.dataset.manifest import Shard
 
@@ -43,7 +43,7 @@ class Part:
     def __init__(self, folder: Location) -> None:
         self.name = uuid.uuid4().hex
         self._end = 0
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / FOLDER)
         self._file = (folder / FOLDER / self.name).open("wb")
 
     def append(self, key: str, record: bytes, scale: str, fingerprint: bytes) -> Ref:

@@ -59,13 +59,17 @@ def section(m: Material) -> dict:
         "published": _published(m, document, manifest),
         "anomalies": [f"{each.severity.lower()}: {each.text}" for each in manifest.anomalies]
         + list(manifest.notes),
-        "sheet": _sheet(m, sources.data),
+        "sheet": _sheet(m, sources.data / manifest.place(contact_sheet.NAME)),
     }
 
 
 def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
     parts = ("train", "valid", "test")
-    people = _people_of_folds(m.sources.data) if counted(manifest)[0] else None
+    people = (
+        _people_of_folds(m.sources.data / manifest.place(fold_file.NAME))
+        if counted(manifest)[0]
+        else None
+    )
     rows = []
     for fold in range(manifest.folds):
         row: list[Cell] = [f"fold {fold}"]
@@ -89,8 +93,7 @@ def _independent(manifest: Manifest) -> str:
     return "no" if known(manifest) else "unknown"
 
 
-def _people_of_folds(data: Path) -> Document | None:
-    path = data / fold_file.NAME
+def _people_of_folds(path: Path) -> Document | None:
     try:
         return Document(str(path), json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -129,8 +132,7 @@ def _published(m: Material, document: Document, manifest: Manifest) -> Table | N
     return Table(head, rows, name="Found and published counts") if rows else None
 
 
-def _sheet(m: Material, data: Path):
+def _sheet(m: Material, path: Path):
     """The contact sheet of the data folder, None if there is none."""
-    path = data / contact_sheet.NAME
     about = "of the test parts, a row for each class; the line is where the eyes should be."
     return m.images.embed(path, "Aligned faces", about) if path.is_file() else None
