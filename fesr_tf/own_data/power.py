@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,7 @@ def used_images(manifest: Manifest) -> str:
         f"{counts['aligned']} of {_many(counts['read'], 'image')}{of_people(people, unknown)}"
         f"{',' * bool(unknown)} are used"
     )
-    reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
+    reasons = manifest.reasons()
     if not reasons:
         return f"{text}; none was rejected"
     named = listed([f"{reason} ({n})" for reason, n in reasons], NAMED, "other reasons")

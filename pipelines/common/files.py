@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeAlias
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import fsspec
 from upath import UPath
 
-from pipelines.common.errors import BadUse
+from pipelines.common.errors import BadUse, FesrError
 
 Location: TypeAlias = Path | UPath
 
@@ -186,11 +186,14 @@ def write_whole(path: str | os.PathLike | Location, content: bytes | str) -> Non
 
 
 @contextlib.contextmanager
-def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
+def folder_whole(
+    path: str | os.PathLike | Location, kept: Sequence[str] = ()
+) -> Iterator[Location]:
     """Yields a temporary folder beside `path`; on success it replaces `path`.
 
     On any exception the temporary folder is removed and `path` is unchanged. Folders left by
-    killed processes are removed first.
+    killed processes are removed first. kept: names that are taken over from the newest of these;
+    with them, an exception that is not a `FesrError` leaves the folder as a kill does.
 
     A store cannot rename a folder: there the yielded folder is the one of `VERSIONS` in `path` that
     its manifest does not name, and the caller has to write a manifest that names it, last (`home`).
@@ -198,22 +201,23 @@ def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
     """
     path = location(path)
     if not isinstance(path, Path):
-        with _other_version(path) as folder:
+        with _other_version(path, kept) as folder:
             yield folder
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.parent) as alone:
-        _sweep(path, alone)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         lock = _lock(temporary)
+        _sweep(path, alone, temporary, kept)
     try:
         with lock:
             os.chmod(temporary, 0o755)
             yield temporary
             with _alone(path.parent):
                 _exchange(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+    except BaseException as error:
+        if not kept or isinstance(error, FesrError):
+            shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
@@ -241,17 +245,20 @@ def sha256_of(path: str | os.PathLike | Location) -> str:
 
 
 @contextlib.contextmanager
-def _other_version(path: UPath) -> Iterator[UPath]:
+def _other_version(path: UPath, kept: Sequence[str]) -> Iterator[UPath]:
     standing = _standing(path)
     folder = path / next(name for name in VERSIONS if name != standing)
-    remove_folder(folder)
+    files = f"{folder.path}/"
+    left = path.fs.find(folder.path)
+    if old := [p for p in left if p.removeprefix(files).partition("/")[0] not in kept]:
+        path.fs.rm(old)
     try:
         yield folder
-    except BaseException:
-        if _standing(path) == standing:
+    except BaseException as error:
+        if _standing(path) == standing and (not kept or isinstance(error, FesrError)):
             remove_folder(folder)
         raise
-    manifest, files = (path / MANIFEST_NAME).path, f"{folder.path}/"
+    manifest = (path / MANIFEST_NAME).path
     old = [p for p in path.fs.find(path.path) if p != manifest and not p.startswith(files)]
     if _standing(path) == folder.name and old:
         path.fs.rm(old)
@@ -306,13 +313,16 @@ def _exchange(temporary: Path, path: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _sweep(path: Path, alone: bool) -> None:
+def _sweep(path: Path, alone: bool, new: Path, kept: Sequence[str]) -> None:
     """Removes temporary folders of `path` whose process is gone, and restores the old folder
     where a process was killed between moving it away and renaming the new one.
 
-    alone: no other process begins or ends meanwhile, so a folder without a lock has no owner.
+    alone: no other process begins or ends meanwhile, so a folder without a lock has no owner. What
+    `kept` names moves from the newest such folder to the folder `new`, so that workers that outlive
+    their launcher do not write there.
     """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    others = [left for left in path.parent.glob(f".{glob.escape(path.name)}.*") if left != new]
+    for left in sorted(others, key=lambda left: left.stat().st_mtime, reverse=True):
         if left.name.startswith(f".{path.name}.old."):
             old = left / path.name
             if old.exists() and not path.exists():
@@ -325,4 +335,7 @@ def _sweep(path: Path, alone: bool) -> None:
             continue
         with contextlib.suppress(OSError), (left / _LOCK).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for name in kept:
+                if (left / name).exists() and not (new / name).exists():
+                    os.replace(left / name, new / name)
             shutil.rmtree(left, ignore_errors=True)

@@ -56,7 +56,7 @@ PREALIGNED = Option(
 """Of databases whose images may be crops."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """One labelled image, by reference or by value.
 

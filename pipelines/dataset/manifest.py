@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -101,17 +102,19 @@ class Manifest:
 
     `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
     aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
+    rejected_by_reason ({`Reject.kind`: n}, most often first; not in folders of earlier versions),
     by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
     entry a fold). Images of unknown subjects are counted under no name in by_subject and
     rejected_by_subject. fold_rule, valid_share and subjects: see
     `pipelines.dataset.folds.Division`; subjects is empty in folders of earlier versions, which
     are taken as "known". copies: one of `pipelines.dataset.copies.RULES`, what was done with
     copies of one image on two sides of a split; empty in folders of earlier versions, which were
-    not searched for near copies. dropped: the records that lost a role by it. files: the side
-    files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of earlier versions.
-    fold_digest: that of `folds.json`; equal where subjects, rule and database are. digest:
-    `combined_digest` of the shards; equal digests mean equal records. manifest_digest: SHA-256 of
-    this file's text with that value empty.
+    not searched for near copies. dropped: the records that lost a role by it. rejects: those of
+    folders of earlier versions; None where `pipelines.dataset.rejects` has them in a file of their
+    own. files: the side files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of
+    earlier versions. fold_digest: that of `folds.json`; equal where subjects, rule and database
+    are. digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
+    SHA-256 of this file's text with that value empty.
     """
 
     database: str
@@ -122,7 +125,7 @@ class Manifest:
     feature_schema: dict[str, dict[str, Any]]
     shards: tuple[Shard, ...]
     counts: dict[str, Any]
-    rejects: tuple[Reject, ...] = ()
+    rejects: tuple[Reject, ...] | None = None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
@@ -172,6 +175,11 @@ class Manifest:
         """The number of aligned images whose subject is unknown."""
         return self.counts["aligned"] - sum(self.counts["by_subject"].values())
 
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why images were rejected (`Reject.kind`), and how many, most often first."""
+        counted = Counter(self.counts.get("rejected_by_reason") or {})
+        return (counted or Counter(reject.kind for reject in self.rejects or ())).most_common()
+
     def losses(self, what: str) -> list[Loss]:
         """The losses of every "class" or "subject", worst first."""
         aligned, rejected = self.counts[f"by_{what}"], self.counts[f"rejected_by_{what}"]
@@ -191,10 +199,10 @@ class Manifest:
             del data["subjects"]
         if not self.copies:
             del data["copies"], data["dropped"]
-        data["rejects"] = [
-            {"class" if name == "class_name" else name: value for name, value in entry.items()}
-            for entry in data["rejects"]
-        ]
+        if self.rejects is None:
+            del data["rejects"]
+        else:
+            data["rejects"] = [_without_thumbnail(entry) for entry in data["rejects"]]
         if not self.alignment:  # so that a folder of an earlier version keeps its text
             del data["alignment"]
         ordered = {"format": data.pop("format"), **data}
@@ -289,12 +297,26 @@ def _text(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
+def inside(path: str) -> bool:
+    """Whether a path in a file that may have been edited stays inside its folder."""
+    pure = PurePosixPath(path)
+    return not (pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path)
+
+
+def _without_thumbnail(entry: dict[str, Any]) -> dict[str, Any]:
+    """A reject as earlier versions wrote it."""
+    names = {"class_name": "class", "picture_bytes": "", "picture_sha256": ""}
+    return {names.get(key, key): value for key, value in entry.items() if names.get(key, key)}
+
+
 def _from_data(data: dict[str, Any]) -> Manifest:
-    renamed = [
-        {"class_name" if name == "class" else name: value for name, value in entry.items()}
-        for entry in data["rejects"]
-    ]
-    manifest = typed(Manifest, {**data, "rejects": renamed})
+    if "rejects" in data:
+        renamed = [
+            {"class_name" if name == "class" else name: value for name, value in entry.items()}
+            for entry in data["rejects"]
+        ]
+        data = {**data, "rejects": renamed}
+    manifest = typed(Manifest, data)
     counts, folds = manifest.counts, manifest.folds
     if manifest.feature_schema != schema(folds, manifest.num_votes):
         raise ValueError(f"feature_schema is not that of {folds} folds")
@@ -306,19 +328,18 @@ def _from_data(data: dict[str, Any]) -> Manifest:
     if len(by_fold) != folds or any(tuple(part) != _PARTS for part in by_fold):
         raise ValueError(f"by_fold does not count train, valid and test of {folds} folds")
     numbers = {name: counts[name] for name in ("read", "aligned", "rejected")}
-    for table in (numbers, *(counts[name] for name in _COUNTS), *by_fold):
+    reasons = counts.get("rejected_by_reason", {})
+    for table in (numbers, *(counts[name] for name in _COUNTS), reasons, *by_fold):
         for name, number in typed(dict, table, "counts").items():
             typed(int, number, name)
-    for reject in manifest.rejects:
+    for reject in manifest.rejects or ():
         if reject.splits and (
             len(reject.splits) != folds or reject.class_name not in manifest.classes
         ):
             raise ValueError(f"the reject {reject.key!r} has no class or no role in every fold")
-    thumbnails = [reject.picture for reject in manifest.rejects if reject.picture]
+    thumbnails = [reject.picture for reject in manifest.rejects or () if reject.picture]
     for path in (*(file.path for file in (*manifest.shards, *manifest.files)), *thumbnails):
-        # A path from an edited file must not lead out of the folder.
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path:
+        if not inside(path):
             raise ValueError(f"{path!r} is not a path inside the folder")
     # JSON can hold half a character, which no file name and no digest can.
     manifest.to_json().encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -61,6 +62,8 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     store.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    # Its buckets outlive a server.
+    urllib.request.urlopen(urllib.request.Request(f"{store.address}/moto-api/reset", method="POST"))
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
     kind = fsspec.get_filesystem_class("s3")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 from fesr_tf.report.material import Material
@@ -111,8 +110,10 @@ def _classes(count: Part, manifest: Manifest) -> Table:
 
 
 def _rejects(m: Material, document: Document, manifest: Manifest) -> dict:
-    reasons = Counter(each.reason for each in manifest.rejects).most_common()
-    source = f"{document.pointer('rejects')}: by reason"
+    reasons = manifest.reasons()
+    old = manifest.rejects is not None
+    where = ("rejects",) if old else ("counts", "rejected_by_reason")
+    source = f"{document.pointer(*where)}: by reason"
     rows = [
         [reason, m.book.show(DATA, f"rejected: {reason}", count, COUNT, source)]
         for reason, count in reasons[:_REASONS]

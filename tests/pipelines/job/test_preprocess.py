@@ -18,7 +18,7 @@ from pipelines.dataset import examples, manifest
 from pipelines.dataset.folds import divide
 from pipelines.job.finish import finish
 from pipelines.media import images
-from pipelines.preprocess import build
+from pipelines.preprocess import build, write_work
 from tests.support.inspection import contents, mentions, run
 from tests.support.miniatures import web
 
@@ -113,8 +113,9 @@ def test_records_are_spread_over_the_shards_in_key_order(mixed, tmp_path):
 def test_a_test_may_bring_its_own_pipeline(people_data, demo_people, tmp_path):
     database = open_database("demo", demo_people)
     division = divide(database)
+    write_work(tmp_path, database, division)
     with beam.Pipeline(runner="FnApiRunner") as pipeline:
-        build(pipeline, database, division, tmp_path)
+        build(pipeline, database, division.folds, tmp_path)
     made = finish(tmp_path, database, division)
     assert made.digest == manifest.load(people_data).digest
 
