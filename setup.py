@@ -11,6 +11,9 @@ PYTHON_312 = 'python_version >= "3.12"'
 # What `fesr_tf.export` writes, and the model's card.
 MODEL = ["*.md", "*/*", "*/variables/*", "*/assets.extra/*"]
 
+# Dask's scheduler and workers, on which Beam's DaskRunner runs the preprocessing job.
+DASK = ["dask>=2024.4.2", "distributed>=2024.4.2"]
+
 # The demo page.
 APP = ["gradio>=6.0,<7"]
 
@@ -103,8 +106,9 @@ setup(
         # The stores that universal-pathlib reaches: s3:// and gs://.
         "s3": ["s3fs"],
         "gcs": ["gcsfs"],
+        "dask": DASK,
         "app": APP,
         # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
-        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *APP],
+        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *DASK, *APP],
     },
 )

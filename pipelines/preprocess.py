@@ -11,14 +11,17 @@ from __future__ import annotations
 import pipelines.job.quiet_beam  # noqa: F401
 
 # isort: split
+import contextlib
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
 
 from pipelines.common.errors import BadUse, FailedWork, FesrError, command
 from pipelines.common.files import (
@@ -41,10 +44,10 @@ from pipelines.demo_faces.source import rendered
 from pipelines.faces.alignment import landmark_model_path
 from pipelines.inspection.console import closing_report, findings_report
 from pipelines.job import arguments, spill, steps
-from pipelines.job.beam_options import pipeline_options
+from pipelines.job.beam_options import divide_work, pipeline_options
 from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
-from pipelines.job.progress import watched
+from pipelines.job.progress import Finished, watched
 from pipelines.job.tasks import CHUNKS, plan, slices, state_of_files, write_plan
 
 # What a killed job leaves for the next one: the digest of its plan, its parts, and the thumbnails
@@ -115,10 +118,12 @@ def preprocess(
         ticks = _ticks(folder)
         if ticks and done:
             Path(ticks, "taken up").write_bytes(b"." * done)
+        divide_work(options, len(database.samples))
         pipeline = _pipeline(options)
         build(pipeline, database, division.folds, folder, points, ticks)
-        with watched(ticks, len(database.samples), "aligning faces"):
-            _run(pipeline)
+        finished = Finished(ticks)
+        with watched(finished, len(database.samples), "aligning faces"):
+            _run(pipeline, finished)
         result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
         listing = output.parent / f"{output.name}_{copies.NAME}"
         for name in (steps.PLAN, steps.PLAN + CHUNKS, steps.TAKEN, _PLANNED):
@@ -136,8 +141,8 @@ def write_work(
     shards: int | None = None,
     points: int = 68,
 ) -> int:
-    """Writes the plan, and the list of parts in `folder` that a killed job of the same plan has left
-    whole; those of another plan are removed. Returns how many images the parts hold."""
+    """Writes the plan, and the list of parts in `folder` that a killed job of the same plan has
+    left whole; those of another plan are removed. Returns how many images the parts hold."""
     path, mark = folder / steps.PLAN, folder / _PLANNED
     parts = spill.whole_parts(folder)
     done = {key for keys in parts.values() for key in keys}
@@ -184,13 +189,15 @@ def _searches(database: Database) -> bool:
     )
 
 
-def _run(pipeline: beam.Pipeline) -> None:
-    """Runs to the end. Beam wraps errors of a step in a RuntimeError; those for the user are
-    unwrapped."""
+def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
+    """Runs to the end; Ctrl-C cancels the job on its engine. Beam wraps errors of a step in a
+    RuntimeError; those for the user are unwrapped."""
     # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        pipeline.run().wait_until_finish()
+        result = finished.result = pipeline.run()
+        with _on_engine(result):
+            result.wait_until_finish()
     except Exception as error:
         inner: BaseException | None = error
         while inner is not None:
@@ -198,10 +205,26 @@ def _run(pipeline: beam.Pipeline) -> None:
                 raise inner from None
             if str(inner).startswith(_NO_JAR):
                 raise FailedWork(" ".join(str(inner).split())) from error
+            if type(inner).__module__.startswith("distributed."):
+                raise FailedWork(f"Dask: {inner}") from error
             if isinstance(inner, OSError):
                 raise FailedWork(f"the job could not read or write: {inner}") from error
             inner = inner.__cause__ or inner.__context__
         raise
+
+
+@contextlib.contextmanager
+def _on_engine(result: PipelineResult) -> Iterator[None]:
+    """Cancels the job if the block is interrupted, and leaves Dask's cluster."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(NotImplementedError):
+            result.cancel()
+        raise
+    finally:
+        if client := getattr(result, "client", None):
+            client.close()
 
 
 def _check_output(output: Location, source: Location | None, name: str, overwrite: bool) -> None:

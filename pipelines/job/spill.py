@@ -16,6 +16,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.common.files import Listing, Location, write_whole, writing
@@ -76,6 +77,9 @@ class Part:
 
     def close(self) -> None:
         """Writes both files. Has to be called before the part is read."""
+        if isinstance(self._folder, Path):
+            # Not its parents: a worker of a cancelled job must not restore the folder.
+            self._folder.mkdir(exist_ok=True)
         write_whole(self._folder / self.name, bytes(self._records))
         data = {"sha256": hashlib.sha256(self._records).hexdigest(), "outcomes": self._outcomes}
         write_whole(self._folder / f"{self.name}{_INDEX}", json.dumps(data, default=_text))

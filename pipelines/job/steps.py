@@ -25,6 +25,7 @@ from pipelines.dataset import copies, examples
 from pipelines.dataset.fingerprints import fingerprint
 from pipelines.faces import alignment
 from pipelines.job import described, spill
+from pipelines.job.progress import IMAGES, METRICS
 from pipelines.job.tasks import Chunk, Task, read_chunk, read_chunks
 from pipelines.media import films, images
 
@@ -32,7 +33,6 @@ PLAN = ".plan"
 TAKEN = ".taken"
 """A list of the parts of a killed job that are taken up."""
 
-METRICS = "preprocess"
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128
 # 68 rows of two numbers are two kilobytes.
@@ -92,7 +92,7 @@ class AlignFaces(beam.DoFn):
                 Metrics.counter(METRICS, f"rejected: {outcome.kind}").inc()
             else:
                 Metrics.counter(METRICS, "faces").inc()
-            Metrics.counter(METRICS, "images").inc()
+            Metrics.counter(METRICS, IMAGES).inc()
             ended = time.perf_counter()
             Metrics.distribution(METRICS, "milliseconds").update(round(1000 * (ended - began)))
             plain = asdict(outcome) if isinstance(outcome, Reject) else tuple(outcome)
