@@ -88,9 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     if len(found) > 1:
         print(extrapolated(found, 10_000_000))
     for count in args.copies:
-        print(
-            f"search for copies, in the job: {count:,} images, {float(_child('search', '.', count)):.1f} CPU s"
-        )
+        seconds = float(_child("search", ".", count))
+        print(f"search for copies, in the job: {count:,} images, {seconds:.1f} CPU s")
     return 0
 
 

@@ -322,7 +322,7 @@ def _sweep(path: Path, alone: bool, new: Path, kept: Sequence[str]) -> None:
     their launcher do not write there.
     """
     others = [left for left in path.parent.glob(f".{glob.escape(path.name)}.*") if left != new]
-    for left in sorted(others, key=lambda left: left.stat().st_mtime, reverse=True):
+    for left in sorted(others, key=_changed, reverse=True):
         if left.name.startswith(f".{path.name}.old."):
             old = left / path.name
             if old.exists() and not path.exists():
@@ -339,3 +339,11 @@ def _sweep(path: Path, alone: bool, new: Path, kept: Sequence[str]) -> None:
                 if (left / name).exists() and not (new / name).exists():
                     os.replace(left / name, new / name)
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _changed(path: Path) -> float:
+    """The time of a change; 0 where another process has removed the folder meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -143,13 +143,12 @@ def _numeric(
     records = len(values) if often is None else int(often.sum()) // width
     _common(stats.common_stats, records, width)
     if often is None:
-        numbers, counts = np.unique(values.reshape(-1), return_counts=True)
+        numbers, counts = np.unique(values.reshape(-1).astype(np.float64), return_counts=True)
     else:
         numbers, places = np.unique(values.reshape(-1), return_inverse=True)
         counts = np.zeros(len(numbers), np.int64)
         np.add.at(counts, places.reshape(-1), often.reshape(-1))
-        numbers, counts = numbers[counts > 0], counts[counts > 0]
-    numbers = numbers.astype(np.float64)
+        numbers, counts = numbers[counts > 0].astype(np.float64), counts[counts > 0]
     finite = np.isfinite(numbers)
     histogram = stats.histograms.add(num_nan=int(counts[np.isnan(numbers)].sum()))
     numbers, counts = numbers[finite], counts[finite]
