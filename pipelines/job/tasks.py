@@ -47,7 +47,7 @@ Chunk = tuple[int, int]
 _PLAIN = tuple(f.name for f in dataclasses.fields(Sample) if f.name not in ("pixels", "film"))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _DEFAULTS = {
-    field.name: field.default
+    field.name: repr(field.default)
     for field in dataclasses.fields(Sample)
     if field.default is not dataclasses.MISSING
 }
@@ -184,9 +184,8 @@ def _by_film(tasks: Iterable[Task]) -> Iterator[list[Task]]:
 def _dump(task: Task) -> bytes:
     """JSON, which cannot run anything when a worker reads it; pixels as PNG."""
     values = ((name, getattr(task.sample, name)) for name in _PLAIN)
-    sample = {
-        name: value for name, value in values if name not in _DEFAULTS or value != _DEFAULTS[name]
-    }
+    # Compared as text, since -0.0 equals 0.0 and is stored as other bytes.
+    sample = {name: value for name, value in values if repr(value) != _DEFAULTS.get(name)}
     if task.sample.film is not None:
         sample["film"] = dataclasses.asdict(task.sample.film)
     data = {**vars(task), "sample": sample}

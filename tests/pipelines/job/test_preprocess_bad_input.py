@@ -17,7 +17,7 @@ def test_troubles_are_rejected_by_name_and_the_job_goes_on(mixed, tmp_path, caps
     assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
     found = manifest.load(output)
     assert (found.counts["read"], found.counts["aligned"], found.counts["rejected"]) == (9, 4, 5)
-    reasons = {reject.source: reject.reason for reject in found.rejects}
+    reasons = {reject.source: reject.reason for reject in rejects.read(output, found)}
     assert "damaged" in reasons["fear/p002_short.png"]
     assert "format" in reasons["fear/p002_text.jpg"]
     assert "empty" in reasons["fear/p002_empty.jpg"]
