@@ -48,12 +48,11 @@ from pipelines.job.beam_options import divide_work, pipeline_options
 from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
 from pipelines.job.progress import Finished, watched
-from pipelines.job.tasks import CHUNKS, plan, slices, state_of_files, write_plan
+from pipelines.job.tasks import PLAN, PLANNED, TAKEN, plan, slices, state_of_files, write_plan
 
 # What a killed job leaves for the next one: the digest of its plan, its parts, and the thumbnails
 # of its rejects.
-_PLANNED = ".planned"
-_KEPT = (_PLANNED, spill.FOLDER, steps.REJECT_PICTURES)
+_KEPT = (PLANNED, spill.FOLDER, steps.REJECT_PICTURES)
 # How Beam begins its error where it cannot download Flink's or Spark's job server.
 _NO_JAR = "Unable to fetch remote job server jar"
 
@@ -74,7 +73,7 @@ def build(
     No step has two readers, a side input or a tagged output, so that every runner computes each
     step once.
     """
-    count = slices(output / steps.PLAN)
+    count = slices(output / PLAN)
     align = steps.AlignFaces(str(output), ticks, _searches(database), points)
     _ = (
         pipeline
@@ -106,10 +105,9 @@ def preprocess(
 
     Returns its manifest, the number of faces found at each scale of the detection, by given
     landmarks, and so on, and the seconds that all workers together spent on the images. rule: one
-    of `copies.RULES`; copies that are refused are listed in `<output>_copies.csv`. restart: do not
-    take up what a killed job of the same plan has left. Raises
-    `FailedWork` for them, if no sample could be used, if more than the share `max_rejects` was
-    rejected, or if one was lost.
+    of `copies.RULES`; copies that are refused are listed in `<output>_copies.csv`. restart: take
+    up nothing of a killed job of the same plan. Raises `FailedWork` for copies, if no sample could
+    be used, if more than the share `max_rejects` was rejected, or if one was lost.
     """
     if _searches(database):
         landmark_model_path(points)  # a missing model fails here, not in every worker
@@ -126,10 +124,8 @@ def preprocess(
             _run(pipeline, finished)
         result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
         listing = output.parent / f"{output.name}_{copies.NAME}"
-        for name in (steps.PLAN, steps.PLAN + CHUNKS, steps.TAKEN, _PLANNED):
-            (folder / name).unlink()
-        for side in (folder / spill.FOLDER, *([Path(ticks)] if ticks else [])):
-            remove_folder(side)
+        if ticks:
+            remove_folder(Path(ticks))
         manifest = finish(folder, database, division, max_rejects, rule, listing)
     return manifest, result["found"], result["seconds"]
 
@@ -143,7 +139,7 @@ def write_work(
 ) -> int:
     """Writes the plan, and the list of parts in `folder` that a killed job of the same plan has
     left whole; those of another plan are removed. Returns how many images the parts hold."""
-    path, mark = folder / steps.PLAN, folder / _PLANNED
+    path, mark = folder / PLAN, folder / PLANNED
     parts = spill.whole_parts(folder)
     done = {key for keys in parts.values() for key in keys}
     tasks, state = (lambda: plan(database, division, shards)), state_of_files(database.root)
@@ -159,7 +155,7 @@ def write_work(
             write_plan(path, tasks(), done, state)
     if done:
         print(f"{len(done):,} of {len(database.samples):,} images are done: the job resumes")
-    write_whole(folder / steps.TAKEN, json.dumps(list(parts)))
+    write_whole(folder / TAKEN, json.dumps(list(parts)))
     write_whole(mark, planned)
     return len(done)
 

@@ -38,7 +38,7 @@ from pipelines.dataset.manifest import (
 )
 from pipelines.faces.alignment import NO_FACE_IN_CROP
 from pipelines.inspection import contact_sheet, side_files
-from pipelines.job import described, spill
+from pipelines.job import described, spill, tasks
 from pipelines.job.described import Merged
 
 _SHOWN_REJECTS = 5
@@ -136,8 +136,7 @@ def finish(
         write_whole(folder / name, content)
     files = [_file(name, content) for name, content in contents.items()]
     manifest = dataclasses.replace(manifest, files=tuple(sorted(files, key=lambda f: f.path)))
-    (folder / spill.RESULT).unlink()
-    remove_folder(folder / described.FOLDER)
+    _clear(folder)
     place, prefix = home(folder)
     write_whole(place / NAME, manifest.below(prefix).to_json())
     manifest = load(place)
@@ -158,6 +157,15 @@ def _rewritten(folder: Location, old: Merged, division: Division, keys: set[str]
             described.write(folder, name, part)
         new.add(name, part)
     return new
+
+
+def _clear(folder: Location) -> None:
+    """Removes what the job wrote for itself. Not earlier: a job that is killed before takes it up
+    again."""
+    for name in (spill.RESULT, *tasks.FILES):
+        (folder / name).unlink(missing_ok=True)
+    for name in (described.FOLDER, spill.FOLDER):
+        remove_folder(folder / name)
 
 
 def _alignment(database: Database) -> str:

@@ -26,12 +26,8 @@ from pipelines.dataset.fingerprints import fingerprint
 from pipelines.faces import alignment
 from pipelines.job import described, spill
 from pipelines.job.progress import IMAGES, METRICS
-from pipelines.job.tasks import Chunk, Task, read_chunk, read_chunks
+from pipelines.job.tasks import PLAN, TAKEN, Chunk, Task, read_chunk, read_chunks
 from pipelines.media import films, images
-
-PLAN = ".plan"
-TAKEN = ".taken"
-"""A list of the parts of a killed job that are taken up."""
 
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128

@@ -38,8 +38,17 @@ _SLICES = 1024
 # Two int64.
 _PLACE = 16
 
+PLAN = ".plan"
 CHUNKS = ".chunks"
 """What the name of the file with the places of the chunks ends with."""
+
+TAKEN = ".taken"
+"""A list of the parts of a killed job that are taken up."""
+
+PLANNED = ".planned"
+"""The digest of the plan that the parts in the folder belong to."""
+
+FILES = (PLAN, PLAN + CHUNKS, TAKEN, PLANNED)
 
 Chunk = tuple[int, int]
 """The place of consecutive tasks in the plan's file: first byte, number of bytes."""
