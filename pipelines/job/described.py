@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.common.errors import FailedWork
-from pipelines.common.files import Location, sha256_of, write_whole
+from pipelines.common.files import Location, local_copy, sha256_of, write_whole
 from pipelines.common.records import Reject, typed
 from pipelines.dataset import examples, fingerprints
 from pipelines.dataset.inventory import PRINTS, Columns
@@ -50,11 +50,13 @@ def describe(
     columns, places = Columns(folds), [0]
     if shard is not None:
         path, step = folder / shard.path, fingerprints.BYTES
-        for index, payload in enumerate(examples.read_records(path)):
-            known = prints[index * step : (index + 1) * step] or None
-            columns.add(examples.decode(payload), known)
-            places.append(places[-1] + len(payload) + examples.FRAME_BYTES)
-        if len(columns) != shard.records or sha256_of(path) != shard.sha256:
+        with local_copy(path) as file:
+            for index, payload in enumerate(examples.read_records(file)):
+                known = prints[index * step : (index + 1) * step] or None
+                columns.add(examples.decode(payload), known)
+                places.append(places[-1] + len(payload) + examples.FRAME_BYTES)
+            same = sha256_of(file) == shard.sha256
+        if len(columns) != shard.records or not same:
             raise FailedWork(f"{path} holds {len(columns)} records, not {shard.records} as written")
     return Described(shard, columns, np.array(places, np.int64), **more)
 
