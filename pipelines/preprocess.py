@@ -23,7 +23,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from pipelines.common.errors import BadUse, FailedWork, FesrError, command
+from pipelines.common.errors import BadUse, CutShort, FailedWork, FesrError, command
 from pipelines.common.files import (
     VERSIONS,
     Location,
@@ -202,9 +202,10 @@ def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
             if str(inner).startswith(_NO_JAR):
                 raise FailedWork(" ".join(str(inner).split())) from error
             if type(inner).__module__.startswith("distributed."):
-                raise FailedWork(f"Dask: {inner}") from error
+                raise CutShort(f"Dask: {inner}; the same command resumes") from error
             if isinstance(inner, OSError):
-                raise FailedWork(f"the job could not read or write: {inner}") from error
+                text = f"the job could not read or write: {inner}; the same command resumes"
+                raise CutShort(text) from error
             inner = inner.__cause__ or inner.__context__
         raise
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import fsspec
 from upath import UPath
 
-from pipelines.common.errors import BadUse, FesrError
+from pipelines.common.errors import BadUse, CutShort, FesrError
 
 Location: TypeAlias = Path | UPath
 
@@ -193,7 +193,7 @@ def folder_whole(
 
     On any exception the temporary folder is removed and `path` is unchanged. Folders left by
     killed processes are removed first. kept: names that are taken over from the newest of these;
-    with them, an exception that is not a `FesrError` leaves the folder as a kill does.
+    with them, Ctrl-C, a `CutShort` and what is no `FesrError` leave the folder as a kill does.
 
     A store cannot rename a folder: there the yielded folder is the one of `VERSIONS` in `path` that
     its manifest does not name, and the caller has to write a manifest that names it, last (`home`).
@@ -216,9 +216,13 @@ def folder_whole(
             with _alone(path.parent):
                 _exchange(temporary, path)
     except BaseException as error:
-        if not kept or isinstance(error, FesrError):
+        if not (kept and _resumable(error)):
             shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _resumable(error: BaseException) -> bool:
+    return isinstance(error, CutShort) or not isinstance(error, FesrError)
 
 
 @contextlib.contextmanager
@@ -255,7 +259,7 @@ def _other_version(path: UPath, kept: Sequence[str]) -> Iterator[UPath]:
     try:
         yield folder
     except BaseException as error:
-        if _standing(path) == standing and (not kept or isinstance(error, FesrError)):
+        if _standing(path) == standing and not (kept and _resumable(error)):
             remove_folder(folder)
         raise
     manifest = (path / MANIFEST_NAME).path

@@ -53,13 +53,13 @@ FILES = (PLAN, PLAN + CHUNKS, TAKEN, PLANNED)
 Chunk = tuple[int, int]
 """The place of consecutive tasks in the plan's file: first byte, number of bytes."""
 
-_PLAIN = tuple(f.name for f in dataclasses.fields(Sample) if f.name not in ("pixels", "film"))
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_DEFAULTS = {
-    field.name: repr(field.default)
+# The fields of a sample that JSON can hold, with their defaults.
+_FIELDS = tuple(
+    (field.name, field.default)
     for field in dataclasses.fields(Sample)
-    if field.default is not dataclasses.MISSING
-}
+    if field.name not in ("pixels", "film")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +192,12 @@ def _by_film(tasks: Iterable[Task]) -> Iterator[list[Task]]:
 
 def _dump(task: Task) -> bytes:
     """JSON, which cannot run anything when a worker reads it; pixels as PNG."""
-    values = ((name, getattr(task.sample, name)) for name in _PLAIN)
-    # Compared as text, since -0.0 equals 0.0 and is stored as other bytes.
-    sample = {name: value for name, value in values if repr(value) != _DEFAULTS.get(name)}
+    sample = {}
+    for name, default in _FIELDS:
+        value = getattr(task.sample, name)
+        # Compared as text, since -0.0 equals 0.0 and is stored as other bytes.
+        if value is not default and repr(value) != repr(default):
+            sample[name] = value
     if task.sample.film is not None:
         sample["film"] = dataclasses.asdict(task.sample.film)
     data = {**vars(task), "sample": sample}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from pipelines.common.errors import BadUse
+from pipelines.common.errors import BadUse, CutShort
 from pipelines.common.files import (
     Listing,
     folder_whole,
@@ -136,6 +136,8 @@ def test_what_a_killed_process_left_is_taken_over_where_it_is_kept(tmp_path):
         assert (folder / "parts" / "a").read_text() == "done"
         assert not (folder / "other").exists() and len(names(tmp_path)) == 1
         raise KeyboardInterrupt
+    with pytest.raises(CutShort), folder_whole(tmp_path / "out", ["parts"]):
+        raise CutShort("no network")
     with pytest.raises(BadUse), folder_whole(tmp_path / "out", ["parts"]) as folder:
         assert (folder / "parts" / "a").read_text() == "done"
         raise BadUse("refused")
