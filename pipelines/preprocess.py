@@ -227,7 +227,8 @@ def _on_engine(result: PipelineResult) -> Iterator[None]:
 def _check_output(output: Location, source: Location | None, name: str, overwrite: bool) -> None:
     """`BadUse` where `output` holds the input, no earlier result, or, unless `overwrite`, one of
     another database."""
-    if source is not None and source.resolve().is_relative_to(output.resolve()):
+    here = isinstance(source, Path) == isinstance(output, Path)
+    if source is not None and here and source.resolve().is_relative_to(output.resolve()):
         raise BadUse(f"--output {output} would replace the --input {source}; choose another")
     if not output.exists():
         return

@@ -91,5 +91,5 @@ def bucket() -> UPath:
 
 def held(folder: UPath) -> dict[str, bytes]:
     """Every object below a folder, by its path in it."""
-    start = f"{folder.path}/"
+    start = folder.path.rstrip("/") + "/"
     return {path.removeprefix(start): folder.fs.cat_file(path) for path in folder.fs.find(start)}

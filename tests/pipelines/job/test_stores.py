@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.common.files import location, write_whole, writing
+from pipelines.common.files import write_whole, writing
 from pipelines.databases import open_database
 from pipelines.dataset import manifest
 from pipelines.inspection.checks import check_folder
@@ -135,7 +135,7 @@ def test_an_upload_that_fails_half_way_is_not_there(store):
 
 def test_a_missing_object_is_rejected_with_its_reason(store, few, capsys):
     upload(few, bucket() / "in")
-    table = location(f"{bucket()}/in/list.csv")
+    table = bucket() / "in" / "list.csv"
     rows = [f"{label}/p00{n}_00.png,{label},p{n}" for label in ("fear", "neutral") for n in (0, 1)]
     table.write_bytes("\n".join(["path,label,subject", *rows, "fear/gone.png,fear,p0"]).encode())
     assert run(*command(table, bucket() / "out")) == 0
