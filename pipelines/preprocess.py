@@ -44,10 +44,11 @@ from pipelines.demo_faces.source import rendered
 from pipelines.faces.alignment import landmark_model_path
 from pipelines.inspection.console import closing_report, findings_report
 from pipelines.job import arguments, spill, steps
-from pipelines.job.beam_options import divide_work, pipeline_options
+from pipelines.job.beam_options import divide_work, on_dask, pipeline_options
 from pipelines.job.engines import check_engine
 from pipelines.job.finish import finish
 from pipelines.job.progress import Finished, watched
+from pipelines.job.quiet_beam import quiet_end, quiet_start
 from pipelines.job.tasks import PLAN, PLANNED, TAKEN, plan, slices, state_of_files, write_plan
 
 # What a killed job leaves for the next one: the digest of its plan, its parts, and the thumbnails
@@ -191,9 +192,13 @@ def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
     # Beam would log the traceback that is raised anyway, and one for Ctrl-C too.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
-        result = finished.result = pipeline.run()
+        with quiet_start(on_dask(pipeline.options)):
+            result = finished.result = pipeline.run()
         with _on_engine(result):
             result.wait_until_finish()
+    except KeyboardInterrupt:
+        quiet_end()
+        raise
     except Exception as error:
         inner: BaseException | None = error
         while inner is not None:

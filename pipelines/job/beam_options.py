@@ -60,10 +60,15 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
     return PipelineOptions([f"--runner={name}", *rest])
 
 
+def on_dask(options: PipelineOptions) -> bool:
+    """Whether Dask runs the job."""
+    return options.view_as(StandardOptions).runner == DASK_RUNNER
+
+
 def divide_work(options: PipelineOptions, images: int) -> None:
     """Sets, where Dask runs the job and the user gave none, the number of partitions that a
     job of so many images is divided into; the other runners find their own bundles."""
-    if options.view_as(StandardOptions).runner != DASK_RUNNER:
+    if not on_dask(options):
         return
     from apache_beam.runners.dask.dask_runner import DaskOptions
 

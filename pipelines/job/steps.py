@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import platform
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -68,8 +71,8 @@ class AlignFaces(beam.DoFn):
         self._search, self._points = search, points
 
     def setup(self) -> None:
-        # Models are loaded by the worker: they take a second and do not pickle.
-        self._aligner = alignment.FaceAligner(self._points) if self._search else None
+        if self._search:
+            _aligner(self._points, threading.get_ident())
         process = f"{platform.node()}-{os.getpid()}"
         self._tick = None if self._ticks is None else str(Path(self._ticks, process))
 
@@ -107,8 +110,9 @@ class AlignFaces(beam.DoFn):
 
     def _finished(self) -> None:
         if self._tick is not None:
-            # One byte appended without a buffer arrives whole even with several threads.
-            with open(self._tick, "ab", buffering=0) as file:
+            # One byte appended without a buffer arrives whole even with several threads. A job
+            # that was cancelled has no folder any more.
+            with contextlib.suppress(OSError), open(self._tick, "ab", buffering=0) as file:
                 file.write(b".")
 
     def _rejected(self, task: Task, reason: object, image: np.ndarray | None = None) -> Reject:
@@ -169,7 +173,8 @@ class AlignFaces(beam.DoFn):
             yield dataclasses.replace(task, sample=sample), image
 
     def _certainty(self, image: np.ndarray) -> float:
-        return self._aligner.certainty(np.ascontiguousarray(image))
+        aligner = _aligner(self._points, threading.get_ident())
+        return aligner.certainty(np.ascontiguousarray(image))
 
     def _store(self, task: Task, image: np.ndarray) -> spill.Ref | Reject:
         """Aligns the face and appends its record to the bundle's part; no face is a reject."""
@@ -205,7 +210,7 @@ class AlignFaces(beam.DoFn):
             return alignment.align_by_landmarks(image, points)
         if sample.anchors is not None:
             return alignment.align_by_anchors(image, sample.anchors)
-        return self._aligner.align(image, sample.box)
+        return _aligner(self._points, threading.get_ident()).align(image, sample.box)
 
 
 def write_shard(
@@ -247,6 +252,14 @@ def write_result(element: tuple[str, Iterable[str]], folder: str, folds: int) ->
         "copies": copies.find(merged.columns),
     }
     write_whole(location(folder) / spill.RESULT, json.dumps(data, default=asdict))
+
+
+@functools.lru_cache(maxsize=64)
+def _aligner(points: int, thread: int) -> alignment.FaceAligner:
+    """A thread's own aligner, since it must not be shared. The worker loads it, since models do not
+    pickle, and keeps it: Dask sets up a step for each of its partitions, and loading takes longer
+    than aligning ten faces."""
+    return alignment.FaceAligner(points)
 
 
 def _text(path: Location) -> str:
