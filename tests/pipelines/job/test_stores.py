@@ -74,7 +74,7 @@ def test_a_rerun_that_fails_leaves_the_earlier_result(store, few, capsys):
     output = bucket() / "out"
     assert run(*command(few, output)) == 0
     before = held(output)
-    assert len(before) == 14
+    assert "manifest.json" in before
     assert run(*command(few, output, "--max-rejects", 0.1)) == 1
     assert held(output) == before
     capsys.readouterr()
