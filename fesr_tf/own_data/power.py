@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +62,7 @@ def used_images(manifest: Manifest) -> str:
     if manifest.dropped:
         count = len(manifest.dropped)
         text += f"; {count} do not train or validate where a copy of them is in another part"
-    reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
+    reasons = manifest.reasons()
     if not reasons:
         return f"{text}; none was rejected"
     named = listed([f"{reason} ({n})" for reason, n in reasons], NAMED, "other reasons")

@@ -75,10 +75,10 @@ def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
     below = []
     for entry in walk.entries(folder):
         image = looks_like_image(entry.name)
-        if image and entry.is_file():
+        if image and walk.is_file(entry):
             yield entry
         # An earlier output of this project is not a class, whatever images lie in it.
-        elif image or not entry.is_dir() or any((entry / name).is_file() for name in _OUTPUTS):
+        elif image or not walk.is_folder(entry) or any(walk.is_file(entry / n) for n in _OUTPUTS):
             walk.strays.add(entry)
         elif real(entry) not in chain:
             below.append(entry)
@@ -108,7 +108,7 @@ def _empty(walk: Walk, files: list[Path]) -> list[str]:
     return [
         f"ignored, no image in it: the folder {entry.name!r}"
         for entry in walk.entries(walk.root)
-        if entry.is_dir() and entry not in walk.strays and entry.name not in filled
+        if walk.is_folder(entry) and entry not in walk.strays and entry.name not in filled
     ]
 
 

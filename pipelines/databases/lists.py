@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from pipelines.common.files import Listing
 from pipelines.common.records import Reject
 from pipelines.common.roles import TRAIN, VALID
 from pipelines.common.text import listed
@@ -75,11 +76,12 @@ def read_list(
     needed += ["subject"] * (pattern is None and not unknown)
     needed += ["landmarks"] * landmarks
     rows, root = read_table(table, tuple(needed)), table.parent
+    listing = Listing(root)
     entries: dict[int, _Entry] = {}
     refused: dict[int, str] = {}
     for number, row in enumerate(rows):
         try:
-            entry = _entry(row, root, pattern, landmarks, allowed)
+            entry = _entry(row, listing, pattern, landmarks, allowed)
             entries[number] = replace(entry, subject="") if unknown else entry
         except (_Refused, Unmatched) as reason:
             refused[number] = str(reason)
@@ -150,12 +152,13 @@ def _key(path: str, line: int) -> str:
 
 def _entry(
     row: Row,
-    root: Path,
+    listing: Listing,
     pattern: re.Pattern[str] | None,
     landmarks: bool,
     allowed: tuple[Path, ...],
 ) -> _Entry:
-    """The values of a row, or `_Refused` or `Unmatched`."""
+    """The values of a row, or `_Refused` or `Unmatched`. listing: of the list's folder."""
+    root = listing.root
     if not row["path"]:
         raise _Refused("its path is empty")
     path = _written(row["path"], root)
@@ -170,7 +173,7 @@ def _entry(
         if not points:
             raise _Refused("its landmarks are empty, though --landmarks was given")
         _check_path(points, "landmarks file", root, allowed)
-        if not is_there(root / points):
+        if not is_there(root / points, listing):
             raise _Refused("its landmarks file does not exist")
     subject = "" if _is_nobody(row["subject"]) else row["subject"]
     if pattern and "subject" in pattern.groupindex:

@@ -63,15 +63,15 @@ def images_of_parts(
     tops = walk.entries(walk.root)
     # Archives unpack into a folder of their own name.
     if not any(role_of(entry.name) for entry in tops):
-        folders = [entry for entry in tops if entry.is_dir()]
+        folders = [entry for entry in tops if walk.is_folder(entry)]
         if len(folders) == 1:
             walk.strays.update(set(tops) - set(folders))
             tops = walk.entries(folders[0])
     found = []
     for top in tops:
         role = role_of(top.name)
-        for folder in walk.entries(top) if role is not None and top.is_dir() else ():
-            label = label_of(folder.name) if folder.is_dir() else None
+        for folder in walk.entries(top) if role is not None and walk.is_folder(top) else ():
+            label = label_of(folder.name) if walk.is_folder(folder) else None
             for file in walk.files(folder, depth=0) if label is not None else ():
                 if looks_like_image(file.name):
                     found.append((file, label, role))
