@@ -22,6 +22,7 @@ from fesr_tf.training import dry_run, first_stage, initial_weights
 from fesr_tf.training.loop import stages, train
 from fesr_tf.training.memory import keep_freed_memory
 from pipelines.common.errors import command
+from pipelines.common.files import location
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     settings = config.resolve(arguments.db, arguments.variant, arguments.overrides)
     keep_freed_memory()
-    source = Path(arguments.data or Path("data") / arguments.db)
+    source = location(arguments.data or Path("data") / arguments.db)
     fold = data.load_fold(source, arguments.fold, settings)
     folder = runs.run_folder(arguments.runs, arguments.db, arguments.variant, arguments.fold)
     info = runs.RunInfo(

@@ -27,6 +27,8 @@ Location: TypeAlias = Path | UPath
 
 # The file that marks a finished data folder; it is written last.
 MANIFEST_NAME = "manifest.json"
+# In a data folder: what training decodes once, no part of the data.
+ARRAYS_NAME = "arrays"
 
 _LOCK = ".lock"
 # The extra of this package that reaches a store, by its scheme.

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.common.files import Location
+from pipelines.common.files import ARRAYS_NAME, Location
 from pipelines.dataset import anomalies, copies, examples, inventory
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.fold_checks import crossing
@@ -90,7 +90,9 @@ def _completeness(folder: Location, manifest: Manifest) -> Check:
     unlisted = [
         f"{path} is not in the manifest"
         for path in _walk(folder)
-        if path.relative_to(folder).as_posix() not in listed and path.name not in _CLUTTER
+        if (name := path.relative_to(folder).as_posix()) not in listed
+        and path.name not in _CLUTTER
+        and not name.startswith(f"{ARRAYS_NAME}/")
     ]
     missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed - {""})]
     return Check("completeness", "the files of the manifest and no others", missing + unlisted)
