@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -152,26 +151,22 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--work", type=Path, help="folder for the shards; they are kept there")
     args = options.parse_args(argv)
     print(heading(options, argv), flush=True)
-    work = args.work or Path(tempfile.mkdtemp())
-    code = args.code.resolve()
-    rows = []
-    for count in filter(None, args.images.split(",")):
-        data = (work / count).resolve()
-        if not data.exists():
-            write_data(data, int(count))
-        for number in ("first", "later"):
-            anonymous, file, spent = load(code, data)
-            rows.append(
-                (f"{int(count):,}", number, f"{anonymous / 2**20:.0f}", f"{file / 2**20:.0f}",
-                 f"{spent:.0f}")
-            )  # fmt: skip
-            print(rows[-1], file=sys.stderr, flush=True)
-    print(table(("images", "run", "peak RssAnon MiB", "RssFile MiB", "CPU s"), rows), flush=True)
-    print(
-        table(("images", "CPU ms a batch", "first of an epoch"), draws(code, args.draws.split(",")))
-    )
-    if not args.work:
-        shutil.rmtree(work)
+    code, rows = args.code.resolve(), []
+    with tempfile.TemporaryDirectory() as temporary:
+        for count in filter(None, args.images.split(",")):
+            data = ((args.work or Path(temporary)) / count).resolve()
+            if not data.exists():
+                write_data(data, int(count))
+            for number in ("first", "later"):
+                anonymous, file, spent = load(code, data)
+                sizes = (f"{each / 2**20:.0f}" for each in (anonymous, file))
+                rows.append((f"{int(count):,}", number, *sizes, f"{spent:.0f}"))
+                print(rows[-1], file=sys.stderr, flush=True)
+    if rows:
+        head = "images", "run", "peak RssAnon MiB", "peak RssFile MiB", "CPU s"
+        print(table(head, rows), flush=True)
+    drawn = draws(code, args.draws.split(","))
+    print(table(("images", "CPU ms a batch", "CPU ms to start at an epoch"), drawn))
     return 0
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from fesr_tf.config import Config
+from fesr_tf.model import fesr
 from fesr_tf.model.fesr import FESR
 from fesr_tf.runs.checkpoints import saved_variables
 from pipelines.common.errors import BadUse, FailedWork
@@ -31,7 +32,7 @@ def start(config: Config) -> tf.distribute.Strategy:
     or not valid, and `FailedWork` where the workers do not connect.
     """
     if config.strategy != "multi_worker":
-        return tf.distribute.get_strategy()
+        return fesr.strategy(config)
     _refuse(os.environ.get(TF_CONFIG, ""))
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
