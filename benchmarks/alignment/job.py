@@ -26,7 +26,7 @@ from tqdm import tqdm
 from benchmarks.alignment.aligners import onto_canvas
 from benchmarks.heading import heading, parser
 from pipelines.common.errors import FailedWork, command
-from pipelines.common.files import folder_whole, write_whole
+from pipelines.common.files import folder_whole, remove_folder, write_whole
 from pipelines.databases import Database, open_database
 from pipelines.dataset import examples
 from pipelines.dataset.fingerprints import fingerprint
@@ -93,10 +93,9 @@ def bare(database: Database, division: Division, output: Path) -> Manifest:
             ref = part.append(sample.key, payload, face.scale, fingerprint(face.chip))
             outcomes[task.shard].append((0.0, tuple(ref)))
         part.close()
-        shards = [write_shard(item, str(folder)) for item in outcomes.items()]
-        write_result(("", shards), str(folder))
-        (folder / spill.FOLDER / part.name).unlink()
-        (folder / spill.FOLDER).rmdir()
+        names = [write_shard(item, str(folder), division.folds)[1] for item in outcomes.items()]
+        write_result(("", names), str(folder), division.folds)
+        remove_folder(folder / spill.FOLDER)
         return finish(folder, database, division)
 
 

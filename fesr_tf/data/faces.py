@@ -24,6 +24,7 @@ from pipelines.dataset.manifest import verify as verify_manifest
 ALL = "all"
 """The fold without held-out subjects."""
 FoldNumber = Literal["all"] | int
+_TESTED = "tested"
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,21 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
     return parts
 
 
-def role(splits: np.ndarray, fold: FoldNumber) -> int:
+def load_tested(folder: str | Path, config: Config) -> Faces:
+    """Every image of a preprocessed folder that some fold tests, at the config's size and channels.
+
+    Raises as `load_fold`.
+    """
+    folder = Path(folder)
+    manifest = load_manifest(folder)
+    verify_manifest(folder, manifest)
+    return _read(folder, manifest, _TESTED, config)[0]
+
+
+def role(splits: np.ndarray, fold: FoldNumber | Literal["tested"]) -> int:
     """The split code in `fold` of a record with the roles `splits`, int (K,), one per fold."""
+    if fold == _TESTED:
+        return roles.TEST if roles.TEST in splits else roles.UNUSED
     if fold != ALL:
         return int(splits[fold])
     trains = roles.TRAIN in splits or roles.UNUSED not in splits
@@ -155,7 +169,7 @@ def role(splits: np.ndarray, fold: FoldNumber) -> int:
 
 
 def _read(
-    folder: Path, manifest: Manifest, fold: FoldNumber, config: Config
+    folder: Path, manifest: Manifest, fold: FoldNumber | Literal["tested"], config: Config
 ) -> tuple[Faces, np.ndarray]:
     """All images that fold `fold` uses, in key order, and their split codes."""
     features = examples.features(manifest.folds, manifest.num_votes)

@@ -34,6 +34,11 @@ def parser() -> argparse.ArgumentParser:
         "--overwrite", action="store_true", help="replace the data of another database"
     )
     parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="do not take up what a killed job of the same images and options has finished",
+    )
+    parser.add_argument(
         "--leave-out",
         type=lambda text: tuple(name.strip() for name in text.split(",")),
         metavar="NAMES",

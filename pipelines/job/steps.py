@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import functools
@@ -25,18 +24,13 @@ from apache_beam.metrics import Metrics
 from pipelines.common.files import Location, location, write_whole
 from pipelines.common.records import Reject
 from pipelines.databases.base import Sample
-from pipelines.dataset import examples
+from pipelines.dataset import copies, examples
 from pipelines.dataset.fingerprints import fingerprint
-from pipelines.dataset.manifest import Shard
 from pipelines.faces import alignment
-from pipelines.job import spill
+from pipelines.job import described, spill
 from pipelines.job.progress import IMAGES, METRICS
-from pipelines.job.tasks import Chunk, Task, read_chunk
+from pipelines.job.tasks import PLAN, TAKEN, Chunk, Task, read_chunk, read_chunks
 from pipelines.media import films, images
-
-Written = tuple[Shard | None, dict[str, int], bytes, list[dict[str, Any]], float]
-"""What one shard's images gave: the shard (None if all were rejected), the number of faces by
-scale, the fingerprints of its records, the rejects as dicts, and the workers' seconds."""
 
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128
@@ -44,14 +38,23 @@ _THUMBNAIL = 128
 _LANDMARK_BYTES = 2**16
 
 
-def read_tasks(chunk: Chunk, plan: str) -> Iterator[list[Task]]:
-    """Chunk → lists of tasks of one source, from the plan's file."""
-    return read_chunk(location(plan), chunk)
+def list_work(index: int, folder: str, count: int) -> Iterator[Chunk | str]:
+    """The number of one of `count` slices → its chunks of the plan in `folder`, and its parts of a
+    killed job. The lists lie in files, so that the job's graph does not grow with the database."""
+    place = location(folder)
+    yield from json.loads((place / TAKEN).read_bytes())[index::count]
+    yield from read_chunks(place / PLAN, index, count)
+
+
+def read_tasks(work: Chunk | str, folder: str) -> Iterator[list[Task] | str]:
+    """Chunk → lists of tasks of one source, from the plan's file; parts pass."""
+    return iter([work]) if isinstance(work, str) else read_chunk(location(folder) / PLAN, work)
 
 
 class AlignFaces(beam.DoFn):
     """Tasks of one source → (shard, (seconds, outcome)) each, where outcome is the place of the
-    aligned face's record in this bundle's part, a tuple, or its reject, a dict.
+    aligned face's record in a part, a tuple, or its reject, a dict. The name of a part of a killed
+    job → the same, without any work.
 
     Decoding, alignment and encoding are one step with one output, since Beam's DaskRunner keeps
     a step's whole output in memory, merges tagged outputs into one, and computes a step once for
@@ -76,7 +79,11 @@ class AlignFaces(beam.DoFn):
     def start_bundle(self) -> None:
         self._part: spill.Part | None = None
 
-    def process(self, tasks: list[Task]) -> Iterator[tuple[str, tuple[float, Any]]]:
+    def process(self, tasks: list[Task] | str) -> Iterator[spill.Outcome]:
+        if isinstance(tasks, str):
+            return spill.outcomes(location(self._folder), tasks)
+        if self._part is None:
+            self._part = spill.Part(location(self._folder))
         outcomes, began = [], time.perf_counter()
         for task, image in self._decode(tasks):
             outcome = image if isinstance(image, Reject) else self._store(task, image)
@@ -89,13 +96,17 @@ class AlignFaces(beam.DoFn):
             Metrics.distribution(METRICS, "milliseconds").update(round(1000 * (ended - began)))
             plain = asdict(outcome) if isinstance(outcome, Reject) else tuple(outcome)
             outcomes.append((task.shard, (ended - began, plain)))
+            self._part.add(outcomes[-1])
             self._finished()
             began = time.perf_counter()
+        if self._part.full:
+            self.finish_bundle()
         return iter(outcomes)
 
     def finish_bundle(self) -> None:
         if self._part is not None:
             self._part.close()
+            self._part = None
 
     def _finished(self) -> None:
         if self._tick is not None:
@@ -106,14 +117,22 @@ class AlignFaces(beam.DoFn):
 
     def _rejected(self, task: Task, reason: object, image: np.ndarray | None = None) -> Reject:
         """A reject, with a thumbnail of `image` where there is one."""
-        sample, picture = task.sample, ""
+        sample, picture, thumbnail = task.sample, "", b""
         if image is not None:
             name = hashlib.sha256(sample.key.encode()).hexdigest()[:16]
             picture = f"{REJECT_PICTURES}/{name}.png"
             thumbnail = images.encode_png(images.within(image, _THUMBNAIL))
             write_whole(location(self._folder) / picture, thumbnail)
         return Reject(
-            sample.key, task.source, task.class_name, sample.subject, str(reason), picture
+            key=sample.key,
+            source=task.source,
+            class_name=task.class_name,
+            subject=sample.subject,
+            reason=str(reason),
+            picture=picture,
+            splits=task.splits,
+            picture_bytes=len(thumbnail),
+            picture_sha256=hashlib.sha256(thumbnail).hexdigest() if thumbnail else "",
         )
 
     def _decode(self, tasks: list[Task]) -> Iterator[tuple[Task, np.ndarray | Reject]]:
@@ -182,8 +201,6 @@ class AlignFaces(beam.DoFn):
             eyes=eyes,
             votes=sample.votes or (),
         )
-        if self._part is None:
-            self._part = spill.Part(location(self._folder))
         framed = examples.framed(examples.encode(record))
         return self._part.append(sample.key, framed, scale, fingerprint(face))
 
@@ -196,8 +213,11 @@ class AlignFaces(beam.DoFn):
         return _aligner(self._points, threading.get_ident()).align(image, sample.box)
 
 
-def write_shard(element: tuple[str, Iterable[tuple[float, Any]]], folder: str) -> Written:
-    """(shard, the outcomes of its images in any order) → what they gave.
+def write_shard(
+    element: tuple[str, Iterable[tuple[float, Any]]], folder: str, folds: int
+) -> tuple[str, str]:
+    """(shard, the outcomes of its images in any order) → ("", the name of the file that describes
+    it), where the shard was read back.
 
     Sorting makes the bytes independent of workers and bundles; writing under another name first
     makes a retried bundle harmless.
@@ -206,30 +226,32 @@ def write_shard(element: tuple[str, Iterable[tuple[float, Any]]], folder: str) -
     refs = sorted(spill.Ref(*each) for _, each in outcomes if not isinstance(each, dict))
     rejects = [each for _, each in outcomes if isinstance(each, dict)]
     shard = spill.gather(location(folder), path, refs) if refs else None
-    prints = b"".join(ref.fingerprint for ref in refs)
-    seconds = sum(seconds for seconds, _ in outcomes)
-    return shard, dict(Counter(ref.scale for ref in refs)), prints, rejects, seconds
+    found = described.describe(
+        location(folder),
+        shard,
+        folds,
+        b"".join(ref.fingerprint for ref in refs),
+        rejects=tuple(Reject(**{**each, "splits": tuple(each["splits"])}) for each in rejects),
+        found=dict(sorted(Counter(ref.scale for ref in refs).items())),
+        seconds=sum(seconds for seconds, _ in outcomes),
+    )
+    name = path.replace("/", ".")
+    described.write(location(folder), name, found)
+    return "", name
 
 
-def write_result(element: tuple[str, Iterable[Written]], folder: str) -> None:
-    """Writes `job.json`: the shards, the rejects, the number of faces found at each scale, the
-    fingerprints of each shard's records in base64, and the workers' seconds in all."""
-    written = list(element[1])
-    scales: Counter[str] = Counter()
-    for _, counts, *_ in written:
-        scales.update(counts)
+def write_result(element: tuple[str, Iterable[str]], folder: str, folds: int) -> None:
+    """Writes `job.json`: the files that describe the shards, in the shards' order, the number of
+    faces found at each scale, the workers' seconds in all, and the copies, as pairs of rows."""
+    names = sorted(element[1])
+    merged = described.merge(location(folder), names, folds, prints=True)
     data = {
-        "shards": [asdict(shard) for shard, *_ in written if shard],
-        "rejects": [reject for *_, rejects, _ in written for reject in rejects],
-        "found": dict(sorted(scales.items())),
-        "fingerprints": {
-            shard.path: base64.b64encode(prints).decode()
-            for shard, _, prints, *_ in written
-            if shard
-        },
-        "seconds": sum(seconds for *_, seconds in written),
+        "described": names,
+        "found": dict(sorted(merged.found.items())),
+        "seconds": merged.seconds,
+        "copies": copies.find(merged.columns),
     }
-    write_whole(location(folder) / spill.RESULT, json.dumps(data))
+    write_whole(location(folder) / spill.RESULT, json.dumps(data, default=asdict))
 
 
 @functools.lru_cache(maxsize=64)
