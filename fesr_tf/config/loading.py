@@ -110,7 +110,10 @@ def _layers(database: str, variant: str) -> list[Path]:
 
 def load(path: str | Path) -> Config:
     """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
-    values = _LATER | _checked_file(Path(path))
+    saved = dict(_read(Path(path)))
+    if "strategy" not in saved:  # a run of an earlier version
+        saved["strategy"] = "mirrored" if saved.pop("mirrored", False) else "none"
+    values = _LATER | checked(saved, str(path))
     try:
         return Config(**values)
     except BadUse as error:

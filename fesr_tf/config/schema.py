@@ -155,7 +155,9 @@ class Settings(pydantic.BaseModel):
     passes: Literal["shared", "separate"] = _key("both", "whether batches share a forward pass")
     steps_per_execution: int = _key("execution", "steps of one call", ge=1)
     jit_compile: bool = _key("both", "compiles the step by XLA")
-    mirrored: bool = _key("both", "divides a batch among the machine's GPUs")
+    strategy: Literal["none", "mirrored", "multi_worker"] = _key(
+        "both", "divides a batch among the machine's GPUs, or among several machines"
+    )
 
     log_every: int = _key("monitoring", "steps between scalars", ge=1)
     picture_every: int = _key("monitoring", "steps between sample grids", ge=1)

@@ -294,8 +294,9 @@ def classify_real(targets: Targets, logits: tf.Tensor) -> tf.Tensor:
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
     """Builds a compiled `FESR` model whose initial weights are determined by `config.seed`.
 
-    With `mirrored`, every variable is mirrored on all devices (a given face network must have been
-    created in the scope of the current strategy).
+    With `strategy: mirrored`, every variable is mirrored on all devices (a given face network must
+    have been created in the scope of the current strategy). With `multi_worker` the current
+    strategy counts, which the command enters.
 
     Args:
         config: The settings; `config.identity` and `config.trunk` name the face networks to load.
@@ -328,6 +329,6 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
 
 def strategy(config: Config) -> tf.distribute.Strategy:
     """The current strategy; with `mirrored` and no current one, mirroring over all GPUs."""
-    if config.mirrored and not tf.distribute.has_strategy():
+    if config.strategy == "mirrored" and not tf.distribute.has_strategy():
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

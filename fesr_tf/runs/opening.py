@@ -21,6 +21,7 @@ from fesr_tf.runs.checkpoints import Checkpoints
 from fesr_tf.runs.files import BEST, LAST
 from fesr_tf.runs.folder import RunInfo, other_classes, read_info
 from pipelines.common.errors import BadUse
+from pipelines.common.files import location
 from pipelines.dataset import manifest as manifests
 
 
@@ -176,7 +177,7 @@ def load_data(run: Run, folder: str | Path | None = None) -> Fold:
 
     Raises `BadUse` for a missing data folder, or one with other data than the run's.
     """
-    folder = Path(folder or run.info.data)
+    folder = location(folder or run.info.data)
     if not folder.exists():
         raise BadUse(
             f"the data of {run.folder} are not at {folder}; give their folder by --data DIR"

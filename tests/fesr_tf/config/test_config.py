@@ -164,6 +164,19 @@ def test_a_run_saved_before_the_key_trunk_opens_with_the_trunk_of_its_identity(t
     assert config.load(saved) == config.resolve("demo")
 
 
+@pytest.mark.parametrize(
+    ("line", "strategy"),
+    [("mirrored: true\n", "mirrored"), ("mirrored: false\n", "none"), ("", "none")],
+)
+def test_a_run_saved_with_the_key_mirrored_opens_with_its_strategy(tmp_path, line, strategy):
+    path = tmp_path / "config.yaml"
+    config.resolve("demo").save(path)
+    saved = path.read_text()
+    assert "strategy: none\n" in saved
+    path.write_text(saved.replace("strategy: none\n", line))
+    assert config.load(path).strategy == strategy
+
+
 def test_weights_of_a_trunk_need_its_name():
     with pytest.raises(BadUse):
         config.resolve("demo", overrides=["trunk_weights=photo.npz"])
