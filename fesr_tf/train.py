@@ -6,6 +6,7 @@ Trains one variant on one fold in both stages of Algorithm 1, or resumes a stopp
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -18,10 +19,11 @@ from fesr_tf.model import fesr
 from fesr_tf.networks.face_networks import doubts
 from fesr_tf.processes import INTERRUPTED
 from fesr_tf.runs import files
-from fesr_tf.training import dry_run, first_stage, initial_weights
+from fesr_tf.training import distribution, dry_run, first_stage, initial_weights
 from fesr_tf.training.loop import stages, train
 from fesr_tf.training.memory import keep_freed_memory
-from pipelines.common.errors import command
+from pipelines.common.errors import BadUse, command
+from pipelines.common.files import location
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--dry-run",
         action="store_true",
-        help="print settings, data, parameters, memory and time, and write no files",
+        help="print settings, data, parameters, memory and time, and start no run",
     )
     options.add_argument("overrides", nargs="*", metavar="key=value", help="settings to override")
     return options
@@ -68,7 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     settings = config.resolve(arguments.db, arguments.variant, arguments.overrides)
     keep_freed_memory()
-    source = Path(arguments.data or Path("data") / arguments.db)
+    if arguments.dry_run and settings.strategy == "multi_worker":
+        raise BadUse("--dry-run measures one process: omit strategy=multi_worker")
+    strategy = distribution.start(settings)
+    chief = distribution.is_chief(strategy)
+    source = location(arguments.data or Path("data") / arguments.db)
     fold = data.load_fold(source, arguments.fold, settings)
     folder = runs.run_folder(arguments.runs, arguments.db, arguments.variant, arguments.fold)
     info = runs.RunInfo(
@@ -86,7 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     checks.refuse(fold, settings, source)
     if arguments.first_stage and not files.steps(folder / files.CHECKPOINTS):
         first_stage.refuse(arguments.first_stage, settings, info)
-    model = fesr.build(settings, len(fold.classes))
+    with distribution.lost_workers(strategy), strategy.scope():
+        model = fesr.build(settings, len(fold.classes))
     data.batches(fold.train, settings)
     notes = [*checks.notes(fold, settings, source), *doubts(settings, fold.origin)]
     if arguments.dry_run:
@@ -96,14 +103,16 @@ def main(argv: list[str] | None = None) -> int:
     initial = None
     if arguments.initial_weights and not files.steps(folder / files.CHECKPOINTS):
         initial = initial_weights.take(model, arguments.initial_weights)
-    with runs.alone(folder):
-        runs.start(folder, settings, info)
-        if initial:
-            initial_weights.record(folder, initial)
+    with runs.alone(folder) if chief else contextlib.nullcontext():
+        if chief:
+            runs.start(folder, settings, info)
+            if initial:
+                initial_weights.record(folder, initial)
         print(
             f"{arguments.variant} on fold {arguments.fold} of {source}: {len(fold.train)} "
             f"training, {len(fold.valid)} validation, {len(fold.test)} test images, "
-            f"{len(fold.classes)} classes; run in {folder}",
+            f"{len(fold.classes)} classes; run in {folder}"
+            + ("" if chief else ", which worker 0 alone writes"),
             flush=True,
         )
         for note in notes:

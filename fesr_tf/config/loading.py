@@ -56,7 +56,11 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     values: dict[str, Any] = {}
     for path in _layers(database, variant):
         values |= _checked_file(path)
-    return Config(**values | checked(_parse(overrides), "the command line"))
+    given = checked(_parse(overrides), "the command line")
+    values |= given
+    if values["recognizer_iterations"] and "max_iterations" not in given:
+        values["max_iterations"] = values["pretrain_iterations"] + values["recognizer_iterations"]
+    return Config(**values)
 
 
 def size(name: str) -> list[str]:
@@ -106,7 +110,10 @@ def _layers(database: str, variant: str) -> list[Path]:
 
 def load(path: str | Path) -> Config:
     """Reads a saved, complete configuration. Raises `BadUse` if it is not one."""
-    values = _LATER | _checked_file(Path(path))
+    saved = dict(_read(Path(path)))
+    if "strategy" not in saved:  # a run of an earlier version
+        saved["strategy"] = "mirrored" if saved.pop("mirrored", False) else "none"
+    values = _LATER | checked(saved, str(path))
     try:
         return Config(**values)
     except BadUse as error:
@@ -124,6 +131,7 @@ _LATER = {
     "learning_rate_schedule": "constant",
     "trunk_learning_rate": 0.0,
     "ema": 0.0,
+    "recognizer_iterations": 0,
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""
 

@@ -11,6 +11,7 @@ from fesr_tf.config import Config
 from fesr_tf.data.augmentation import augment
 from fesr_tf.data.faces import Faces
 from fesr_tf.data.images import to_float
+from fesr_tf.data.mapped import Rows, gather
 from pipelines.common.errors import BadUse
 
 
@@ -41,7 +42,8 @@ def batches(
     is a pure function of the seed and t: each epoch is its own permutation, a last short batch is
     left out (with `sampling: balanced` each image is one of a class that was drawn first, all as
     likely), and a positive is sampled uniformly from the other images of its class. The image of
-    a class with a single image is its own positive (docs/method/algorithm.md).
+    a class with a single image is its own positive (docs/method/algorithm.md). A batch costs the
+    same for any number of faces, but for the first of each epoch.
 
     Each batch has a fourth member, `fesr_tf.model.batch.More`, where there is anything in it: with
     `frozen` the cached features of `faces`; with `augmentation` x as R sees it, where its map is
@@ -58,53 +60,60 @@ def batches(
     augmentation = config.augmentation if recognizer else "none"
     of_row = _of_row(faces, config) if recognizer else {}
     per_epoch = count // size
-    images = tf.constant(faces.images)
-    labels = tf.constant(faces.labels)
-    # Row i of `members` lists, from `first[i]` on, the images of image i's class.
-    order = np.argsort(faces.labels, kind="stable").astype(np.int64)
-    rank = np.empty(count, np.int64)
-    rank[order] = np.arange(count)
-    sizes = np.bincount(faces.labels)[faces.labels]
-    first = np.searchsorted(faces.labels[order], faces.labels)
-
-    starts = tf.constant(np.flatnonzero(np.r_[True, np.diff(faces.labels[order]) != 0]))
-    counts = tf.constant(np.bincount(faces.labels)[np.unique(faces.labels)])
+    seed = tf.constant(config.seed, tf.int64)
+    fold_in = tf.random.experimental.stateless_fold_in
+    images, labels = faces.images, tf.constant(faces.labels)
+    # `order` lists the images of one class after another's: `counts[k]` from `first[k]` on. Image i
+    # is at `place[i]`.
+    by_class = np.argsort(faces.labels, kind="stable").astype(np.int32)
+    places = np.empty(count, np.int32)
+    places[by_class] = np.arange(count, dtype=np.int32)
+    sizes = np.bincount(faces.labels)
+    present = tf.constant(np.flatnonzero(sizes))
+    order, place = tf.constant(by_class), tf.constant(places)
+    counts, first = tf.constant(sizes), tf.constant(np.cumsum(sizes) - sizes)
+    del by_class, places
 
     def balanced(draws: tf.Tensor) -> tf.Tensor:
         """Places in `order`: any class, then any of its images, by draws (2,B) in [0,1)."""
-        classes = _scaled(draws[0], tf.size(counts, tf.int64))
-        sizes = tf.gather(counts, classes)
-        return tf.gather(starts, classes) + _scaled(draws[1], sizes)
+        classes = tf.gather(present, _scaled(draws[0], tf.size(present, tf.int64)))
+        return tf.gather(first, classes) + _scaled(draws[1], tf.gather(counts, classes))
 
     def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
-        selected = to_float(tf.gather(images, rows))
+        selected = to_float(gather(images, rows))
         if not (config.horizontal_flip or augmentation == "flip"):
             return selected
         return tf.where(flips[:, None, None, None], selected[:, :, ::-1], selected)
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        fold_in = tf.random.experimental.stateless_fold_in
-        seed = tf.constant(config.seed, tf.int64)
-        # Separate streams: a step must share no seed with an epoch or with `expression_codes`.
-        positive_seed, flip_seed, epoch_seed = (
-            fold_in(tf.stack([seed, number]), salt)
-            for number, salt in ((step, 1), (step, 2), (step // per_epoch, 3))
-        )
+    def drawn(epoch: tf.Tensor) -> tf.data.Dataset:
+        """The steps of an epoch, from `start` on, with their rows: its permutation is computed once
+        and a step takes its part."""
         permutation = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), epoch_seed
+            tf.range(count), fold_in(tf.stack([seed, epoch]), 3)
         )
-        begin = (step % per_epoch) * size
-        rows = tf.ensure_shape(permutation[begin : begin + size], (size,))
+        begin = epoch * per_epoch
+
+        def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            from_row = (step - begin) * size
+            return step, tf.ensure_shape(permutation[from_row : from_row + size], (size,))
+
+        return tf.data.Dataset.range(tf.maximum(begin, start), begin + per_epoch).map(rows)
+
+    def batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # Separate streams: a step must share no seed with an epoch or with `expression_codes`.
+        positive_seed, flip_seed = (fold_in(tf.stack([seed, step]), salt) for salt in (1, 2))
         if config.sampling == "balanced":
             draws = tf.random.stateless_uniform((2, size), fold_in(tf.stack([seed, step]), 5))
-            rows = tf.gather(tf.constant(order), balanced(draws))
+            rows = tf.gather(order, balanced(draws))
+        rows = tf.cast(rows, tf.int64)
+        label = tf.gather(labels, rows)
         uniform = tf.random.stateless_uniform((size,), positive_seed)
-        others = tf.gather(tf.constant(sizes, tf.int64), rows) - 1
+        others = tf.gather(counts, label) - 1
         shift = 1 + tf.cast(uniform * tf.cast(others, tf.float32), tf.int64)
         shift = tf.minimum(shift, others)  # float rounding, and classes of one
-        offset = tf.gather(tf.constant(rank - first), rows) + shift
-        slot = tf.gather(tf.constant(first), rows) + offset % (others + 1)
-        positives = tf.gather(tf.constant(order), slot)
+        begin = tf.gather(first, label)
+        offset = tf.cast(tf.gather(place, rows), tf.int64) - begin + shift
+        positives = tf.cast(tf.gather(order, begin + offset % (others + 1)), tf.int64)
         flips = tf.random.stateless_uniform((2, size), flip_seed) < 0.5
         if not config.horizontal_flip:
             flips = tf.zeros_like(flips)
@@ -120,23 +129,23 @@ def batches(
             """The images as R sees them."""
             if augmentation != "standard":
                 return float_images(rows, flips)
-            image01 = augment(tf.gather(images, rows), config.image_size, seeds[stream])
+            image01 = augment(gather(images, rows), config.image_size, seeds[stream])
             return tf.ensure_shape(2.0 * image01 - 1.0, (size, *images.shape[1:]))
 
         triplet = (
             float_images(rows, flips[0]),
             seen(positives, positive_flips, 1),
-            tf.gather(labels, rows),
+            label,
         )
-        more = {name: tf.gather(tf.constant(table), rows) for name, table in of_row.items()}
+        more = {name: gather(table, rows) for name, table in of_row.items()}
         if frozen:
             more |= frozen.of(rows, positives, flips[0], own_flips, positive_flips)
         if augmentation != "none" and "map" not in more:
             more["recognizer_image"] = seen(rows, own_flips, 0)
         return (*triplet, more) if more else triplet
 
-    steps = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-    return steps.map(batch, num_parallel_calls=2).prefetch(2)
+    epochs = tf.data.Dataset.range(start // per_epoch, np.iinfo(np.int64).max)
+    return epochs.flat_map(drawn).map(batch, num_parallel_calls=2).prefetch(2)
 
 
 def _scaled(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -144,13 +153,13 @@ def _scaled(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     return tf.minimum(tf.cast(uniform * tf.cast(count, tf.float32), tf.int64), count - 1)
 
 
-def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray]:
+def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray | Rows]:
     """What the loss of R on an image needs beside its label, a row an image.
 
     votes: float32 (N,K); weight: float32 (N,), n / (K n_c) for a class of n_c of the n images,
     with K classes that have any, so that its mean is 1.
     """
-    tables = {}
+    tables: dict[str, np.ndarray | Rows] = {}
     if config.targets == "votes":
         if faces.votes is None:
             raise BadUse(

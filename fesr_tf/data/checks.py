@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from fesr_tf.config import Config
 from fesr_tf.data.faces import Fold
 from pipelines.common.errors import BadUse
+from pipelines.common.files import Location
 from pipelines.common.text import listed
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.subjects import cautions
 from pipelines.faces.chips import FACE_SIZE
 
 
-def refuse(fold: Fold, config: Config, source: Path) -> None:
+def refuse(fold: Fold, config: Config, source: Location) -> None:
     """Raises `BadUse` for a fold, of the data folder `source`, that cannot be trained on."""
     if config.image_size > FACE_SIZE:
         raise BadUse(
@@ -29,7 +28,7 @@ def refuse(fold: Fold, config: Config, source: Path) -> None:
         )
 
 
-def notes(fold: Fold, config: Config, source: Path) -> list[str]:
+def notes(fold: Fold, config: Config, source: Location) -> list[str]:
     """Sentences on unusual data and their effect on training."""
     counts = np.bincount(fold.train.labels, minlength=len(fold.classes))
     manifest = manifests.load(source)

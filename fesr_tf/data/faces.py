@@ -1,4 +1,4 @@
-"""The training, validation and test faces of a fold, read from shards into memory."""
+"""The training, validation and test faces of a fold, read where they are used."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ import numpy as np
 import tensorflow as tf
 
 from fesr_tf.config import Config
-from fesr_tf.data.images import decode_image, to_float, to_size
+from fesr_tf.data.arrays import arrays
+from fesr_tf.data.images import to_float
+from fesr_tf.data.mapped import Rows
 from fesr_tf.data.origin import Origin
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork
-from pipelines.common.subjects import shown, unit
-from pipelines.dataset import examples
-from pipelines.dataset.manifest import Manifest
+from pipelines.common.files import Location, location
+from pipelines.common.subjects import shown, subject_of
 from pipelines.dataset.manifest import load as load_manifest
 from pipelines.dataset.manifest import verify as verify_manifest
 
 ALL = "all"
 """The fold without held-out subjects."""
+_PARTS = roles.TRAIN, roles.VALID, roles.TEST
 FoldNumber = Literal["all"] | int
 
 
 @dataclass(frozen=True)
 class Faces:
-    """One part of a fold, in memory: row i of every field is one image."""
+    """One part of a fold: row i of every field is one image.
 
-    images: np.ndarray  # uint8 (N, S, S, c)
+    images, subjects, keys and votes of `load_fold` are `fesr_tf.data.mapped.Rows` of a file.
+    """
+
+    images: np.ndarray | Rows  # uint8 (N, S, S, c)
     labels: np.ndarray  # int32 (N,)
-    subjects: np.ndarray  # str (N,), `pipelines.common.subjects.unit`: unknown ones differ
-    keys: np.ndarray  # str (N,)
+    subjects: np.ndarray | Rows  # str (N,), `pipelines.common.subjects.unit`: unknown ones differ
+    keys: np.ndarray | Rows  # str (N,)
     intensity: np.ndarray  # float32 (N,), 0 neutral to 1 peak
     yaw: np.ndarray | None = None  # float32 (N,), degrees; None where it is not needed
     # float32 (N,K), the shares of people's votes for the K classes, of sum 1, or 0 without a vote
     # for any of them; None where the data have none
-    votes: np.ndarray | None = None
+    votes: np.ndarray | Rows | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -54,8 +59,13 @@ class Faces:
 
     def of(self, rows: np.ndarray) -> Faces:
         """The part that `rows` (mask or indices) selects."""
-        values = (getattr(self, name) for name in self.__dataclass_fields__)
-        return Faces(*(None if value is None else value[rows] for value in values))
+
+        def part(column: np.ndarray | Rows | None) -> np.ndarray | Rows | None:
+            if column is None:
+                return None
+            return column.of(rows) if isinstance(column, Rows) else column[rows]
+
+        return Faces(*(part(getattr(self, name)) for name in self.__dataclass_fields__))
 
     @classmethod
     def joined(cls, parts: Sequence[Faces]) -> Faces:
@@ -92,14 +102,16 @@ def fold_number(text: str) -> FoldNumber:
     return ALL if text == ALL else int(text)
 
 
-def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
+def load_fold(folder: str | Path | Location, fold: FoldNumber, config: Config) -> Fold:
     """Loads one fold of a preprocessed database, at the config's size and channels.
 
     Counts and digests of all shards are verified first, because a TFRecord file that was truncated
-    at a record boundary is read without an error.
+    at a record boundary is read without an error. The images are decoded once for all runs and
+    folds, into a file beside the shards (`fesr_tf.data.arrays`), and read from there batch by
+    batch: memory does not grow with their number.
 
     Args:
-        folder: The output of `pipelines.preprocess`.
+        folder: The output of `pipelines.preprocess`, on this machine or in a store.
         fold: Its number, from 0; or "all", which trains on all subjects: on every image that some
             fold trains on, and on every one that each fold tests or validates on. Images that the
             database reserves for tests are left out.
@@ -121,16 +133,18 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
         >>> set(fold.train.subjects) & set(fold.test.subjects)
         set()
     """
-    folder = Path(folder)
+    folder = location(folder)
     manifest = load_manifest(folder)
     if fold != ALL and not 0 <= fold < manifest.folds:
         raise BadUse(f"{folder} has folds 0 to {manifest.folds - 1}, not {fold}")
     verify_manifest(folder, manifest)
-    faces, splits = _read(folder, manifest, fold, config)
+    images, records = arrays(folder, manifest, config.image_size, config.channels)
+    splits = role(records["splits"], fold)
     parts = Fold(
-        train=faces.of(splits == roles.TRAIN),
-        valid=faces.of(splits == roles.VALID),
-        test=faces.of(splits == roles.TEST),
+        *(
+            _faces(images, records, splits == part)
+            for part in (roles.TRAIN, roles.VALID, roles.TEST)
+        ),
         classes=tuple(manifest.classes),
         digest=manifest.digest,
         folder=str(folder),
@@ -146,55 +160,45 @@ def load_fold(folder: str | Path, fold: FoldNumber, config: Config) -> Fold:
     return parts
 
 
-def role(splits: np.ndarray, fold: FoldNumber) -> int:
-    """The split code in `fold` of a record with the roles `splits`, int (K,), one per fold."""
+def load_tested(folder: str | Path | Location, config: Config) -> Faces:
+    """Every image of a preprocessed folder that some fold tests, at the config's size and channels.
+
+    Raises as `load_fold`.
+    """
+    folder = location(folder)
+    manifest = load_manifest(folder)
+    verify_manifest(folder, manifest)
+    images, records = arrays(folder, manifest, config.image_size, config.channels)
+    return _faces(images, records, (records["splits"] == roles.TEST).any(1))
+
+
+def role(splits: np.ndarray, fold: FoldNumber) -> np.ndarray:
+    """The split codes (N,) in `fold` of records with the roles `splits`, int (N,K), a fold each."""
     if fold != ALL:
-        return int(splits[fold])
-    trains = roles.TRAIN in splits or roles.UNUSED not in splits
-    return roles.TRAIN if trains else roles.UNUSED
+        return np.asarray(splits[:, fold])
+    trains = (splits == roles.TRAIN).any(1) | (splits != roles.UNUSED).all(1)
+    return np.where(trains, roles.TRAIN, roles.UNUSED)
 
 
-def _read(
-    folder: Path, manifest: Manifest, fold: FoldNumber, config: Config
-) -> tuple[Faces, np.ndarray]:
-    """All images that fold `fold` uses, in key order, and their split codes."""
-    features = examples.features(manifest.folds, manifest.num_votes)
-
-    def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
-        row = tf.io.parse_single_example(record, features)
-        image = decode_image(row["image"], config.channels)
-        return row | {"image": to_size(image, config.image_size, config.channels)}
-
-    paths = [str(folder / shard.path) for shard in manifest.shards]
-    records = tf.data.TFRecordDataset(paths).map(parse, tf.data.AUTOTUNE)
-    rows = [row for row in records.as_numpy_iterator() if role(row["splits"], fold) > 0]
-    rows.sort(key=lambda row: row["key"])
-    shape = (0, config.image_size, config.image_size, config.channels)
-    keys = [row["key"].decode() for row in rows]
-    units = [unit(row["subject"].decode(), key) for row, key in zip(rows, keys, strict=True)]
-    faces = Faces(
-        images=np.stack([row["image"] for row in rows]) if rows else np.zeros(shape, np.uint8),
-        labels=np.array([row["label"] for row in rows], np.int32),
-        subjects=np.array(units, dtype=np.str_),
-        keys=np.array(keys, dtype=np.str_),
-        intensity=np.array([row["intensity"] for row in rows], np.float32),
-        yaw=np.array([row["yaw"] for row in rows], np.float32),
-        votes=_shares(rows, manifest.num_votes) if manifest.num_votes else None,
+def _faces(images: np.ndarray, records: np.ndarray, chosen: np.ndarray) -> Faces:
+    """The images and records `chosen`, bool (N,)."""
+    rows = np.flatnonzero(chosen)
+    return Faces(
+        images=Rows(images, rows),
+        labels=np.asarray(records["label"][rows]),
+        subjects=Rows(records["subject"], rows),
+        keys=Rows(records["key"], rows),
+        intensity=np.asarray(records["intensity"][rows]),
+        yaw=np.asarray(records["yaw"][rows]),
+        votes=Rows(records["votes"], rows) if "votes" in records.dtype.names else None,
     )
-    return faces, np.array([role(row["splits"], fold) for row in rows], np.int64)
 
 
-def _shares(rows: list[dict[str, np.ndarray]], classes: int) -> np.ndarray:
-    """The votes of every row, float32 (N,K), divided by their sum."""
-    votes = np.array([row["votes"] for row in rows], np.float32).reshape(-1, classes)
-    return votes / np.maximum(votes.sum(1, keepdims=True), 1)
-
-
-def _refuse_shared_subjects(parts: Fold, folder: Path, fold: FoldNumber) -> None:
+def _refuse_shared_subjects(parts: Fold, folder: Location, fold: FoldNumber) -> None:
     names = ("train", "valid", "test")
+    people = {name: set(filter(subject_of, getattr(parts, name).subjects)) for name in names}
     for first, second in (names[:2], names[1:], names[::2]):
-        shared = set(getattr(parts, first).subjects) & set(getattr(parts, second).subjects)
-        if shared:
+        if shared := people[first] & people[second]:
             raise FailedWork(
                 f"subject {min(shared)} is in both {first} and {second} of fold {fold} of "
                 f"{folder}; preprocess the database again"

@@ -227,11 +227,16 @@ class FESR(keras.Model):
             if config.tunes_trunk:
                 maps = self.frozen.trunks(*maps)
             plain = recognizer.extract_all(maps, self.frozen.together)
+            seeds = tf.unstack(draws.dropout_seeds[:3])
             dropped = [
-                recognizer.drop(features, seed)
-                for features, seed in zip(plain, tf.unstack(draws.dropout_seeds[:3]), strict=True)
+                recognizer.drop(features, seed) for features, seed in zip(plain, seeds, strict=True)
             ]
-            compared = dropped if config.intra_features == "post_dropout" else plain
+            compared = dropped
+            if config.intra_features == "shared_mask":
+                # One mask for an image and those that it is compared with.
+                compared = [recognizer.drop(features, seeds[0]) for features in plain]
+            elif config.intra_features == "pre_dropout":
+                compared = plain
             real_real, real_fake = losses.intra_class(
                 *compared, squared=config.distance_squared, rdbp=config.rdbp
             )
@@ -289,8 +294,9 @@ def classify_real(targets: Targets, logits: tf.Tensor) -> tf.Tensor:
 def build(config: Config, num_classes: int, face_network: FaceNetwork | None = None) -> FESR:
     """Builds a compiled `FESR` model whose initial weights are determined by `config.seed`.
 
-    With `mirrored`, every variable is mirrored on all devices (a given face network must have been
-    created in the scope of the current strategy).
+    With `strategy: mirrored`, every variable is mirrored on all devices (a given face network must
+    have been created in the scope of the current strategy). With `multi_worker` the current
+    strategy counts, which the command enters.
 
     Args:
         config: The settings; `config.identity` and `config.trunk` name the face networks to load.
@@ -323,6 +329,6 @@ def build(config: Config, num_classes: int, face_network: FaceNetwork | None = N
 
 def strategy(config: Config) -> tf.distribute.Strategy:
     """The current strategy; with `mirrored` and no current one, mirroring over all GPUs."""
-    if config.mirrored and not tf.distribute.has_strategy():
+    if config.strategy == "mirrored" and not tf.distribute.has_strategy():
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

@@ -6,7 +6,6 @@ the batches. Generated images pass through the network at each step.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from fesr_tf.config import Config
-from fesr_tf.data import Faces
+from fesr_tf.data import Faces, mapped
 from fesr_tf.networks.face_networks import FaceNetwork
 from pipelines.common.errors import FailedWork
 from pipelines.common.progress import bar
@@ -103,11 +102,7 @@ class FrozenFeatures:
 
 
 def _rows(table: tf.Tensor | np.ndarray, index: tf.Tensor) -> tf.Tensor:
-    if isinstance(table, tf.Tensor):
-        return tf.gather(table, index)
-    # A constant would copy the file into memory.
-    rows = tf.numpy_function(lambda index: np.asarray(table[index]), [index], table.dtype)
-    return tf.ensure_shape(rows, (*index.shape, *table.shape[1:]))
+    return tf.gather(table, index) if isinstance(table, tf.Tensor) else mapped.gather(table, index)
 
 
 def cached_bytes(
@@ -242,13 +237,10 @@ def frozen_features(
 
 def _mapped(folder: Path | None, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array in an unnamed file on the disk of `folder`."""
-    size = int(np.prod(shape)) * dtype.itemsize
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            # Reserved here: a full disk would end the process where it writes to the mapping.
-            os.posix_fallocate(file.fileno(), 0, size)
-            return np.memmap(file, dtype, "r+", shape=shape)
+        return mapped.create_unnamed(folder, shape, dtype)
     except OSError as error:
+        size = int(np.prod(shape)) * dtype.itemsize
         raise FailedWork(
             f"the cached features need {size / GIB:.2f} GiB on the disk of "
             f"{folder or tempfile.gettempdir()} ({error.strerror or error}); free some space, or "

@@ -103,14 +103,18 @@ class KeepBest(StepCallback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Stops training after the current step on Ctrl-C or SIGTERM, and at once on a second one."""
+    """Stops training after the current step on Ctrl-C or SIGTERM, and at once on a second one.
 
-    def __init__(self):
+    agree: of this process's signal, whether all processes stop at this step; asked after each.
+    """
+
+    def __init__(self, agree: Callable[[bool], bool] = lambda stopped: stopped):
         super().__init__()
+        self.agree = agree
         self.stopped = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.stopped:
+        if self.agree(self.stopped):
             self.model.stop_training = True
 
     def stop(self, number: int, frame: object) -> None:

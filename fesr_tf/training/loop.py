@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from fesr_tf.model.frozen_features import frozen_features
 from fesr_tf.processes import handled
 from fesr_tf.runs import files, machine
 from fesr_tf.runs.checkpoints import Checkpoints
-from fesr_tf.training import collapse_warnings, first_stage, guards, monitoring
+from fesr_tf.training import collapse_warnings, distribution, first_stage, guards, monitoring
+from pipelines.common.errors import BadUse
 
 
 def stages(settings: Config) -> list[tuple[str, int]]:
@@ -63,6 +65,8 @@ def train_model(
     info = runs.RunInfo(
         fold.database, variant, fold.number, fold.folder, fold.digest, fold.classes, fold.origin
     )
+    if not distribution.is_chief(model.distribute_strategy):
+        return train(model, fold, folder, first)
     with runs.alone(folder):
         runs.start(folder, model.config, info)
         return train(model, fold, folder, first)
@@ -75,28 +79,28 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
     (checked by `first_stage.refuse`), else from new weights. BASELINE has no first stage: it
     starts at t = P_pre and takes as many steps as R does in the joint variants.
 
+    Of several processes the chief writes; the others read its checkpoint, so `folder` must lie on a
+    file system that all share.
+
     Returns True when the run is complete, False when a signal stopped it, after it was saved. No
-    other process may train in `folder` meanwhile (`runs.alone`).
+    other process may train in `folder` meanwhile (`runs.alone`). Raises `FailedWork` where another
+    process of the same training ends before.
     """
-    settings = model.config
+    with distribution.lost_workers(model.distribute_strategy):
+        return _train(model, fold, folder, first)
+
+
+def _train(model: FESR, fold: Fold, folder: Path, first: Path | None) -> bool:
+    settings, strategy = model.config, model.distribute_strategy
+    agreement = distribution.Agreement(strategy)
     about = {"images": len(fold.train), "data_digest": fold.digest}
     checkpoints = Checkpoints(model, folder / files.CHECKPOINTS, settings.keep_checkpoints, **about)
     best = Checkpoints(model, folder / runs.BEST, 1, **about)
-    checkpoints.sweep()
-    best.sweep()
-    resumed = checkpoints.restore(fall_back=True)
-    if resumed is not None:
-        print(f"resuming at step {resumed}", flush=True)
-        if elsewhere := checkpoints.elsewhere():
-            print(f"note: {elsewhere}", file=sys.stderr, flush=True)
-    elif not settings.trains_fesgan:
-        model.fesgan.step.assign(settings.pretrain_iterations)
-    elif first:
-        step = first_stage.begin(model, first, checkpoints, folder)
-        print(f"stage 1 taken from {first}: starting at step {step}", flush=True)
+    resumed = _begin(model, checkpoints, best, folder, first) if agreement.chief else None
+    _follow(model, checkpoints, agreement)
     ends = stages(settings)
     unfinished = int(model.fesgan.step.numpy()) < ends[-1][1]
-    if unfinished:
+    if unfinished and agreement.chief:
         machine.note_start(folder, int(model.fesgan.step.numpy()))
     cached = None
     if unfinished:
@@ -104,25 +108,68 @@ def train(model: FESR, fold: Fold, folder: Path, first: Path | None = None) -> b
             model.face_network,
             fold.train,
             settings,
-            folder=folder,
+            folder=folder if agreement.chief else None,
             trunk_network=model.recognizer.face_network,
         )
-    stop = guards.StopOnSignal()
-    with monitoring.watch(model, fold, folder, ends, resumed) as watch:
-        validation = watch.validation
-        callbacks = [
-            guards.StopOnNonFinite(model),  # before the callbacks that save
-            collapse_warnings.WarnOfCollapse(model),
-            *watch.callbacks,
-            *([guards.KeepBest(model, best, lambda: validation.latest)] if validation else []),
-            guards.Saves(model, checkpoints),
-            stop,
-        ]
-        with handled(stop.stop, signal.SIGINT, signal.SIGTERM):
-            for name, end in ends:
-                step = int(model.fesgan.step.numpy())
-                if step < end and not stop.stopped:
-                    stage = model.fesgan if name == "FESGAN" else model
-                    batches = data.batches(fold.train, settings, step, cached, stage is model)
-                    stage.fit(batches, steps_per_epoch=end - step, callbacks=callbacks, verbose=0)
+    stop = guards.StopOnSignal(agreement.any_worker)
+    guard = guards.StopOnNonFinite(model)
+    with contextlib.ExitStack() as stack:
+        callbacks = [guard]  # before the callbacks that save
+        if agreement.chief:
+            watch = stack.enter_context(monitoring.watch(model, fold, folder, ends, resumed))
+            validation = watch.validation
+            callbacks += [
+                collapse_warnings.WarnOfCollapse(model),
+                *watch.callbacks,
+                *([guards.KeepBest(model, best, lambda: validation.latest)] if validation else []),
+                guards.Saves(model, checkpoints),
+            ]
+        callbacks.append(stop)
+        stack.enter_context(handled(stop.stop, signal.SIGINT, signal.SIGTERM))
+        for name, end in ends:
+            step = int(model.fesgan.step.numpy())
+            if step < end and not agreement.any_worker(stop.stopped):
+                stage = model.fesgan if name == "FESGAN" else model
+                batches = data.batches(fold.train, settings, step, cached, stage is model)
+                batches = distribution.share(batches, settings, strategy)
+                stage.fit(batches, steps_per_epoch=end - step, callbacks=callbacks, verbose=0)
+        if not agreement.alone:
+            digest = agreement.refuse_unequal(model)
+            print(f"all workers hold the same weights: sha256 {digest}", flush=True)
     return int(model.fesgan.step.numpy()) >= ends[-1][1]
+
+
+def _begin(
+    model: FESR, checkpoints: Checkpoints, best: Checkpoints, folder: Path, first: Path | None
+) -> int | None:
+    """Puts the model where the run in `folder` starts. Returns the step at which it resumes."""
+    checkpoints.sweep()
+    best.sweep()
+    resumed = checkpoints.restore(fall_back=True)
+    if resumed is not None:
+        print(f"resuming at step {resumed}", flush=True)
+        if elsewhere := checkpoints.elsewhere():
+            print(f"note: {elsewhere}", file=sys.stderr, flush=True)
+    elif not model.config.trains_fesgan:
+        model.fesgan.step.assign(model.config.pretrain_iterations)
+    elif first:
+        step = first_stage.begin(model, first, checkpoints, folder)
+        print(f"stage 1 taken from {first}: starting at step {step}", flush=True)
+    return resumed
+
+
+def _follow(model: FESR, checkpoints: Checkpoints, agreement: distribution.Agreement) -> None:
+    """Puts the model of every other process where the chief's is."""
+    step = agreement.from_chief(int(model.fesgan.step.numpy()))
+    saved = agreement.from_chief(int(checkpoints.present is not None))
+    if agreement.chief:
+        return
+    if not saved:
+        model.fesgan.step.assign(step)
+    elif not checkpoints.path(step).is_dir():
+        raise BadUse(
+            f"this worker does not find the chief's checkpoint {checkpoints.path(step)}: --runs "
+            "must name a folder that all workers share"
+        )
+    else:
+        checkpoints.read(checkpoints.path(step))

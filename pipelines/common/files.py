@@ -30,6 +30,8 @@ Location: TypeAlias = Path | UPath
 MANIFEST_NAME = "manifest.json"
 # In a store the files of a data folder lie in one of these, and a rerun writes the other one.
 VERSIONS = ("version-a", "version-b")
+# In a data folder: what training decodes once, no part of the data.
+ARRAYS_NAME = "arrays"
 
 _LOCK = ".lock"
 # The extra of this package that reaches a store, by its scheme.

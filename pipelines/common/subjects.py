@@ -27,8 +27,14 @@ def shown(name: str) -> str:
 
 def counted(subjects: Iterable[str]) -> tuple[int, int]:
     """From the subject or unit of every image: the number of people, and of images without one."""
-    names = [subject_of(name) for name in subjects]
-    return len(set(names) - {""}), names.count("")
+    people: set[str] = set()
+    unknown = 0
+    for each in subjects:
+        if name := subject_of(each):
+            people.add(name)
+        else:
+            unknown += 1
+    return len(people), unknown
 
 
 def stated(people: int, unknown: int) -> str:

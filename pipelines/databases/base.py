@@ -137,12 +137,21 @@ class Database:
         )
 
 
+_FILES = {
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"),
+                    ": unpack it and give the folder"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), ": save it as CSV"),
+}  # fmt: skip
+"""What to do with files that people give instead of a folder, by their ending."""
+
+
 def input_folder(path: Location, layout: str) -> Location:
     """`path` if it is a folder with something in it, else `BadUse` with the layout."""
     if not path.exists():
         raise BadUse(f"{path} does not exist; --input takes {layout}")
     if not path.is_dir():
-        raise BadUse(f"{path} is a file; --input takes {layout}")
+        hint = _FILES.get(path.suffix.lower(), "")
+        raise BadUse(f"{path} is a file{hint}; --input takes {layout}")
     # A folder of a store is there only with something in it; listing it would take long.
     if isinstance(path, Path) and not any(path.iterdir()):
         raise BadUse(f"{path} is empty; --input takes {layout}")

@@ -15,7 +15,7 @@ from pipelines.common.roles import TRAIN, VALID
 from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
-from pipelines.databases.labels import merged
+from pipelines.databases.labels import merged, one_person_each
 from pipelines.databases.patterns import Told, Unmatched, check_matched, check_people, told
 from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
@@ -91,6 +91,8 @@ def read_list(
     refused |= _repeated(entries, rows, root)
     taken = {number: entry for number, entry in entries.items() if number not in refused}
     check_people(pattern, [(entry.subject, entry.label) for entry in taken.values()])
+    people, people_notes = one_person_each({entry.subject for entry in taken.values()})
+    taken = {n: replace(entry, subject=people[entry.subject]) for n, entry in taken.items()}
     names, notes = merged(dict.fromkeys(entry.label for entry in taken.values()))
     classes = tuple(sorted(set(names.values())))
     official, role_notes = _official(list(taken.values()))
@@ -122,7 +124,7 @@ def read_list(
         )
         for row, reason in ((rows[number], reason) for number, reason in sorted(refused.items()))
     ]
-    notes += [*role_notes, *_subject_notes(samples)]
+    notes += [*people_notes, *role_notes, *_subject_notes(samples)]
     if "subject" not in groups and not unknown:
         notes += _nobody_notes([rows[number]["subject"] for number in taken])
     if not landmarks and any(row["landmarks"] for row in rows):

@@ -16,7 +16,8 @@ _ROLES = {
     **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), VALID),
     **dict.fromkeys(("test", "testing", "eval", "evaluation", "privatetest"), TEST),
 }
-
+# What may follow in a folder's name, as in trainset, train_data, test-images.
+_HOLDS = re.compile(r"(set|data|dataset|images?|imgs?|faces?|pictures?|photos?|part|split)$")
 
 NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
 
@@ -24,10 +25,10 @@ NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
 def role_of(name: str) -> int | None:
     """The role that a folder or a value so named stands for, in any case; None for other names.
 
-    `train_set` and `trainset` are names of `train`, and so for the others.
+    `train_set`, `train_data` and `trainimages` are names of `train`, and so for the others.
     """
     letters = re.sub(r"[\s_-]+", "", name).lower()
-    return _ROLES.get(letters, _ROLES.get(letters.removesuffix("set")))
+    return _ROLES.get(letters, _ROLES.get(_HOLDS.sub("", letters)))
 
 
 def one_fold(roles: Sequence[int]) -> tuple[list[tuple[int]], list[str]]:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.common.files import VERSIONS, Listing, Location, unversioned
+from pipelines.common.files import ARRAYS_NAME, VERSIONS, Listing, Location, unversioned
 from pipelines.common.records import Reject
 from pipelines.dataset import anomalies, copies, examples, inventory, rejects
 from pipelines.dataset.copies import Copies
@@ -114,7 +114,7 @@ def _completeness(folder: Location, manifest: Manifest, rejected: list[Reject]) 
         for path, name in names
         if name.as_posix() not in listed
         and name.name not in _CLUTTER
-        and name.parts[0] not in others
+        and name.parts[0] not in (*others, ARRAYS_NAME)
     ]
     missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed)]
     return Check("completeness", "the files of the manifest and no others", missing + unlisted)

@@ -60,7 +60,7 @@ def closing_report(
         where = manifest.place(rejects.NAME)
         lines += [f"rejected (all of them in {where}):", *_rejects(output, manifest)]
         for what in ("class", "subject") if named(manifest) else ("class",):
-            lines += [f"lost by {what}, worst first:", *_losses(what, manifest.losses(what))]
+            lines += _losses(what, manifest.losses(what))
     lines += [f"note: {plain(note)}" for note in manifest.notes]
     lines += [f"{each.severity.lower()}: {plain(each.text)}" for each in manifest.anomalies]
     if replaced:
@@ -85,9 +85,12 @@ def _rejects(output: Location, manifest: Manifest) -> list[str]:
 
 def _losses(what: str, losses: Sequence[Loss]) -> list[str]:
     lossy = [loss for loss in losses if loss.rejected]
+    # Of an image that was never matched to a person, such as a link, the subject is unknown.
+    if not lossy:
+        return []
     rows = [(x.name or "(none)", *x[1:4], f"{x.share:.1%}") for x in lossy[:_SHOWN_LOSSES]]
     more = _more(len(lossy) - len(rows), f" in {page.NAME}")
-    return [table((what, *Loss._fields[1:]), rows), *more]
+    return [f"lost by {what}, worst first:", table((what, *Loss._fields[1:]), rows), *more]
 
 
 def _more(count: int, where: str = "") -> list[str]:

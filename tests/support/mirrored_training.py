@@ -1,7 +1,7 @@
 """`python mirrored_training.py DEVICES ARGUMENT…`: fesr_tf.train mirrored over logical CPUs.
 
 Not a test: a process of its own, because TensorFlow's devices are fixed when it starts. Logical
-CPUs stand for the GPUs that `mirrored=true` takes.
+CPUs stand for the GPUs that `strategy=mirrored` takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(devices: int, arguments: list[str]) -> int:
     tf.config.set_logical_device_configuration(cpu, parts)
     names = [f"CPU:{index}" for index in range(devices)]
     tf.distribute.MirroredStrategy = functools.partial(tf.distribute.MirroredStrategy, names)
-    return train.main([*arguments, "mirrored=true"])
+    return train.main([*arguments, "strategy=mirrored"])
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def count_rows(fold: Fold) -> list[tuple[str, int, int, int]]:
         for k, name in enumerate(fold.classes)
     ]
     rows.append(("all images", *(len(part) for part in parts)))
-    people, unknown = zip(*(counted(part.subjects.tolist()) for part in parts), strict=True)
+    people, unknown = zip(*(counted(part.subjects) for part in parts), strict=True)
     rows += [("people", *people)] if any(people) else []
     rows += [("images of unknown subjects", *unknown)] if any(unknown) else []
     return rows

@@ -104,6 +104,14 @@ def test_settings_that_do_not_fit_together_are_refused(override, values):
         config.resolve("demo", overrides=[override])
 
 
+@pytest.mark.parametrize(("variant", "last"), [("FESR_JL", 4500), ("FESR_OneSt", 500)])
+def test_recognizer_iterations_are_those_of_stage_two(variant, last):
+    found = config.resolve("demo", variant, ["recognizer_iterations=500"])
+    assert found.max_iterations == last
+    with pytest.raises(BadUse, match=naming(500, "recognizer_iterations", 7000)):
+        config.resolve("demo", variant, ["recognizer_iterations=500", "max_iterations=7000"])
+
+
 @pytest.mark.parametrize(
     ("variant", "overrides"),
     [
@@ -154,6 +162,19 @@ def test_a_run_saved_before_the_key_trunk_opens_with_the_trunk_of_its_identity(t
     kept = [line for line in saved.read_text().splitlines() if not line.startswith("trunk")]
     saved.write_text("\n".join(kept))
     assert config.load(saved) == config.resolve("demo")
+
+
+@pytest.mark.parametrize(
+    ("line", "strategy"),
+    [("mirrored: true\n", "mirrored"), ("mirrored: false\n", "none"), ("", "none")],
+)
+def test_a_run_saved_with_the_key_mirrored_opens_with_its_strategy(tmp_path, line, strategy):
+    path = tmp_path / "config.yaml"
+    config.resolve("demo").save(path)
+    saved = path.read_text()
+    assert "strategy: none\n" in saved
+    path.write_text(saved.replace("strategy: none\n", line))
+    assert config.load(path).strategy == strategy
 
 
 def test_weights_of_a_trunk_need_its_name():

@@ -52,7 +52,7 @@ def test_the_command_trains_saves_and_opens_a_mirrored_run(
 ):
     """Without a GPU the strategy has one device: the run ends as the one without it."""
     words = ["--db", "demo", "--data", str(demo_data), "--runs", str(tmp_path), *tiny_settings]
-    assert main([*words, "mirrored=true"]) == 0
+    assert main([*words, "strategy=mirrored"]) == 0
     mirrored = runs.open_run(tmp_path / "demo/FESR_JL/fold-00")
     assert mirrored.step == opened_run.step == 4
     for ours, single in zip(mirrored.fesr.weights, opened_run.fesr.weights, strict=True):

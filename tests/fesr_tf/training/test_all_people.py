@@ -41,7 +41,7 @@ def everybody(demo_data, tiny_settings, tmp_path_factory):
     ],
 )
 def test_who_trains_when_nobody_is_held_out(splits, expected):
-    assert data.role(np.array(splits), data.ALL) == expected
+    assert data.role(np.array([splits]), data.ALL) == [expected]
 
 
 def test_the_training_part_is_every_picture_that_any_fold_trains_or_tests(demo_data):

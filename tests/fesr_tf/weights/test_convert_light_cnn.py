@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fesr_tf.config.cache import cache_folder
 from fesr_tf.networks.face_networks import fill, load_face_network
 from fesr_tf.networks.light_cnn import SPECS, LightCNN, LightCNNSpec, Stage
-from fesr_tf.networks.weight_cache import cache_folder, cached_weights
+from fesr_tf.networks.weight_cache import cached_weights
 from fesr_tf.weights import light_cnn_checkpoints
 from fesr_tf.weights.__main__ import main
 from fesr_tf.weights.convert import convert

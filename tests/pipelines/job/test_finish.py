@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ def test_the_closing_report_shows_losses_worst_first(lossy):
     assert ["fear", "3", "2", "1", "33.3%"] in rows
     assert mentions(text, "0.750")  # 3 s for 4 faces
     assert mentions(text, folder / "index.html")
+
+
+def test_losses_of_nobody_are_no_table(lossy):
+    folder, made = lossy
+    counts = made.counts | {"rejected_by_subject": {}}
+    text = closing_report(dataclasses.replace(made, counts=counts), folder, {}, replaced=False)
+    assert re.findall("lost by ([a-z]+)", text) == ["class"]
 
 
 def test_rejects_keep_their_roles_and_have_a_sheet(lossy):
