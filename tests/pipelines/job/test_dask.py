@@ -18,7 +18,7 @@ from pipelines.dataset.folds import divide
 from pipelines.dataset.manifest import load
 from pipelines.job.beam_options import pipeline_options
 from pipelines.job.progress import Finished
-from pipelines.preprocess import build
+from pipelines.preprocess import build, write_work
 from tests.support.engines import ROOT, dask_cluster
 from tests.support.inspection import contents, run
 
@@ -86,7 +86,9 @@ def test_every_image_is_decoded_and_aligned_once(cluster, crowd, tmp_path):
     ticks = tmp_path / "ticks"
     ticks.mkdir()
     pipeline = beam.Pipeline(options=pipeline_options(words))
-    build(pipeline, database, divide(database), tmp_path, ticks=str(ticks))
+    division = divide(database)
+    write_work(tmp_path, database, division)
+    build(pipeline, database, division.folds, tmp_path, ticks=str(ticks))
     result = pipeline.run()
     result.wait_until_finish()
     result.client.close()

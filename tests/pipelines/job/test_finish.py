@@ -88,7 +88,7 @@ def test_the_closing_report_shows_losses_worst_first(lossy):
 def test_losses_of_nobody_are_no_table(lossy):
     folder, made = lossy
     counts = made.counts | {"rejected_by_subject": {}}
-    text = closing_report(dataclasses.replace(made, counts=counts), folder, {}, replaced=False)
+    text = closing_report(dataclasses.replace(made, counts=counts), folder, {}, 3.0, replaced=False)
     assert re.findall("lost by ([a-z]+)", text) == ["class"]
 
 
