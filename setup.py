@@ -11,6 +11,12 @@ PYTHON_312 = 'python_version >= "3.12"'
 # What `fesr_tf.export` writes, and the model's card.
 MODEL = ["*.md", "*/*", "*/variables/*", "*/assets.extra/*"]
 
+# Dask's scheduler and workers, on which Beam's DaskRunner runs the preprocessing job.
+DASK = ["dask>=2024.4.2", "distributed>=2024.4.2"]
+
+# s3://, through universal-pathlib.
+S3 = ["s3fs"]
+
 # The demo page.
 APP = ["gradio>=6.0,<7"]
 
@@ -101,10 +107,22 @@ setup(
         # PyTorch: the reference of benchmarks.parity.torch_port and of benchmarks.training.step.
         "bench": ["torch>=2.2"],
         # The stores that universal-pathlib reaches: s3:// and gs://.
-        "s3": ["s3fs"],
+        "s3": S3,
         "gcs": ["gcsfs"],
+        "dask": DASK,
         "app": APP,
-        # xdist runs test files side by side, one a core; import-linter holds the order of rooms.
-        "dev": ["pytest", "pytest-xdist", "filelock", "ruff", "import-linter>=2.1", *APP],
+        # xdist runs test files side by side, one a core; import-linter holds the order of rooms;
+        # moto serves the S3 API on this machine.
+        "dev": [
+            "pytest",
+            "pytest-xdist",
+            "filelock",
+            "ruff",
+            "import-linter>=2.1",
+            *S3,
+            *DASK,
+            *APP,
+            "moto[server]>=5.0",
+        ],
     },
 )

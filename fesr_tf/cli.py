@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("weights", "fesr_tf.weights.__main__", "fetch, convert or pretrain face networks"),
     ),
     "Results": (
+        Command("reproduce", "fesr_tf.reproduce", "the paper's tables and figures of a database"),
         Command("synthesize", "fesr_tf.synthesize", "sheets of generated faces"),
         Command("measure", "fesr_tf.measure", "PSNR, SSIM, verification, KID of generated faces"),
         Command("figures", "fesr_tf.figures.__main__", "the paper's Figures 4 to 9 from your runs"),

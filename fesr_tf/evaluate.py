@@ -1,4 +1,4 @@
-"""`python -m fesr_tf.evaluate RUN`: the accuracy of R on the test part of its fold."""
+"""`python -m fesr_tf.evaluate RUN`: the accuracy of R on the test part of its fold or of others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from fesr_tf import runs
-from fesr_tf.results.evaluation import evaluate, save, sentence, table
-from fesr_tf.runs.opening import load_data, require_recognizer
+from fesr_tf.results.evaluation import PEOPLE, evaluate, save, scores, sentence, table
+from fesr_tf.runs.opening import load_data, load_others, require_recognizer
 from pipelines.common.errors import BadUse, command
 from pipelines.dataset import manifest as manifests
 from pipelines.dataset.subjects import cautions
@@ -22,26 +22,39 @@ def main(argv: list[str] | None = None) -> int:
         description="Accuracy and confusion matrix of a run's recogniser on its test part.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="runs/<db>/<variant>/fold-NN")
-    parser.add_argument("--split", choices=("test", "valid"), default="test")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--split", choices=("test", "valid"), default="test")
+    part.add_argument(
+        "--people",
+        type=Path,
+        metavar="DATA",
+        help="another preprocessed folder with the run's classes: every image that it tests",
+    )
     parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
-    runs.require_held_out(runs.read_info(options.run), options.run)
+    if not options.people:
+        runs.require_held_out(runs.read_info(options.run), options.run)
     run = runs.open_run(options.run, options.checkpoint)
     require_recognizer(run)
-    faces = getattr(load_data(run, options.data), options.split)
+    split = PEOPLE if options.people else options.split
+    if options.people:
+        faces = load_others(run, options.people)
+    else:
+        faces = getattr(load_data(run, options.data), split)
     if not len(faces):
-        raise BadUse(f"fold {run.info.fold} of the run's data has no {options.split} images")
-    result = evaluate(run, faces, options.split)
+        raise BadUse(f"fold {run.info.fold} of the run's data has no {split} images")
+    result = evaluate(run, faces, split)
     paths = save(result, run.folder)
     if run.checkpoint == runs.BEST:
         print(f"note: the best checkpoint on the validation part, of iteration {run.step}")
     elif run.step < run.config.max_iterations:
         print(f"note: unfinished run, at iteration {run.step} of {run.config.max_iterations}")
-    for text in cautions(manifests.load(options.data or run.info.data)):
+    for text in cautions(manifests.load(options.people or options.data or run.info.data)):
         print(f"note: {text}")
     print(table(result))
     print(f"\n{run.info.variant}, {run.info.database}, fold {run.info.fold}: {sentence(result)}")
+    print(scores(result))
     print(f"written: {', '.join(map(str, paths))}")
     return 0
 

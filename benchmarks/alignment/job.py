@@ -26,7 +26,7 @@ from tqdm import tqdm
 from benchmarks.alignment.aligners import onto_canvas
 from benchmarks.heading import heading, parser
 from pipelines.common.errors import FailedWork, command
-from pipelines.common.files import folder_whole, write_whole
+from pipelines.common.files import folder_whole, remove_folder, write_whole
 from pipelines.databases import Database, open_database
 from pipelines.dataset import examples
 from pipelines.dataset.fingerprints import fingerprint
@@ -73,7 +73,7 @@ def bare(database: Database, division: Division, output: Path) -> Manifest:
     """The job without Beam: one loop over the same functions, the same bytes."""
     aligner = alignment.FaceAligner()
     with folder_whole(output) as folder:
-        part, refs = spill.Part(folder), defaultdict(list)
+        part, outcomes = spill.Part(folder), defaultdict(list)
         for task in tqdm(plan(database, division), total=len(database.samples), desc="bare loop"):
             sample = task.sample
             face = aligner.align(images.read(sample.path))
@@ -91,12 +91,11 @@ def bare(database: Database, division: Division, output: Path) -> Manifest:
             )
             payload = examples.framed(examples.encode(record))
             ref = part.append(sample.key, payload, face.scale, fingerprint(face.chip))
-            refs[task.shard].append(ref)
+            outcomes[task.shard].append((0.0, tuple(ref)))
         part.close()
-        shards = [write_shard(item, str(folder)) for item in refs.items()]
-        write_result(str(folder), shards, [])
-        (folder / spill.FOLDER / part.name).unlink()
-        (folder / spill.FOLDER).rmdir()
+        names = [write_shard(item, str(folder), division.folds)[1] for item in outcomes.items()]
+        write_result(("", names), str(folder), division.folds)
+        remove_folder(folder / spill.FOLDER)
         return finish(folder, database, division)
 
 
@@ -124,7 +123,7 @@ def beam_share(source: Path, scratch: Path, runs: int) -> None:
     digests = {}
 
     def with_beam() -> None:
-        manifest, _ = preprocess(database, division, scratch / "beam", pipeline_options([]))
+        manifest, *_ = preprocess(database, division, scratch / "beam", pipeline_options([]))
         digests["beam"] = manifest.digest
 
     def without() -> None:

@@ -66,11 +66,14 @@ def plan(sources: Sequence[str], output: Path | None) -> Job:
 
     A folder is searched with its subfolders for names with the suffix of an image or a film; the
     copies go to `output`, or `<folder>.faces` beside it, in the same subfolders. Every other file
-    in it is listed as left out. Raises `BadUse` for a folder without images and films, a film that
-    does not exist and a camera that is not there.
+    in it is listed as left out. Raises `BadUse` for an empty name, a folder without
+    images and films, a film that does not exist and a camera that is not there.
     """
     job = Job(results=output)
     for text in sources:
+        # As a Path it would be the working folder.
+        if not text:
+            raise BadUse("an empty name was given; give a photograph, a folder, a film or a camera")
         path = Path(text)
         if camera := device(text):
             _require_camera(text, Path(camera))

@@ -56,7 +56,11 @@ def resolve(database: str, variant: str = "FESR_JL", overrides: Iterable[str] = 
     values: dict[str, Any] = {}
     for path in _layers(database, variant):
         values |= _checked_file(path)
-    return Config(**values | checked(_parse(overrides), "the command line"))
+    given = checked(_parse(overrides), "the command line")
+    values |= given
+    if values["recognizer_iterations"] and "max_iterations" not in given:
+        values["max_iterations"] = values["pretrain_iterations"] + values["recognizer_iterations"]
+    return Config(**values)
 
 
 def size(name: str) -> list[str]:
@@ -127,6 +131,7 @@ _LATER = {
     "learning_rate_schedule": "constant",
     "trunk_learning_rate": 0.0,
     "ema": 0.0,
+    "recognizer_iterations": 0,
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""
 

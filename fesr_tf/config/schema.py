@@ -98,7 +98,9 @@ class Settings(pydantic.BaseModel):
     )
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
-    intra_features: Literal["post_dropout", "pre_dropout"] = _key("second", "features of L_intra")
+    intra_features: Literal["post_dropout", "shared_mask", "pre_dropout"] = _key(
+        "second", "features of L_intra"
+    )
     targets: Literal["labels", "votes"] = _key(
         "second", "of L_cls,R^r: labels or shares of people's votes", compared=True, silent="labels"
     )
@@ -133,6 +135,9 @@ class Settings(pydantic.BaseModel):
         silent="80 epochs of 1 296 images at batch 16",
     )  # fmt: skip
     max_iterations: int = _key("second", "P_max, where stage 2 ends", compared=True, ge=0)
+    recognizer_iterations: int = _key(
+        "second", "of stage 2, whatever P_pre is; 0: those up to P_max", ge=0, silent="0"
+    )
     seed: int = _key("both", "of weights, batches and codes", compared=True, silent="0", ge=0,
                      lt=2**32)  # fmt: skip
 
@@ -215,6 +220,12 @@ class Config(Settings):
             raise BadUse(
                 f"max_iterations ({last}) counts both stages and must be at least "
                 f"pretrain_iterations ({first})"
+            )
+        count = self.recognizer_iterations
+        if count and last != first + count:
+            raise BadUse(
+                f"recognizer_iterations={count} ends stage 2 at iteration {first + count}, not at "
+                f"max_iterations={last}: set one of the two"
             )
         if not (self.trains_fesgan and first) and (self.stop_after_pretraining or last == first):
             raise BadUse(

@@ -3,18 +3,20 @@
 crossval.json holds
 
     format, database, data, data_digest, classes, folds (of the database), variants, baseline,
-    asked (folds and seeds), checkpoint ("last" or "best"), overrides
+    asked (the folds and seeds of this call and of all runs there), checkpoint ("last" or
+    "best"), overrides
     runs: for each (variant, fold, seed)
-        variant, fold, seed; status: done, failed, stopped (it can be resumed) or not run
+        variant, fold, seed; status: done, failed, stopped (it can be resumed), running or not run
+        host: that ran it last, None for runs by `fesr_tf.train`
         accuracy, correct, total, people, step, max_iterations, checkpoint, data_digest: from
             its evaluation, None without one
         first_stage: the variant whose stage 1 it took over, or None
         config_digest: SHA-256 of its config.yaml; cores, tensorflow: of its newest checkpoint
-        train_seconds: over all starts by this command, without a shared stage 1;
-            evaluate_seconds; None for what this command did not run
+        train_seconds: over all starts of the command, on whichever host, that were not killed,
+            without a shared stage 1; evaluate_seconds; None for what the command did not run
         folder; evaluation: the file with the prediction for each image
-    first_stages: for each shared run of stage 1: variant, fold, seed, status, config_digest,
-        train_seconds, folder
+    first_stages: for each shared run of stage 1: variant, fold, seed, status, host,
+        config_digest, train_seconds, folder
     summaries: for each variant, see `summary`
     comparisons: for each variant but the baseline, see `compare`
 
@@ -37,7 +39,11 @@ from pipelines.common.errors import BadUse
 from pipelines.common.subjects import counted, unit
 from pipelines.common.text import table as text_table
 
-FORMAT = 1
+FORMAT = 2
+BY_SEED = (
+    "by seed: the 95 % interval with the seed as the unit, Student's t;\n"
+    "the seeds' tests are combined by Fisher's method in each direction; "
+)
 
 
 class Unit(NamedTuple):
@@ -72,6 +78,8 @@ def answers(evaluations: Mapping[Unit, dict]) -> Answers:
     # Not named `unit`: Python 3.12 would take the function of that name for this local variable.
     rows = [(run, row) for run, result in evaluations.items() for row in result["predictions"]]
 
+    known = bool(rows) and all("probabilities" in row for _, row in rows)
+
     def column(values: list, dtype: type) -> np.ndarray:
         return np.array(values, dtype)
 
@@ -83,6 +91,7 @@ def answers(evaluations: Mapping[Unit, dict]) -> Answers:
         labels=column([row["label"] for _, row in rows], int),
         predictions=column([row["prediction"] for _, row in rows], int),
         yaws=column([row["yaw"] for _, row in rows], float),
+        probabilities=column([row["probabilities"] for _, row in rows], float) if known else None,
     )
 
 
@@ -94,7 +103,9 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
     accuracies (each the mean of its seeds); fold_accuracies {fold: accuracy}; seed_accuracies
     {seed: pooled accuracy}; pooled, per_class {class: }, per_pose {yaw: }: each a
     `comparison.proportion`, per_pose empty where all images have one yaw; mean_class_accuracy: over
-    the classes that have images; confusion: rows are true classes, summed over seeds.
+    the classes that have images; brier, log_loss: means over all predictions, see
+    `fesr_tf.metrics.classification`, None where the probabilities are unknown; confusion: rows are
+    true classes, summed over seeds.
     """
     images = comparison.by_image(given)
     by_fold = comparison.by_fold(images.right, images.folds)
@@ -121,6 +132,7 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
         "mean_class_accuracy": comparison.mean_and_sd(
             [part["accuracy"] for part in by_class.values()]
         )[0],
+        **{name: _mean(given.score(name)) for name in comparison.SCORES},
         "per_class": {classes[label]: part for label, part in by_class.items()},
         "per_pose": {f"{yaw:g}": part for yaw, part in poses.items()} if len(poses) > 1 else {},
         "confusion": classification.confusion_matrix(
@@ -131,17 +143,20 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
 
 def compare(baseline: str, given: Mapping[str, Answers]) -> list[dict]:
     """Compares every other variant with the baseline: `comparison.paired`, with `variant`,
-    `baseline`, and `p_folds_holm`, `p_pictures_holm`: each test corrected over all variants."""
+    `baseline`, and `p_pictures_holm`: corrected over all variants."""
     pairs = [
         {"variant": name, "baseline": baseline, **comparison.paired(given[baseline], other)}
         for name, other in given.items()
         if name != baseline
     ]
-    for name in ("p_folds", "p_pictures"):
-        corrected = comparison.holm([pair[name] for pair in pairs])
-        for pair, p in zip(pairs, corrected, strict=True):
-            pair[f"{name}_holm"] = p
+    corrected = comparison.holm([pair["p_pictures"] for pair in pairs])
+    for pair, p in zip(pairs, corrected, strict=True):
+        pair["p_pictures_holm"] = p
     return pairs
+
+
+def _mean(values: np.ndarray | None) -> float | None:
+    return None if values is None or not len(values) else float(values.mean())
 
 
 def table(result: dict) -> str:
@@ -150,7 +165,7 @@ def table(result: dict) -> str:
     which = "last checkpoints" if result["checkpoint"] == "last" else "best ones by validation"
     counted = "folds" if len(seeds) == 1 else "runs"
     head = ["variant", *(f"fold {fold}" for fold in range(result["folds"]))]
-    head += ["mean ± sd", "pooled", "95 % interval", counted]
+    head += ["mean ± sd", "pooled", "95 % interval", "Brier", "log-loss", counted]
     lines = [
         f"{result['database']}, data {result['data_digest'][:12]}, {which}, "
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; accuracy in %",
@@ -184,32 +199,36 @@ def _row(result: dict, summary: dict, counted: str) -> list[str]:
             f"{100 * pooled['accuracy']:.1f} of {pooled['pictures']}",
             f"{100 * low:.1f} to {100 * high:.1f}",
         ]
+    cells += [_number(summary[name], "{:.3f}") for name in comparison.SCORES]
     done, of = ("folds_run", "folds") if counted == "folds" else ("runs", "of_runs")
     return [*cells, f"{summary[done]} of {summary[of]}"]
 
 
 def _comparisons(result: dict, counted: str) -> str:
     pairs = result["comparisons"]
-    head = ["variant", "difference", "95 % interval", "p by fold", "lowest", "p by image",
-            "only it : baseline", counted]  # fmt: skip
+    several = len(result["asked"]["seeds"]) > 1
+    head = ["variant", "difference", "95 % interval", *(["by seed"] if several else []),
+            "p by image", "only it : baseline", counted]  # fmt: skip
     rows = []
     for pair in pairs:
         done = len(pair["folds"]) if counted == "folds" else pair["runs"]
         of = result["folds"] * (1 if counted == "folds" else len(result["asked"]["seeds"]))
-        interval = [_number(end, "{:+.1f}", 100) for end in pair["interval"] or ()]
+        intervals = [
+            " to ".join(_number(end, "{:+.1f}", 100) for end in ends or ()) or "-"
+            for ends in (pair["interval"], *([pair["by_seed"]["interval"]] if several else []))
+        ]
         odd = " / ".join(f"{test['only_second']} : {test['only_first']}"
                          for test in pair["mcnemar"])  # fmt: skip
         rows.append([
             pair["variant"], _number(pair["difference"], "{:+.1f}", 100),
-            " to ".join(interval) or "-", _number(pair["p_folds_holm"], "{:.3g}"),
-            _number(pair["p_folds_lowest"], "{:.2g}"), _number(pair["p_pictures_holm"], "{:.3g}"),
+            *intervals, _number(pair["p_pictures_holm"], "{:.3g}"),
             odd or "-", f"{done} of {of}",
         ])  # fmt: skip
     count = f"{len(pairs)} comparison{'s' if len(pairs) > 1 else ''}"
     return (
         f"Against {result['baseline']}: difference of pooled accuracy in points, interval over "
-        f"{comparison.over(pairs[0])};\np after Holm's correction over {count}; `lowest`: the "
-        f"smallest attainable p by fold, before correction\n{text_table(head, rows)}"
+        f"{comparison.over(pairs[0])};\n{BY_SEED if several else ''}p by image after Holm's "
+        f"correction over {count}\n{text_table(head, rows)}"
     )
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fesr_tf import config as configs
 from fesr_tf import runs
 from fesr_tf.config import Config
+from fesr_tf.config.variants import FIG_8
 from fesr_tf.crossvalidation.outcomes import Unit
 from fesr_tf.processes.jobs import Command, Job
 from fesr_tf.runs import files
 from fesr_tf.training import first_stage
-from pipelines.common.errors import BadUse
+from pipelines.common.errors import BadUse, FesrError
 from pipelines.common.subjects import stated
 from pipelines.dataset.manifest import Manifest
 from pipelines.dataset.subjects import counted
@@ -127,6 +129,62 @@ def complete(plan: Plan, unit: Unit, settings: Config) -> bool:
         return False
     same = runs.read_info(folder).data_digest == plan.manifest.digest
     return same and configs.load(folder / files.CONFIG) == settings
+
+
+def finished(plan: Plan, unit: Unit) -> bool:
+    """Whether nothing is left to do for a run; of `FIRST`, to train."""
+    if unit.variant == FIRST:
+        return complete(plan, unit, plan.settings(FIRST, unit.seed))
+    return evaluation_of(plan, unit) is not None
+
+
+def with_present(plan: Plan) -> tuple[Plan, list[str]]:
+    """The plan with the variants, folds and seeds of every run that was started in its folder with
+    its settings and data, by whichever call; and why others are left out."""
+    kept, left_out = [], []
+    for unit in _present(plan):
+        try:
+            why = _unlike(plan, unit)
+        except FesrError as error:
+            why = str(error)
+        if why is None:
+            kept.append(unit)
+        elif why:
+            left_out.append(f"{plan.folder(unit)} ({why})")
+    more = sorted(
+        {unit.variant for unit in kept} - set(plan.variants),
+        key=lambda name: (FIG_8.index(name) if name in FIG_8 else len(FIG_8), name),
+    )
+    whole = dataclasses.replace(
+        plan,
+        variants=(*plan.variants, *more),
+        folds=tuple(sorted({*plan.folds, *(unit.fold for unit in kept)})),
+        seeds=tuple(sorted({*plan.seeds, *(unit.seed for unit in kept)})),
+    )
+    return whole, left_out
+
+
+def _present(plan: Plan) -> Iterator[Unit]:
+    """The runs in the plan's folder that have a recogniser, whatever their settings and data."""
+    numbers = (path.name.removeprefix("seed-") for path in plan.runs.glob("seed-*"))
+    for seed in sorted({0, *(int(number) for number in numbers if number.isdecimal())}):
+        home = plan.home(seed)
+        for path in sorted((home / plan.database).glob("*/fold-*")):
+            fold, variant = path.name[5:], path.parent.name
+            if variant != FIRST and fold.isdecimal() and files.is_run(path):
+                yield Unit(variant, int(fold), seed)
+
+
+def _unlike(plan: Plan, unit: Unit) -> str | None:
+    """How the data or settings of a run differ from those of the plan, "" where it has nothing to
+    test, None where they are equal."""
+    folder, settings = plan.folder(unit), plan.settings(unit.variant, unit.seed)
+    if not settings.trains_recognizer:
+        return ""
+    if runs.read_info(folder).data_digest != plan.manifest.digest:
+        return "other data"
+    changed = configs.differences(configs.load(folder / files.CONFIG), settings)
+    return f"other {', '.join(changed)}" if changed else None
 
 
 def jobs_of(plan: Plan) -> list[Job]:

@@ -1,4 +1,8 @@
-"""Records the runs of a cross-validation in crossval.json and crossval.csv."""
+"""Records the runs of a cross-validation in crossval.json and crossval.csv.
+
+Both are made from what stands in the run folders, so that it does not matter which of several
+processes writes them last.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,16 @@ from pathlib import Path
 
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation.outcomes import Unit
-from fesr_tf.crossvalidation.plan import FIRST, Plan, complete, evaluation_of
-from fesr_tf.processes.jobs import DONE, SKIPPED, STOPPED, Job, Outcome
+from fesr_tf.crossvalidation.plan import FIRST, Plan, complete, evaluation_of, with_present
+from fesr_tf.processes import locks
+from fesr_tf.processes.jobs import DONE, RUNNING, SKIPPED, STOPPED
 from fesr_tf.runs import Run, files
 from fesr_tf.training import first_stage
 from pipelines.common.files import sha256_of, write_whole
 
 COLUMNS = ("variant", "fold", "seed", "status", "accuracy", "correct", "total", "people", "step",
            "max_iterations", "checkpoint", "data_digest", "config_digest", "first_stage",
-           "train_seconds", "evaluate_seconds", "folder")  # fmt: skip
+           "train_seconds", "evaluate_seconds", "host", "folder")  # fmt: skip
 EVALUATED = ("accuracy", "correct", "total", "people", "step", "max_iterations", "checkpoint",
              "data_digest")  # fmt: skip
 
@@ -49,17 +54,27 @@ def summary_of(run: Run) -> dict | None:
         return None
 
 
+def config_digest(folder: Path) -> str | None:
+    """SHA-256 of the run's config.yaml; None without one."""
+    path = folder / files.CONFIG
+    return sha256_of(path) if path.exists() else None
+
+
 class Record:
-    """Writes crossval.json, and keeps the seconds of each run over all starts of the command."""
+    """Writes crossval.json over the runs of a plan and all others that `with_present` adds.
+
+    left_out: why the remaining runs in the folder are in no record.
+    """
 
     def __init__(self, plan: Plan):
-        self.plan = plan
+        self.asked = self.plan = plan
+        self.left_out: list[str] = []
         self.path = plan.output / files.CROSSVAL
+        # Of runs that were trained before there were locks, which record them.
         self.seconds: dict[str, list[float | None]] = {}
-        self.status: dict[str, str] = {}
         try:
             before = json.loads(self.path.read_text(encoding="utf-8"))
-            same = before["format"] == results.FORMAT
+            same = before["format"] in (1, results.FORMAT)  # alike in these keys
             for run in [*before["runs"], *before["first_stages"]] if same else []:
                 unit = Unit(run["variant"], run["fold"], run["seed"])
                 # A run that was restarted meanwhile has other settings, data or no checkpoint.
@@ -68,20 +83,26 @@ class Record:
         except (OSError, ValueError, KeyError, TypeError):
             pass  # none yet, or not one of ours: it is replaced
 
-    def add(self, job: Job, outcome: Outcome) -> None:
-        """Records how a job ended, and writes the present results."""
-        self.status[job.name] = outcome.status
-        train, evaluate = self.seconds.get(job.name, [None, None])
-        train = round((train or 0.0) + outcome.seconds[0], 1)
-        if len(outcome.seconds) > 1:
-            evaluate = round(outcome.seconds[1], 1)
-        self.seconds[job.name] = [train, evaluate]
-        self.write()
-
     def write(self) -> dict:
-        """Writes crossval.json and crossval.csv. Returns the content of the first."""
+        """Writes crossval.json and crossval.csv. Returns the content of the first.
+
+        Another process may finish a run and write both meanwhile: they are then written again.
+        """
+        present = self._present()
+        while True:
+            result = self._write(*present)
+            if (now := self._present()) == present:
+                return result
+            present = now
+
+    def _present(self) -> tuple[dict[Unit, dict | None], list[dict]]:
+        """The evaluation, None without one, and the entry of every run."""
+        self.plan, self.left_out = with_present(self.asked)
+        evaluations = {unit: evaluation_of(self.plan, unit) for unit in self.plan.units()}
+        return evaluations, [self._entry(unit, value) for unit, value in evaluations.items()]
+
+    def _write(self, evaluations: dict[Unit, dict | None], entries: list[dict]) -> dict:
         plan = self.plan
-        evaluations = {unit: evaluation_of(plan, unit) for unit in plan.units()}
         finished = {unit: value for unit, value in evaluations.items() if value is not None}
         results.refuse_mixed({plan.folder(unit): value for unit, value in finished.items()})
         answers = {
@@ -102,7 +123,7 @@ class Record:
             "asked": {"folds": list(plan.folds), "seeds": list(plan.seeds)},
             "checkpoint": plan.checkpoint,
             "overrides": list(plan.overrides),
-            "runs": [self._entry(unit, value) for unit, value in evaluations.items()],
+            "runs": entries,
             "first_stages": [
                 self._first(unit) for unit in firsts if files.is_run(plan.folder(unit))
             ],
@@ -122,16 +143,12 @@ class Record:
 
     def _entry(self, unit: Unit, evaluation: dict | None) -> dict:
         folder = self.plan.folder(unit)
-        status = self.status.get(str(unit), SKIPPED)
-        if evaluation:
-            status = DONE
-        elif status in (SKIPPED, DONE):
-            status = STOPPED if files.steps(folder / files.CHECKPOINTS) else SKIPPED
-        train, evaluate = self.seconds.get(str(unit), [None, None])
+        train, evaluate = self._seconds(unit)
         checkpoint = self._checkpoint_info(unit)
         return {
             **unit._asdict(),
-            "status": status,
+            "status": DONE if evaluation else self._unfinished(folder),
+            "host": self._host(folder),
             **{name: (evaluation or {}).get(name) for name in EVALUATED},
             "first_stage": first_stage.taken_from(folder),
             "config_digest": self._digest(unit),
@@ -148,15 +165,42 @@ class Record:
         finished = complete(self.plan, unit, settings)
         return {
             **unit._asdict(),
-            "status": DONE if finished else self.status.get(str(unit), STOPPED),
+            "status": DONE if finished else self._unfinished(self.plan.folder(unit)),
+            "host": self._host(self.plan.folder(unit)),
             "config_digest": self._digest(unit),
-            "train_seconds": self.seconds.get(str(unit), [None])[0],
+            "train_seconds": self._seconds(unit)[0],
             "folder": self._relative(self.plan.folder(unit)),
         }
 
+    def _unfinished(self, folder: Path) -> str:
+        last = locks.newest(folder)
+        if last and locks.held(last):
+            return RUNNING
+        status = locks.read(last).get("status", SKIPPED) if last else SKIPPED
+        if status in (SKIPPED, DONE):
+            status = STOPPED if files.steps(folder / files.CHECKPOINTS) else SKIPPED
+        return status
+
+    def _host(self, folder: Path) -> str | None:
+        """The host that runs it or ran it last, not one that only found it finished."""
+        attempts = map(locks.read, reversed(locks.series(folder)))
+        ran = (a for a in attempts if "seconds" in a or "status" not in a)
+        return next(ran, {}).get("host")
+
+    def _seconds(self, unit: Unit) -> tuple[float | None, float | None]:
+        """The seconds of a run's training, over all attempts with its settings, and of its newest
+        evaluation."""
+        given = [locks.read(path) for path in locks.series(self.plan.folder(unit))]
+        digest = self._digest(unit)
+        spent = [a["seconds"] for a in given if a.get("seconds") and a["config_digest"] == digest]
+        if not spent:
+            train, evaluate = self.seconds.get(str(unit), [None, None])
+            return train, evaluate
+        evaluations = [seconds[1] for seconds in spent if len(seconds) > 1]
+        return round(sum(s[0] for s in spent), 1), evaluations[-1] if evaluations else None
+
     def _digest(self, unit: Unit) -> str | None:
-        path = self.plan.folder(unit) / files.CONFIG
-        return sha256_of(path) if path.exists() else None
+        return config_digest(self.plan.folder(unit))
 
     def _checkpoint_info(self, unit: Unit) -> dict:
         """checkpoint.json of the run's newest checkpoint; empty without one."""

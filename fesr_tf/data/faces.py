@@ -160,6 +160,18 @@ def load_fold(folder: str | Path | Location, fold: FoldNumber, config: Config) -
     return parts
 
 
+def load_tested(folder: str | Path | Location, config: Config) -> Faces:
+    """Every image of a preprocessed folder that some fold tests, at the config's size and channels.
+
+    Raises as `load_fold`.
+    """
+    folder = location(folder)
+    manifest = load_manifest(folder)
+    verify_manifest(folder, manifest)
+    images, records = arrays(folder, manifest, config.image_size, config.channels)
+    return _faces(images, records, (records["splits"] == roles.TEST).any(1))
+
+
 def role(splits: np.ndarray, fold: FoldNumber) -> np.ndarray:
     """The split codes (N,) in `fold` of records with the roles `splits`, int (N,K), a fold each."""
     if fold != ALL:

@@ -42,6 +42,48 @@ def wilson_interval(correct: float, total: int, confidence: float = 0.95) -> tup
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+LEAST = 5e-7
+"""The smallest probability in a log-loss: half of the last digit of evaluation.json."""
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Brier's score of each prediction (Monthly Weather Review 1950), float (N,) in [0,2].
+
+    probabilities float (N,K), labels int (N,): the sum over the classes of (p_k - y_k)^2, where y
+    is 1 for the true class and else 0. 0 is best; 1/K each gives 1 - 1/K.
+    """
+    truth = np.eye(probabilities.shape[1])[labels]
+    return ((probabilities - truth) ** 2).sum(1)
+
+
+def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """-ln p of the true class of each prediction, float (N,), in nats, at most 14.5 (`LEAST`).
+
+    probabilities float (N,K), labels int (N,). 0 is best; 1/K each gives ln K.
+    """
+    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
+
+
+def class_distances(features: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The root-mean-square distance of two images of one class, and of two of different classes.
+
+    features float (N,F), labels int (N,). The first over the second is small where the features of
+    a class lie together. NaN where there is no such pair. It takes N·F operations: of n vectors
+    the pairs' squares sum to n sum |a|^2 - |sum a|^2.
+    """
+
+    def of_pairs(rows: np.ndarray) -> tuple[float, float]:
+        centred = rows - rows.mean(0)  # exact for nearly equal vectors, whose sum would be 0
+        return len(rows) * (centred**2).sum(), len(rows) * (len(rows) - 1) / 2
+
+    features = np.asarray(features, np.float64)
+    every = np.array(of_pairs(features))
+    same = np.sum([of_pairs(features[labels == k]) for k in np.unique(labels)], 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within, between = (np.sqrt(sums / pairs) for sums, pairs in (same, every - same))
+    return float(within), float(between)
+
+
 def per_class(confusion: np.ndarray, classes: list[str] | tuple[str, ...]) -> list[dict]:
     """For each class its name, `count` (true images), `predicted`, `correct`, `recall` and
     `precision`, each None where its denominator is 0."""

@@ -14,13 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from fesr_tf.metrics import classification
 from fesr_tf.metrics.classification import wilson_interval
 from pipelines.common.subjects import counted
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+_BATCH = 500
 # Up to 2**20 sign patterns are enumerated; of more, so many are sampled.
 MOST_PATTERNS = 2**20
+SCORES = ("brier", "log_loss")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Answers:
     labels: np.ndarray  # int (N,)
     predictions: np.ndarray  # int (N,)
     yaws: np.ndarray  # float (N,), degrees
+    probabilities: np.ndarray | None = None  # float (N,K) of the classes, where they are known
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -46,6 +50,15 @@ class Answers:
         """float (N,): 1 where the prediction is right, else 0."""
         return (self.labels == self.predictions).astype(np.float64)
 
+    def score(self, name: str) -> np.ndarray | None:
+        """float (N,): "right", or the "brier" score or "log_loss" of `classification`, None where
+        the probabilities are unknown."""
+        if name == "right":
+            return self.right
+        if self.probabilities is None:
+            return None
+        return getattr(classification, name)(self.probabilities, self.labels)
+
     @property
     def units(self) -> set[tuple[int, int]]:
         """The (seed, fold) of the predictions: one trained network each."""
@@ -53,7 +66,8 @@ class Answers:
 
     def of(self, chosen: np.ndarray) -> Answers:
         """The predictions that `chosen`, a mask or indices, selects."""
-        return Answers(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Answers(*(None if value is None else value[chosen] for value in values))
 
     def within(self, units: set[tuple[int, int]]) -> Answers:
         """The predictions of these (seed, fold)."""
@@ -136,21 +150,40 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
     return only_first, only_second, p
 
 
-def sign_flip(differences: Sequence[float], seed: int = 0) -> tuple[float | None, float | None]:
-    """Fisher's exact paired permutation test (The Design of Experiments, 1935) over folds.
+def combined_p(counts: Sequence[tuple[int, int]]) -> float | None:
+    """One p over the seeds' McNemar tests. counts: (only_first, only_second) for each seed.
 
-    differences: of the two variants' accuracies, one per fold. Returns the two-sided p of their
-    mean under all sign patterns, and the smallest attainable p, 2/2^n (5 folds: 0.0625); None for
-    fewer than two folds. Preferred to the paired t test, whose normality five or ten values cannot
-    confirm, and to Wilcoxon's, which discards equal folds and keeps only ranks. Beyond 20 folds
-    patterns are sampled, seeded. It does not account for folds that share training subjects, which
-    no test of one cross-validation can.
+    Fisher's combination of the one-sided exact p-values, once for each direction, and twice the
+    smaller (the concordant test of Owen, Annals of Statistics 2009): seeds that agree support each
+    other, seeds that contradict each other do not. For one seed it is `mcnemar`'s p. It takes the
+    seeds for independent trainings; None for no seed.
+    """
+    if not counts:
+        return None
+    combined = []
+    for side in (0, 1):
+        ps = [
+            stats.binomtest(pair[side], sum(pair), 0.5, alternative="greater").pvalue
+            if sum(pair)
+            else 1.0
+            for pair in counts
+        ]
+        combined.append(stats.combine_pvalues(ps, "fisher").pvalue)
+    return float(min(1.0, 2 * min(combined)))
+
+
+def sign_flip(differences: Sequence[float], seed: int = 0) -> float | None:
+    """Fisher's exact paired permutation test (The Design of Experiments, 1935): the two-sided p of
+    the differences' mean under all sign patterns, None for fewer than two.
+
+    n differences give at least 2/2^n. It assumes no normal distribution, which so few values
+    cannot confirm, but independent differences. Beyond 20 patterns are sampled, seeded.
     """
     values = np.asarray(differences, np.float64)
     if values.size < 2:
-        return None, None
+        return None
     if not values.any():
-        return 1.0, 2.0 / 2**values.size
+        return 1.0
     test = stats.permutation_test(
         (values,),
         lambda sample, axis: sample.mean(axis),
@@ -160,7 +193,24 @@ def sign_flip(differences: Sequence[float], seed: int = 0) -> tuple[float | None
         batch=4096,
         random_state=np.random.default_rng(seed),
     )
-    return float(test.pvalue), 2.0 / 2**values.size
+    return float(test.pvalue)
+
+
+def over_blocks(differences: Sequence[float], confidence: float = CONFIDENCE) -> dict:
+    """Inference with the block as its unit: a training set with its own seed, whose networks of
+    both variants give one difference.
+
+    Blocks that share neither training people nor seed are independent, so this needs no assumption
+    about images, people or seeds within them. Returns `differences`, `mean`, `sd` (n - 1),
+    `interval` (Student's t, n - 1 degrees of freedom; None for one block or for equal differences,
+    whose spread says nothing) and `p` (`sign_flip`).
+    """
+    mean, sd = mean_and_sd(differences)
+    interval = None
+    if sd:
+        interval = [*map(float, stats.ttest_1samp(differences, 0).confidence_interval(confidence))]
+    p = sign_flip(differences)
+    return {"differences": list(differences), "mean": mean, "sd": sd, "interval": interval, "p": p}
 
 
 def bootstrap_difference(
@@ -194,6 +244,44 @@ def bootstrap_difference(
     return float(interval.low), float(interval.high)
 
 
+def crossed_bootstrap(
+    difference: np.ndarray,
+    runs: np.ndarray,
+    subjects: np.ndarray,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Percentile interval, 95 %, of a mean difference, over runs and people at once.
+
+    difference (N,): of each prediction; runs (N,): the pair of trainings that it is of; subjects
+    (N,): its person. Runs and people are sampled with replacement independently of each other, and
+    a prediction counts as often as its run times its person (the pigeonhole bootstrap: Owen,
+    Annals of Applied Statistics 2007). It covers other trainings on other people, and is slightly
+    too wide for many runs; two or three runs are too few to show how much runs differ, and give an
+    interval that is too narrow. None for one run or one person.
+    """
+    _, run = np.unique(runs, return_inverse=True)
+    _, person = np.unique(subjects, return_inverse=True)
+    shape = run.max() + 1, person.max() + 1
+    if min(shape) < 2:
+        return None
+    cell = np.ravel_multi_index((run, person), shape)
+    size = shape[0] * shape[1]
+    sums = np.bincount(cell, difference, size).reshape(shape)
+    counts = np.bincount(cell, minlength=size).astype(np.float64).reshape(shape)
+    draw = np.random.default_rng(seed)
+    means = []
+    for start in range(0, resamples, _BATCH):
+        many = min(_BATCH, resamples - start)
+        of_runs, of_people = (draw.multinomial(n, np.full(n, 1 / n), many) for n in shape)
+        summed, counted_ = (((of_runs @ cells) * of_people).sum(1) for cells in (sums, counts))
+        # Runs that have no person in common, as where one of them lacks a fold.
+        means.append(summed[counted_ > 0] / counted_[counted_ > 0])
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(np.concatenate(means), [tail, 100 - tail])
+    return float(low), float(high)
+
+
 def holm(values: Sequence[float | None]) -> list[float | None]:
     """Holm's step-down correction (Scandinavian Journal of Statistics 1979) of one family.
 
@@ -217,11 +305,15 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
 
     folds, seeds, runs: the fold numbers, the seeds and the number of (seed, fold)
     pictures, people, unknown_subjects: the numbers of images, of people, and of images without one
-    difference, interval: of pooled accuracies; `bootstrap_difference` over people, where each
+    difference, interval: of pooled accuracies; `bootstrap_difference` over people, with several
+        seeds `crossed_bootstrap` over runs (a seed with all of its folds) and people, where each
         image of an unknown subject counts as a person (or None)
-    fold_differences, mean_difference, p_folds, p_folds_lowest: `sign_flip`
-    mcnemar: for each seed only_first, only_second and p; p_pictures: the largest p, which tests
-        that every seed shows the difference (Berger, Technometrics 1982: no correction needed)
+    brier, log_loss: {difference, interval} of these scores, lower ones being better; None where
+        the probabilities are unknown
+    fold_differences, mean_difference: the spread of the folds
+    by_seed: `over_blocks` of the seeds' differences. The seed is a block where each has a training
+        set of its own; on one training set it covers the randomness of training alone
+    mcnemar: for each seed only_first, only_second and p; p_pictures: `combined_p` over the seeds
 
     Without a common (seed, fold) everything but the counts is None. Raises ValueError where the
     two have different images for a (seed, fold).
@@ -234,7 +326,6 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
     left, right = map(by_image, sides)
     difference = right.right - left.right
     folds = by_fold(difference, left.folds)
-    p_folds, lowest = sign_flip(list(folds.values()), seed)
     tests = []
     for number in sorted({unit[0] for unit in common}):
         rows = sides[0].seeds == number
@@ -242,7 +333,8 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
         tests.append({"only_first": only_first, "only_second": only_second, "p": p, "seed": number})
     some = len(difference) > 0
     people, unknown = counted(left.subjects.tolist())
-    interval = bootstrap_difference(difference, left.subjects, seed=seed) if some else None
+    change = sides[1].right - sides[0].right
+    by_seed = [float(change[sides[0].seeds == test["seed"]].mean()) for test in tests]
     return {
         "folds": sorted(folds),
         "seeds": [test["seed"] for test in tests],
@@ -251,23 +343,43 @@ def paired(first: Answers, second: Answers, seed: int = 0) -> dict:
         "people": people,
         "unknown_subjects": unknown,
         "difference": float(difference.mean()) if some else None,
-        "interval": list(interval) if interval else None,
+        "interval": _interval(sides, "right", seed) if some else None,
+        **{name: _score_difference(sides, name, seed) for name in SCORES},
         "fold_differences": list(folds.values()),
         "mean_difference": mean_and_sd(list(folds.values()))[0],
-        "p_folds": p_folds,
-        "p_folds_lowest": lowest,
+        "by_seed": over_blocks(by_seed),
         "mcnemar": tests,
-        "p_pictures": max((test["p"] for test in tests), default=None),
+        "p_pictures": combined_p([(t["only_first"], t["only_second"]) for t in tests]),
     }
 
 
+def _score_difference(sides: Sequence[Answers], name: str, seed: int) -> dict | None:
+    values = [side.score(name) for side in sides]
+    if any(value is None or not len(value) for value in values):
+        return None
+    change = float((values[1] - values[0]).mean())
+    return {"difference": change, "interval": _interval(sides, name, seed)}
+
+
+def _interval(sides: Sequence[Answers], name: str, seed: int) -> list[float] | None:
+    """Of the difference of a score, over people and, where there are several, runs."""
+    change = sides[1].score(name) - sides[0].score(name)
+    rows = sides[0]
+    if len(np.unique(rows.seeds)) > 1:
+        interval = crossed_bootstrap(change, rows.seeds, rows.subjects, seed=seed)
+    else:
+        interval = bootstrap_difference(change, rows.subjects, seed=seed)
+    return list(interval) if interval else None
+
+
 def over(pair: Mapping) -> str:
-    """What the interval of a comparison, an entry of `paired`, resamples: "people", or "images,
-    as subjects are unknown"."""
+    """What the interval of a comparison, an entry of `paired`, resamples: "people", "runs and
+    people", or "images, as subjects are unknown"."""
     unknown = pair.get("unknown_subjects", 0)
+    runs = "runs and " if len(pair.get("seeds", ())) > 1 else ""
     if unknown and pair["people"]:
-        return f"people and {unknown:,} images of unknown subjects"
-    return "images, as subjects are unknown" if unknown else "people"
+        return f"{runs}people and {unknown:,} images of unknown subjects"
+    return f"{runs}images, as subjects are unknown" if unknown else f"{runs}people"
 
 
 def _sorted(answers: Answers) -> Answers:

@@ -227,11 +227,16 @@ class FESR(keras.Model):
             if config.tunes_trunk:
                 maps = self.frozen.trunks(*maps)
             plain = recognizer.extract_all(maps, self.frozen.together)
+            seeds = tf.unstack(draws.dropout_seeds[:3])
             dropped = [
-                recognizer.drop(features, seed)
-                for features, seed in zip(plain, tf.unstack(draws.dropout_seeds[:3]), strict=True)
+                recognizer.drop(features, seed) for features, seed in zip(plain, seeds, strict=True)
             ]
-            compared = dropped if config.intra_features == "post_dropout" else plain
+            compared = dropped
+            if config.intra_features == "shared_mask":
+                # One mask for an image and those that it is compared with.
+                compared = [recognizer.drop(features, seeds[0]) for features in plain]
+            elif config.intra_features == "pre_dropout":
+                compared = plain
             real_real, real_fake = losses.intra_class(
                 *compared, squared=config.distance_squared, rdbp=config.rdbp
             )

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         description="Aligns, cross-validates, trains, reports and exports on your own faces.",
     )
     add = parser.add_argument
-    add("source", type=Path, metavar="DIR|FILE",
+    add("source", type=_source, metavar="DIR|FILE",
         help="<class>/<person>_<anything>.jpg, or a CSV of path,label,subject; with --db the "
         "folder or file of that database")  # fmt: skip
     add("--db", default="images", choices=sorted(READERS), help="reader [%(default)s]")
@@ -73,6 +73,13 @@ def parser() -> argparse.ArgumentParser:
         text.default = None
         group._add_action(text)
     return parser
+
+
+def _source(text: str) -> Path:
+    # As a Path, an empty name is the working folder.
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; give a folder or a file")
+    return Path(text)
 
 
 def _passed_on() -> list[argparse.Action]:

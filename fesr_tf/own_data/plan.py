@@ -23,6 +23,7 @@ from pipelines.common.files import write_whole
 from pipelines.common.roles import TEST, TRAIN
 from pipelines.databases import Database
 from pipelines.dataset import manifest as manifests
+from pipelines.dataset import rejects
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class Plan:
     def photo(self, database: Database) -> str | None:
         """The first image in which a face was detected; None where none was searched: for cropped
         faces and faces with boxes."""
-        rejected = {reject.key for reject in manifests.load(self.data).rejects}
+        manifest = manifests.load(self.data)
+        rejected = {reject.key for reject in rejects.read(self.data, manifest)}
         searched = (s for s in database.samples if s.path and not (s.aligned or s.box or s.film))
         return next((str(s.path) for s in searched if s.key not in rejected), None)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,10 @@ def used_images(manifest: Manifest) -> str:
         f"{counts['aligned']} of {_many(counts['read'], 'image')}{of_people(people, unknown)}"
         f"{',' * bool(unknown)} are used"
     )
-    reasons = Counter(reject.reason for reject in manifest.rejects).most_common()
+    if manifest.dropped:
+        count = len(manifest.dropped)
+        text += f"; {count} do not train or validate where a copy of them is in another part"
+    reasons = manifest.reasons()
     if not reasons:
         return f"{text}; none was rejected"
     named = listed([f"{reason} ({n})" for reason, n in reasons], NAMED, "other reasons")
@@ -94,22 +96,15 @@ def accuracy_power(counts: ClassCounts) -> str:
 
 def comparison_power(counts: ClassCounts) -> str:
     """The smallest difference between two variants that can be significant."""
-    total, least, folds = int(counts.tests.sum()), fewest_discordant(), len(counts.folds)
+    total, least = int(counts.tests.sum()), fewest_discordant()
     if total < least:
         return (
             f"no difference between two variants can be significant on "
             f"{_many(total, 'test image')}: one variant alone has to be right on at least {least}"
         )
-    lowest = 2 / 2**folds
-    by_fold = (
-        f"; the test by fold cannot be significant, as its smallest p with "
-        f"{_many(folds, 'fold')} is {lowest:.3g}"
-        if lowest > 1 - CONFIDENCE
-        else ""
-    )
     return (
         f"two variants can differ significantly only if one is right on at least {least} images "
-        f"({least / total:.1%}) on which the other is wrong{by_fold}"
+        f"({least / total:.1%}) on which the other is wrong"
     )
 
 

@@ -1,11 +1,12 @@
 """Runs commands in several processes at once, each with its share of the cores and its log.
 
 Every Ctrl-C is passed to each running process once, so that a training saves its state. A failed
-job leaves the others running.
+job leaves the others running. Processes on several hosts may divide jobs among them (`Claims`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from fesr_tf.processes import handled
 from pipelines.common.cores import available_cores
@@ -24,6 +26,8 @@ POLL = 0.2  # seconds between two checks of the processes
 TAIL = 15  # lines of a failed command's log that are reported
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DONE, FAILED, STOPPED, SKIPPED = "done", "failed", "stopped", "not run"
+RUNNING, TAKEN_OVER = "running", "taken over by another process"
+LOOK = 2.0  # seconds between two looks at the jobs that other processes hold
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,34 @@ class Outcome:
     tail: str = ""
 
 
+class Claims(Protocol):
+    """Divides jobs among several processes that run the same ones."""
+
+    def take(self, job: Job) -> str | None:
+        """`RUNNING`: this process is to run it; `DONE`, `FAILED`: it ended in another one; None: it
+        runs in another one, and is to be asked for again."""
+
+    def keep(self, job: Job) -> bool:
+        """Called several times a second while a job runs here; False: another process took it
+        over, and it has to end here."""
+
+    def release(self, job: Job, outcome: Outcome) -> None:
+        """A job that was taken ended here."""
+
+
+class Alone:
+    """`Claims` of a process that shares its jobs with no other."""
+
+    def take(self, job: Job) -> str | None:
+        return RUNNING
+
+    def keep(self, job: Job) -> bool:
+        return True
+
+    def release(self, job: Job, outcome: Outcome) -> None:
+        pass
+
+
 @dataclass
 class _Running:
     """A job whose command number `index` runs in `child`; its log had `log_start` bytes before."""
@@ -69,6 +101,7 @@ class _Running:
     child: subprocess.Popen | None = None
     log_start: int = 0
     started: float = 0.0
+    lost: bool = False
 
     def start_next(self, environment: Environment) -> bool:
         """Starts the next command. Returns False where there is none."""
@@ -90,6 +123,9 @@ class _Running:
         self.outcome.seconds.append(time.monotonic() - self.started)
         succeeded = self.child.returncode == 0
         last = self.index == len(self.job.commands) - 1
+        if self.lost:
+            self.outcome.status = TAKEN_OVER
+            return False
         if succeeded and not last and not stopping:
             return self.start_next(environment)
         if succeeded and last:
@@ -155,10 +191,22 @@ class Environment:
                 stderr=subprocess.STDOUT,
                 env=self.variables,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if LIBC else None,
             )
         finally:
             if binds:
                 os.sched_setaffinity(0, before)
+
+
+# Loaded here, as little may happen between fork and exec.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def _end_with_parent() -> None:
+    """Lets the kernel send SIGTERM to this child when its parent dies, even by SIGKILL: another
+    process may then run the job."""
+    LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -175,19 +223,27 @@ def run(
     at_once: int,
     report: Callable[[State], None] = lambda _: None,
     ended: Callable[[Job, Outcome], None] = lambda *_: None,
+    claims: Claims | None = None,
 ) -> tuple[dict[str, Outcome], bool]:
     """Runs the jobs, in their order as far as `after` allows, `at_once` at a time.
 
-    `report` is called several times a second, `ended` when a job that was started ends. Returns
-    the outcomes by name, and whether a signal stopped the jobs. A job that follows one that
-    failed is not run.
+    `report` is called several times a second, `ended` when a job ends, here or in another process
+    of `claims`; the latter is waited for. Returns the outcomes by name, and whether a signal
+    stopped the jobs. A job that follows one that failed is not run.
     """
+    claims = claims or Alone()
     environment = Environment(at_once)
     outcomes = {job.name: Outcome() for job in jobs}
     waiting, running = list(jobs), []
+    look_at = 0.0
 
     def ready() -> list[Job]:
         return [job for job in waiting if not job.after or outcomes[job.after].status == DONE]
+
+    def start(job: Job) -> None:
+        free = set(range(at_once)) - {active.slot for active in running}
+        running.append(_Running(job, min(free), outcomes[job.name]))
+        running[-1].start_next(environment)
 
     received: list[int] = []  # the signals to pass on, in order
     passed = 0
@@ -204,21 +260,43 @@ def run(
             for number in new:
                 for active in running:
                     active.child.send_signal(number)
-            for job in ready()[: at_once - len(running)]:
-                waiting.remove(job)
-                free = set(range(at_once)) - {active.slot for active in running}
-                running.append(_Running(job, min(free), outcomes[job.name]))
-                running[-1].start_next(environment)
+            for active in running:
+                if not active.lost and not claims.keep(active.job):
+                    active.lost = True
+                    active.child.kill()  # it must not write beside the process that took it over
+            if time.monotonic() >= look_at:
+                elsewhere = False
+                for job in ready():
+                    if len(running) == at_once:
+                        break
+                    if (status := claims.take(job)) is None:
+                        elsewhere = True
+                        continue
+                    waiting.remove(job)
+                    if status == RUNNING:
+                        start(job)
+                    else:
+                        outcomes[job.name].status = status
+                        ended(job, outcomes[job.name])
+                if elsewhere:
+                    look_at = time.monotonic() + LOOK
             for active in [active for active in running if active.child.poll() is not None]:
-                if not active.resumes(environment, bool(received)):
-                    running.remove(active)
-                    ended(active.job, active.outcome)
+                if active.resumes(environment, bool(received)):
+                    continue
+                running.remove(active)
+                look_at = 0.0
+                if active.lost:
+                    outcomes[active.job.name] = Outcome()
+                    waiting.append(active.job)
+                else:
+                    claims.release(active.job, active.outcome)
+                ended(active.job, active.outcome)
             finished = [job for job in jobs if outcomes[job.name].status != SKIPPED]
             steps = sum(job.ends - job.begins for job in finished)
             steps += sum(active.steps() for active in running)
             report(State(len(finished), tuple(active.job.name for active in running), steps))
-            if running:
+            if running or ready():
                 time.sleep(POLL)
-            elif waiting and not ready():
+            elif waiting:
                 break  # the remaining jobs follow one that failed
     return outcomes, bool(received)

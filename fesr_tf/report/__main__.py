@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     require_own(options.output)
     sources = read(options.runs, options.data)
-    data = sources.data if sources.manifest else None
+    manifest = sources.manifest
+    data = sources.data / manifest.version if manifest else None
     report = write(sources, read_people(data, sources.database, options.people), commit())
     with folder_whole(options.output) as folder:
         for name, content in report.files.items():

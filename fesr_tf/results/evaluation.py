@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,21 @@ from pipelines.common import text
 from pipelines.common.files import write_whole
 from pipelines.common.subjects import counted, of_people, subject_of
 
+PEOPLE = "people"
+"""The part of an evaluation on another folder's test images."""
+
 
 def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
     """R's predictions on `faces`, in inference mode, ready for JSON.
 
-    Everything of `classification.summary`, what was evaluated (run, split, iteration, classes,
-    `people`: how many, `unknown_subjects`: images without a subject), and under `predictions` each
-    image's key, subject (empty if unknown), yaw (degrees, None if unknown), label, prediction
-    (class indices) and probabilities.
+    Everything of `classification.summary`, `brier` and `log_loss` (means over the images), what
+    was evaluated (run, split, iteration, classes, `people`: how many, `unknown_subjects`: images
+    without a subject), and under `predictions` each image's key, subject (empty if unknown), yaw
+    (degrees, None if unknown), label, prediction (class indices) and probabilities.
     """
     logits = predict_logits(run.fesr, faces)
-    probabilities = tf.nn.softmax(logits).numpy()
+    # As they are stored, so that the scores can be computed from the file.
+    probabilities = np.round(tf.nn.softmax(logits).numpy().astype(np.float64), 6)
     predictions = logits.argmax(-1)
     people, unknown = counted(faces.subjects.tolist())
     return {
@@ -44,6 +49,8 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
         "people": people,
         "unknown_subjects": unknown,
         **classification.summary(faces.labels, predictions, run.info.classes),
+        "brier": float(classification.brier(probabilities, faces.labels).mean()),
+        "log_loss": float(classification.log_loss(probabilities, faces.labels).mean()),
         "predictions": [
             {
                 "key": str(faces.keys[i]),
@@ -51,7 +58,7 @@ def evaluate(run: runs.Run, faces: Faces, split: str = "test") -> dict:
                 "yaw": None if faces.yaw is None else float(faces.yaw[i]),
                 "label": int(faces.labels[i]),
                 "prediction": int(predictions[i]),
-                "probabilities": [round(float(p), 6) for p in probabilities[i]],
+                "probabilities": probabilities[i].tolist(),
             }
             for i in range(len(faces))
         ],
@@ -65,6 +72,16 @@ def sentence(result: dict) -> str:
         f"{result['accuracy']:.1%} ({result['correct']} of {result['total']} {result['split']} "
         f"images{of_people(result['people'], result.get('unknown_subjects', 0))}; 95 % interval "
         f"{low:.1%} to {high:.1%})"
+    )
+
+
+def scores(result: dict) -> str:
+    """Brier score and log-loss, which also judge the probabilities, beside those of a guess."""
+    count = len(result["classes"])
+    return (
+        f"Brier score {result['brier']:.3f}, log-loss {result['log_loss']:.3f}; lower is better, "
+        f"equal probabilities for {count} classes give {1 - 1 / count:.3f} and "
+        f"{math.log(count):.3f}"
     )
 
 

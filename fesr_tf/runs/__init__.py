@@ -4,6 +4,7 @@ from fesr_tf.runs.files import BEST, LAST
 from fesr_tf.runs.folder import (
     RunInfo,
     alone,
+    in_training,
     other_classes,
     read_info,
     require_held_out,
@@ -19,6 +20,7 @@ __all__ = [
     "RunInfo",
     "add_checkpoint_option",
     "alone",
+    "in_training",
     "load_data",
     "open_run",
     "other_classes",

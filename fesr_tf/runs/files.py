@@ -11,9 +11,11 @@ runs/<db>/<variant>/fold-NN/
     best/step-NNNNNN/          the same, where R was best on the validation part
     events/         TensorBoard
     pictures/       image sheets, confusion matrix
-    evaluation.json, evaluation-<part>.json, evaluation-best.json
+    evaluation.json, evaluation-<part>.json, evaluation-best.json, evaluation-people.json
     synthesis.json  the quality of generated images
     train.log, evaluate.log    of a cross-validation
+    crossval-NNNN.lock         each attempt of a cross-validation at this run: host, process, times
+                               and end (`fesr_tf.processes.locks`)
 
 `fold-all` is a run without held-out subjects: it trains on all people and is tested on none.
 """

@@ -79,6 +79,20 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def in_training(folder: Path) -> bool:
+    """Whether a process trains in the run's folder (`alone`), as far as the file system knows."""
+    try:
+        file = (folder / files.LOCK).open("rb")
+    except FileNotFoundError:
+        return False
+    with file, contextlib.suppress(OSError):
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def start(folder: Path, config: Config, info: RunInfo) -> None:
     """Creates the run's folder, or checks that the run it holds has these settings and data.
 

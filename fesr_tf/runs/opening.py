@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from fesr_tf import config as configs
 from fesr_tf.config import Config
-from fesr_tf.data import Fold, load_fold
+from fesr_tf.data import Faces, Fold, load_fold, load_tested
 from fesr_tf.data.images import from_model, to_model
 from fesr_tf.model.fesr import FESR, build
 from fesr_tf.runs import files
@@ -192,6 +192,22 @@ def load_data(run: Run, folder: str | Path | None = None) -> Fold:
             "--data DIR, or train again"
         )
     return load_fold(folder, run.info.fold, run.config)
+
+
+def load_others(run: Run, folder: Path) -> Faces:
+    """Every image that another folder tests, at the run's size and channels.
+
+    Raises `BadUse` where the folder is the run's own data or has other classes.
+    """
+    manifest = manifests.load(folder)
+    if manifest.digest == run.info.data_digest:
+        raise BadUse(f"{folder} holds the data that {run.folder} was trained on; give others")
+    if (now := tuple(manifest.classes)) != run.info.classes:
+        raise BadUse(
+            f"{folder} has other classes than {run.folder}: "
+            f"{other_classes(run.info.classes, now)}; preprocess it with the same"
+        )
+    return load_tested(folder, run.config)
 
 
 def require_recognizer(run: Run) -> None:

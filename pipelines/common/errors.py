@@ -32,6 +32,10 @@ class FailedWork(FesrError):
     """The request was valid and the work failed: damaged data, nothing found, disk full."""
 
 
+class CutShort(FailedWork):
+    """The work was cut short from outside, as by a network: the same command resumes it."""
+
+
 def plain(text: str, kept: str = "") -> str:
     """`text` with control characters (line breaks, escapes) written out, except those in `kept`:
     file names may come from strangers."""

@@ -10,10 +10,11 @@ import contextlib
 import fcntl
 import glob
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeAlias
 from urllib.parse import unquote
@@ -21,12 +22,14 @@ from urllib.parse import unquote
 import fsspec
 from upath import UPath
 
-from pipelines.common.errors import BadUse
+from pipelines.common.errors import BadUse, CutShort, FesrError
 
 Location: TypeAlias = Path | UPath
 
 # The file that marks a finished data folder; it is written last.
 MANIFEST_NAME = "manifest.json"
+# In a store the files of a data folder lie in one of these, and a rerun writes the other one.
+VERSIONS = ("version-a", "version-b")
 # In a data folder: what training decodes once, no part of the data.
 ARRAYS_NAME = "arrays"
 
@@ -56,20 +59,111 @@ def location(text: str | os.PathLike | Location) -> Location:
         raise BadUse(f"{name}: the library that reaches {scheme}:// is missing; {remedy}") from None
     except ValueError:
         raise BadUse(f"{name}: no store is called {scheme}://; gs:// and s3:// are known") from None
-    return UPath(name)
+    # A cached listing is searched from end to end for every file, and does not show what others
+    # have written since.
+    return UPath(name, use_listings_cache=False)
+
+
+class Listing:
+    """The entries below `root`. A store is listed once, by a request for every thousand files, and
+    no file of it is asked for again; a folder on this machine is read when it is asked for."""
+
+    def __init__(self, root: Location) -> None:
+        self.root = root
+        self._folders: dict[str, dict[str, bool]] | None = None
+
+    def entries(self, folder: Location) -> list[Location]:
+        """The entries of `root` or of a folder below it, sorted by name; `FileNotFoundError` where
+        there is none."""
+        if isinstance(folder, Path):
+            return sorted(folder.iterdir(), key=lambda entry: entry.name)
+        names = self._listed().get(folder.path.rstrip("/"))
+        if names is None:
+            raise FileNotFoundError(f"there is no folder {folder}")
+        return [folder / name for name in sorted(names)]
+
+    def is_file(self, path: Location) -> bool:
+        """Whether `path` is a file; below `root` without a request."""
+        return self._kind(path) is True if self._knows(path) else path.is_file()
+
+    def is_folder(self, path: Location) -> bool:
+        """Whether `path` is a folder; below `root` without a request."""
+        return self._kind(path) is False if self._knows(path) else path.is_dir()
+
+    def files(self, folder: Location) -> Iterator[Location]:
+        """The files in a folder and below, sorted by name; links to folders are not followed."""
+        for entry in self.entries(folder):
+            link = isinstance(entry, Path) and entry.is_symlink()
+            if self.is_folder(entry) and not link:
+                yield from self.files(entry)
+            else:
+                yield entry
+
+    def _knows(self, path: Location) -> bool:
+        inside = isinstance(self.root, UPath) and isinstance(path, UPath)
+        return inside and path.path.startswith(self.root.path.rstrip("/") + "/")
+
+    def _kind(self, path: UPath) -> bool | None:
+        above, _, name = path.path.rstrip("/").rpartition("/")
+        return self._listed().get(above, {}).get(name)
+
+    def _listed(self) -> dict[str, dict[str, bool]]:
+        """{folder: {name: whether it is a file}}"""
+        if self._folders is None:
+            top = self.root.path.rstrip("/")
+            self._folders = {top: {}}
+            for path in self.root.fs.find(top):
+                above, _, name = path.rpartition("/")
+                file = True
+                while name and self._folders.setdefault(above, {}).setdefault(name, file) is file:
+                    if above == top:
+                        break
+                    (above, _, name), file = above.rpartition("/"), False
+        return self._folders
+
+
+def make_folder(path: Location) -> None:
+    """Makes a folder and those above it; a bucket has none."""
+    if isinstance(path, Path) or path.protocol not in _EXTRAS:
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def remove_folder(path: Location) -> None:
+    """Removes a folder with everything in it, if there is one."""
+    if isinstance(path, Path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        path.fs.rm(path.path, recursive=True)
+
+
+def home(folder: Location) -> tuple[Location, str]:
+    """Where the manifest of a folder of `folder_whole` belongs, and what its paths begin with."""
+    if isinstance(folder, Path) or folder.name not in VERSIONS:
+        return folder, ""
+    return folder.parent, f"{folder.name}/"
+
+
+def unversioned(path: str) -> str:
+    """A path in a manifest without its version, as the same file is called on a disk."""
+    first, _, rest = path.partition("/")
+    return rest if first in VERSIONS else path
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike | Location) -> Iterator[BinaryIO]:
     """Yields a binary file that takes the name `path` when the block ends without error.
 
-    A reader sees the old file or the new one. Stores such as gs:// guarantee that themselves.
+    A reader sees the old file or the new one. What goes to a store is collected in a temporary file
+    of this machine and sent once it is whole.
     """
     path = location(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if not isinstance(path, Path):
-        with path.open("wb") as file:
-            yield file
+        with tempfile.NamedTemporaryFile() as copy:
+            yield copy
+            copy.flush()
+            path.fs.put_file(copy.name, path.path)
         return
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -94,32 +188,43 @@ def write_whole(path: str | os.PathLike | Location, content: bytes | str) -> Non
 
 
 @contextlib.contextmanager
-def folder_whole(path: str | os.PathLike | Location) -> Iterator[Location]:
+def folder_whole(
+    path: str | os.PathLike | Location, kept: Sequence[str] = ()
+) -> Iterator[Location]:
     """Yields a temporary folder beside `path`; on success it replaces `path`.
 
     On any exception the temporary folder is removed and `path` is unchanged. Folders left by
-    killed processes are removed first. A store cannot rename a folder: there `path` itself is
-    emptied and yielded, and the caller has to write the file that marks it complete last.
+    killed processes are removed first. kept: names that are taken over from the newest of these;
+    with them, Ctrl-C, a `CutShort` and what is no `FesrError` leave the folder as a kill does.
+
+    A store cannot rename a folder: there the yielded folder is the one of `VERSIONS` in `path` that
+    its manifest does not name, and the caller has to write a manifest that names it, last (`home`).
+    That one write replaces the earlier result, whose files are removed afterwards.
     """
     path = location(path)
     if not isinstance(path, Path):
-        with _emptied(path):
-            yield path
+        with _other_version(path, kept) as folder:
+            yield folder
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.parent) as alone:
-        _sweep(path, alone)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         lock = _lock(temporary)
+        _sweep(path, alone, temporary, kept)
     try:
         with lock:
             os.chmod(temporary, 0o755)
             yield temporary
             with _alone(path.parent):
                 _exchange(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+    except BaseException as error:
+        if not (kept and _resumable(error)):
+            shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _resumable(error: BaseException) -> bool:
+    return isinstance(error, CutShort) or not isinstance(error, FesrError)
 
 
 @contextlib.contextmanager
@@ -146,15 +251,35 @@ def sha256_of(path: str | os.PathLike | Location) -> str:
 
 
 @contextlib.contextmanager
-def _emptied(path: UPath) -> Iterator[None]:
-    if path.exists():
-        path.rmdir(recursive=True)
-    path.mkdir(parents=True, exist_ok=True)
+def _other_version(path: UPath, kept: Sequence[str]) -> Iterator[UPath]:
+    standing = _standing(path)
+    folder = path / next(name for name in VERSIONS if name != standing)
+    files = f"{folder.path}/"
+    left = path.fs.find(folder.path)
+    if old := [p for p in left if p.removeprefix(files).partition("/")[0] not in kept]:
+        path.fs.rm(old)
     try:
-        yield
-    except BaseException:
-        path.rmdir(recursive=True)
+        yield folder
+    except BaseException as error:
+        if _standing(path) == standing and not (kept and _resumable(error)):
+            remove_folder(folder)
         raise
+    manifest = (path / MANIFEST_NAME).path
+    old = [p for p in path.fs.find(path.path) if p != manifest and not p.startswith(files)]
+    if _standing(path) == folder.name and old:
+        path.fs.rm(old)
+
+
+def _standing(path: UPath) -> str | None:
+    """The version that the manifest names; empty for one without versions, None without one."""
+    try:
+        data = json.loads((path / MANIFEST_NAME).read_bytes())
+        first = str(data["shards"][0]["path"]).partition("/")[0]
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return first if first in VERSIONS else ""
 
 
 @contextlib.contextmanager
@@ -194,13 +319,16 @@ def _exchange(temporary: Path, path: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _sweep(path: Path, alone: bool) -> None:
+def _sweep(path: Path, alone: bool, new: Path, kept: Sequence[str]) -> None:
     """Removes temporary folders of `path` whose process is gone, and restores the old folder
     where a process was killed between moving it away and renaming the new one.
 
-    alone: no other process begins or ends meanwhile, so a folder without a lock has no owner.
+    alone: no other process begins or ends meanwhile, so a folder without a lock has no owner. What
+    `kept` names moves from the newest such folder to the folder `new`, so that workers that outlive
+    their launcher do not write there.
     """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    others = [left for left in path.parent.glob(f".{glob.escape(path.name)}.*") if left != new]
+    for left in sorted(others, key=_changed, reverse=True):
         if left.name.startswith(f".{path.name}.old."):
             old = left / path.name
             if old.exists() and not path.exists():
@@ -213,4 +341,15 @@ def _sweep(path: Path, alone: bool) -> None:
             continue
         with contextlib.suppress(OSError), (left / _LOCK).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for name in kept:
+                if (left / name).exists() and not (new / name).exists():
+                    os.replace(left / name, new / name)
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _changed(path: Path) -> float:
+    """The time of a change; 0 where another process has removed the folder meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -48,7 +49,8 @@ class Reject:
 
     source: relative to the input. picture: a thumbnail of it (at most 128 pixels), relative to
     the data folder; empty where nothing could be decoded. splits: its role in every fold, had it
-    been used; empty where its reader refused it before folds were assigned.
+    been used; empty where its reader refused it before folds were assigned. picture_bytes and
+    picture_sha256: of the thumbnail; empty in folders of earlier versions, whose manifest lists it.
     """
 
     key: str
@@ -58,6 +60,13 @@ class Reject:
     reason: str
     picture: str = ""
     splits: tuple[int, ...] = ()
+    picture_bytes: int = 0
+    picture_sha256: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The reason without the numbers in it, by which rejects are counted."""
+        return re.sub(r"\d[\d.,×]*", "N", self.reason)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def listed(items: Iterable[object], shown: int = 5, noun: str = "more") -> str:
     """`a, b and 3 more`: the first `shown` items and the number of the others, with `noun`."""
-    texts = [plain(str(item)) for item in items]
-    rest = len(texts) - shown
-    return ", ".join(texts[:shown]) + (f" and {rest} {noun}" if rest > 0 else "")
+    items = list(items)
+    texts = [plain(str(item)) for item in items[:shown]]
+    rest = len(items) - shown
+    return ", ".join(texts) + (f" and {rest} {noun}" if rest > 0 else "")
 
 
 def _cell(value: object) -> str:

@@ -14,7 +14,7 @@ from pipelines.common.records import Finding, Reject
 from pipelines.common.roles import TEST, TRAIN
 from pipelines.databases.base import PREALIGNED, UNKNOWN, Database, Sample, input_folder
 from pipelines.databases.labels import naming_note
-from pipelines.databases.sequences import Walk, is_inside, is_there, relative
+from pipelines.databases.sequences import Walk, is_inside, relative
 from pipelines.databases.tables import read_columns
 from pipelines.media.images import looks_like_image
 
@@ -60,12 +60,12 @@ def read(path: Path, prealigned: bool = False) -> Database:
     """
     root = input_folder(path, _LAYOUT)
     walk = Walk(root)
-    folders = [root, *(entry for entry in walk.entries(root) if entry.is_dir())]
-    lists = [folder / name for folder in folders for name in _LISTS if (folder / name).is_file()]
-    sets = [folder / name for folder in folders for name in _SETS if (folder / name).is_dir()]
+    folders = [root, *(entry for entry in walk.entries(root) if walk.is_folder(entry))]
+    lists = [folder / name for folder in folders for name in _LISTS if walk.is_file(folder / name)]
+    sets = [folder / name for folder in folders for name in _SETS if walk.is_folder(folder / name)]
     if not lists and not sets:
         raise BadUse(f"{root} holds no lists and no sets of AffectNet; --input takes {_LAYOUT}")
-    given = _of_lists(lists, folders) if lists else _of_sets(walk, sets)
+    given = _of_lists(walk, lists, folders) if lists else _of_sets(walk, sets)
     samples, rejects, counts, unused = [], [], Counter(), Counter()
     for file, source, role, code, box in given:
         key = Path(relative(file, root)).with_suffix("").as_posix()
@@ -74,7 +74,7 @@ def read(path: Path, prealigned: bool = False) -> Database:
             if label in UNUSED:
                 unused[UNUSED[label]] += 1
                 continue
-            _check_file(file, root)
+            _check_file(file, walk)
         except _Refused as reason:
             rejects.append(Reject(key, source, "", "", str(reason)))
             continue
@@ -107,14 +107,14 @@ def read(path: Path, prealigned: bool = False) -> Database:
 _Given = tuple[Path, str, int, str | None, tuple[int, int, int, int] | None]
 
 
-def _of_lists(lists: list[Path], folders: list[Path]) -> Iterator[_Given]:
+def _of_lists(walk: Walk, lists: list[Path], folders: list[Path]) -> Iterator[_Given]:
     """Image, source, role, code and box of every row."""
     for table in lists:
         home = None
         for line, (name, x, y, width, height, code) in read_columns(table, _COLUMNS):
             name = name.replace("\\", "/")
-            if home is None or not is_there(home / name):
-                home = next((f for f in folders if is_there(f / name)), home)
+            if home is None or not walk.is_file(home / name):
+                home = next((f for f in folders if walk.is_file(f / name)), home)
             box = _box(x, y, width, height)
             place = (home or table.parent) / name
             yield place, f"{table.name}, line {line}", _LISTS[table.name], code, box
@@ -123,7 +123,7 @@ def _of_lists(lists: list[Path], folders: list[Path]) -> Iterator[_Given]:
 def _of_sets(walk: Walk, sets: list[Path]) -> Iterator[_Given]:
     for folder in sets:
         images = folder / "images"
-        for file in walk.files(images, depth=0) if images.is_dir() else ():
+        for file in walk.files(images, depth=0) if walk.is_folder(images) else ():
             if not looks_like_image(file.name):
                 walk.strays.add(file)
                 continue
@@ -157,10 +157,10 @@ def _label(code: str | None) -> int:
     return label
 
 
-def _check_file(file: Path, root: Path) -> None:
-    if not is_inside(file, root):
+def _check_file(file: Path, walk: Walk) -> None:
+    if not is_inside(file, walk.root):
         raise _Refused("its path leads out of the folder")
-    if not is_there(file):
+    if not walk.is_file(file):
         raise _Refused("its image does not exist")
 
 

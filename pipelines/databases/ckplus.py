@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
+from pipelines.common.files import Listing
 from pipelines.common.records import Finding, Reject
 from pipelines.databases.base import LANDMARKS, Database, Sample, input_folder, listed_names
 from pipelines.databases.sequences import (
@@ -127,7 +128,7 @@ def _labels(walk: Walk, tree: Path, sequences: dict[str, list[Frame]]) -> _Label
             pattern = re.compile(rf"{name}_([0-9]{{1,18}})_emotion\.txt", re.IGNORECASE)
             files = []
             for entry in inner.entries(folder):
-                if pattern.fullmatch(entry.name) and entry.is_file():
+                if pattern.fullmatch(entry.name) and inner.is_file(entry):
                     files.append(entry)
                 else:
                     inner.strays.add(entry)
@@ -171,13 +172,14 @@ def _samples(
     landmarks_at: Path | None,
 ) -> tuple[list[Sample], list[Reject]]:
     samples, rejects = [], []
+    listing = Listing(root if landmarks_at is None else landmarks_at)
     for name, code in labelled.items():
         subject, frames = name.split("_")[0], sequences[name]
         for frame in frames[-TRAINED_FRAMES:]:
             key, landmarks = frame.path.stem, None
             if landmarks_at is not None:
                 landmarks = landmarks_at.joinpath(*name.split("_"), f"{key}_landmarks.txt")
-                if not landmarks.is_file() or not is_inside(landmarks, landmarks_at):
+                if not listing.is_file(landmarks) or not is_inside(landmarks, landmarks_at):
                     source, class_name = relative(frame.path, root), CLASSES[code - 1]
                     reason = "has no landmark file"
                     rejects.append(Reject(key, source, class_name, subject, reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
@@ -13,11 +13,15 @@ from pipelines.common.records import Reject
 from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import GUESSED, KNOWN, UNKNOWN, Database, Sample, shown
-from pipelines.databases.labels import merged, paper_name
+from pipelines.databases.labels import merged, one_person_each, paper_name
 from pipelines.databases.layouts import Levels, beside, levels
 from pipelines.databases.patterns import Told, Unmatched, check_matched, check_people, told
 from pipelines.databases.sequences import Walk, real
 from pipelines.media.images import looks_like_image
+
+# What lies in a preprocessed folder, and in one of fesr_tf.own_data.
+_OUTPUTS = (MANIFEST_NAME, "own_data.json")
+_ALLOWED = "--allow DIR allows where it leads to"
 
 
 def read_folder(
@@ -34,7 +38,7 @@ def read_folder(
     files = list(_files(walk, root, (real(root),)))
     rejects = _not_images(walk)
     if not files:
-        linked = "".join(f" ({note})" for note in walk.notes() if walk.links)
+        linked = "".join(f" ({note}; {_ALLOWED})" for note in walk.notes() if walk.links)
         raise BadUse(
             f"{root} has no class folder with images in it{linked}; --input takes {layout}"
         )
@@ -71,10 +75,10 @@ def _files(walk: Walk, folder: Path, chain: tuple[Path, ...]) -> Iterator[Path]:
     below = []
     for entry in walk.entries(folder):
         image = looks_like_image(entry.name)
-        if image and entry.is_file():
+        if image and walk.is_file(entry):
             yield entry
         # An earlier output of this project is not a class, whatever images lie in it.
-        elif image or not entry.is_dir() or (entry / MANIFEST_NAME).is_file():
+        elif image or not walk.is_folder(entry) or any(walk.is_file(entry / n) for n in _OUTPUTS):
             walk.strays.add(entry)
         elif real(entry) not in chain:
             below.append(entry)
@@ -88,7 +92,7 @@ def _not_images(walk: Walk) -> list[Reject]:
     for entries, reason in (
         (
             walk.links,
-            "it is a link that leads out of the folder; --allow DIR allows where it leads to",
+            f"it is a link that leads out of the folder; {_ALLOWED}",
         ),
         (walk.strays, "it is named as an image, but is not a file"),
     ):
@@ -104,7 +108,7 @@ def _empty(walk: Walk, files: list[Path]) -> list[str]:
     return [
         f"ignored, no image in it: the folder {entry.name!r}"
         for entry in walk.entries(walk.root)
-        if entry.is_dir() and entry not in walk.strays and entry.name not in filled
+        if walk.is_folder(entry) and entry not in walk.strays and entry.name not in filled
     ]
 
 
@@ -122,7 +126,8 @@ def _matched(
             refused.append(_reject(root, file, str(reason)))
             continue
         images.append((file, told_of))
-    check_matched(pattern, len(images), [file.relative_to(root).as_posix() for file in files])
+    paths = [file.relative_to(root).as_posix() for file in files]
+    check_matched(pattern, len(images), paths, [reject.reason for reject in refused])
     return images, refused
 
 
@@ -170,10 +175,12 @@ def _arranged(
             continue
         taken.append(_Image(file, label, subject, role, told_of))
     check_people(pattern, [(image.subject, image.label) for image in taken])
+    people, notes = one_person_each({image.subject for image in taken})
+    taken = [replace(image, subject=people[image.subject]) for image in taken]
     state = KNOWN if "subject" in groups else GUESSED if by_folder or by_name else UNKNOWN
     if subjects == UNKNOWN or not all(image.subject for image in taken):
         state = UNKNOWN
-    return _Arranged(taken, state, rejects, _layout_notes(root, found, taken))
+    return _Arranged(taken, state, rejects, [*_layout_notes(root, found, taken), *notes])
 
 
 def _has_part(found: Levels | None, above: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Names of expressions: what several sets call one expression is one class."""
+"""Names of expressions and people: what is written in several ways is one class, one person."""
 
 from __future__ import annotations
 
@@ -55,6 +55,28 @@ def merged(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
             notes.append(f"{spelt} are one class, {first!r}")
         classes |= dict.fromkeys(group, first)
     return classes, notes
+
+
+def one_person_each(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """The subject of every name, and a note on those that are written in several ways.
+
+    Names that differ in case, blanks, `_`, `-` or Unicode form, or are one whole number (1, 01,
+    1.0), are one person, who would otherwise be trained on and tested. A name that stands alone
+    stays as it is.
+    """
+    groups: dict[str, set[str]] = defaultdict(set)
+    for name in sorted(names):
+        # Of `_` and `-` nothing is left.
+        groups[_number(name) or normal(name) or name].add(name)
+    subjects, several = {}, []
+    for group in groups.values():
+        first = min(group)
+        if len(group) > 1:
+            first = _number(first) or min(map(_tidy, group))
+            several.append(" = ".join(map(repr, sorted(group))))
+        subjects |= dict.fromkeys(group, first)
+    notes = [f"people whose names are written in several ways: {len(several)} ({listed(several)})"]
+    return subjects, notes * bool(several)
 
 
 def naming_note(names: Iterable[str]) -> list[str]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from pipelines.common.files import Listing
 from pipelines.common.records import Reject
 from pipelines.common.roles import TRAIN, VALID
 from pipelines.common.text import listed
 from pipelines.databases import parts
 from pipelines.databases.base import KNOWN, UNKNOWN, Database, Sample
-from pipelines.databases.labels import merged
+from pipelines.databases.labels import merged, one_person_each
 from pipelines.databases.patterns import Told, Unmatched, check_matched, check_people, told
 from pipelines.databases.sequences import is_inside, is_there, relative
 from pipelines.databases.tables import Row, read_table
@@ -75,11 +76,12 @@ def read_list(
     needed += ["subject"] * (pattern is None and not unknown)
     needed += ["landmarks"] * landmarks
     rows, root = read_table(table, tuple(needed)), table.parent
+    listing = Listing(root)
     entries: dict[int, _Entry] = {}
     refused: dict[int, str] = {}
     for number, row in enumerate(rows):
         try:
-            entry = _entry(row, root, pattern, landmarks, allowed)
+            entry = _entry(row, listing, pattern, landmarks, allowed)
             entries[number] = replace(entry, subject="") if unknown else entry
         except (_Refused, Unmatched) as reason:
             refused[number] = str(reason)
@@ -89,6 +91,8 @@ def read_list(
     refused |= _repeated(entries, rows, root)
     taken = {number: entry for number, entry in entries.items() if number not in refused}
     check_people(pattern, [(entry.subject, entry.label) for entry in taken.values()])
+    people, people_notes = one_person_each({entry.subject for entry in taken.values()})
+    taken = {n: replace(entry, subject=people[entry.subject]) for n, entry in taken.items()}
     names, notes = merged(dict.fromkeys(entry.label for entry in taken.values()))
     classes = tuple(sorted(set(names.values())))
     official, role_notes = _official(list(taken.values()))
@@ -120,7 +124,7 @@ def read_list(
         )
         for row, reason in ((rows[number], reason) for number, reason in sorted(refused.items()))
     ]
-    notes += [*role_notes, *_subject_notes(samples)]
+    notes += [*people_notes, *role_notes, *_subject_notes(samples)]
     if "subject" not in groups and not unknown:
         notes += _nobody_notes([rows[number]["subject"] for number in taken])
     if not landmarks and any(row["landmarks"] for row in rows):
@@ -148,12 +152,13 @@ def _key(path: str, line: int) -> str:
 
 def _entry(
     row: Row,
-    root: Path,
+    listing: Listing,
     pattern: re.Pattern[str] | None,
     landmarks: bool,
     allowed: tuple[Path, ...],
 ) -> _Entry:
-    """The values of a row, or `_Refused` or `Unmatched`."""
+    """The values of a row, or `_Refused` or `Unmatched`. listing: of the list's folder."""
+    root = listing.root
     if not row["path"]:
         raise _Refused("its path is empty")
     path = _written(row["path"], root)
@@ -168,7 +173,7 @@ def _entry(
         if not points:
             raise _Refused("its landmarks are empty, though --landmarks was given")
         _check_path(points, "landmarks file", root, allowed)
-        if not is_there(root / points):
+        if not is_there(root / points, listing):
             raise _Refused("its landmarks file does not exist")
     subject = "" if _is_nobody(row["subject"]) else row["subject"]
     if pattern and "subject" in pattern.groupindex:

@@ -119,8 +119,8 @@ def _folders(walk: Walk) -> list[tuple[Path, list[Path]]]:
     found = []
     for base in walk.find(_SESSIONS, shut=_NUMBER, depth=3) or [walk.root]:
         for folder in walk.entries(base):
-            files = walk.entries(folder) if folder.is_dir() else []
-            files = [item for item in files if item.is_file()]
+            files = walk.entries(folder) if walk.is_folder(folder) else []
+            files = [item for item in files if walk.is_file(item)]
             if any(looks_like_film(item) or item.suffix.lower() == ".xml" for item in files):
                 found.append((folder, files))
             else:

@@ -176,7 +176,9 @@ def _views(walk: Walk, sessions: list[Path], shot: int) -> tuple[list[_View], di
     counts: dict[str, Counter] = defaultdict(Counter)
     for folder in sessions:
         session = int(_SESSION.fullmatch(folder.name)[1])
-        for multiview in (e for e in walk.entries(folder) if e.name == "multiview" and e.is_dir()):
+        for multiview in (
+            e for e in walk.entries(folder) if e.name == "multiview" and walk.is_folder(e)
+        ):
             for subject in walk.folders(multiview, _SUBJECT):
                 for recording in walk.folders(subject, _RECORDING):
                     if (session, int(recording.name)) not in EXPRESSIONS:
@@ -203,7 +205,7 @@ def _view(walk: Walk, session: int, folder: Path, shot: int) -> _View:
         named = entry.stem.startswith(start) and len(number) == 2 and number.isdecimal()
         if not named or not looks_like_image(entry.name):
             walk.strays.add(entry)
-        elif int(number) == shot and image is None and entry.is_file():
+        elif int(number) == shot and image is None and walk.is_file(entry):
             image = entry
     return _View(subject, session, int(recording), folder.name, folder, image)
 

@@ -86,7 +86,9 @@ def _strong(walk: Walk) -> tuple[Path, list[str]]:
             folder
             for light in lights
             for folder in walk.entries(light)
-            if _STRONG.fullmatch(folder.name) and folder.is_dir() and walk.holds(folder, _SUBJECT)
+            if _STRONG.fullmatch(folder.name)
+            and walk.is_folder(folder)
+            and walk.holds(folder, _SUBJECT)
         ]
     )
     if not found:

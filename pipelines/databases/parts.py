@@ -16,7 +16,8 @@ _ROLES = {
     **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), VALID),
     **dict.fromkeys(("test", "testing", "eval", "evaluation", "privatetest"), TEST),
 }
-
+# What may follow in a folder's name, as in trainset, train_data, test-images.
+_HOLDS = re.compile(r"(set|data|dataset|images?|imgs?|faces?|pictures?|photos?|part|split)$")
 
 NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
 
@@ -24,10 +25,10 @@ NAMES = {TRAIN: "train", VALID: "valid", TEST: "test"}
 def role_of(name: str) -> int | None:
     """The role that a folder or a value so named stands for, in any case; None for other names.
 
-    `train_set` and `trainset` are names of `train`, and so for the others.
+    `train_set`, `train_data` and `trainimages` are names of `train`, and so for the others.
     """
     letters = re.sub(r"[\s_-]+", "", name).lower()
-    return _ROLES.get(letters, _ROLES.get(letters.removesuffix("set")))
+    return _ROLES.get(letters, _ROLES.get(_HOLDS.sub("", letters)))
 
 
 def one_fold(roles: Sequence[int]) -> tuple[list[tuple[int]], list[str]]:
@@ -62,15 +63,15 @@ def images_of_parts(
     tops = walk.entries(walk.root)
     # Archives unpack into a folder of their own name.
     if not any(role_of(entry.name) for entry in tops):
-        folders = [entry for entry in tops if entry.is_dir()]
+        folders = [entry for entry in tops if walk.is_folder(entry)]
         if len(folders) == 1:
             walk.strays.update(set(tops) - set(folders))
             tops = walk.entries(folders[0])
     found = []
     for top in tops:
         role = role_of(top.name)
-        for folder in walk.entries(top) if role is not None and top.is_dir() else ():
-            label = label_of(folder.name) if folder.is_dir() else None
+        for folder in walk.entries(top) if role is not None and walk.is_folder(top) else ():
+            label = label_of(folder.name) if walk.is_folder(folder) else None
             for file in walk.files(folder, depth=0) if label is not None else ():
                 if looks_like_image(file.name):
                     found.append((file, label, role))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pipelines.common.errors import BadUse
@@ -70,12 +71,15 @@ def told(pattern: re.Pattern[str], path: str) -> Told:
     return Told(values.get("subject", ""), values.get("label", ""), int(frame), degrees, role)
 
 
-def check_matched(pattern: re.Pattern[str], matched: int, paths: list[str]) -> None:
-    """`BadUse` if the pattern matched none of the paths."""
+def check_matched(
+    pattern: re.Pattern[str], matched: int, paths: list[str], reasons: Iterable[str] = ()
+) -> None:
+    """`BadUse` if the pattern matched none of the paths. reasons: why each path gave nothing."""
     if not matched and paths:
+        why = "".join(f" ({reason})" for reason, _ in Counter(reasons).most_common(1))
         raise BadUse(
             f"--subject-pattern {pattern.pattern!r} fits none of the {len(paths)} images, among "
-            f"them {listed(paths, 3)}"
+            f"them {listed(paths, 3)}{why}"
         )
 
 

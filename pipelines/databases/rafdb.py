@@ -40,7 +40,7 @@ def read(path: Path) -> Database:
     root = input_folder(path, _LAYOUT)
     walk = Walk(root)
     places = [root, *walk.find(_LABELS, _IMAGES)]
-    lists = [place / name for place in places for name in _LISTS if (place / name).is_file()]
+    lists = [place / name for place in places for name in _LISTS if walk.is_file(place / name)]
     samples, roles, rejects = _listed(walk, lists[0]) if lists else _in_folders(walk)
     if not samples and not rejects:
         raise BadUse(f"{root} holds no image of RAF-DB; --input takes {_LAYOUT}")
@@ -108,7 +108,7 @@ def _in_folders(walk: Walk) -> tuple[list[Sample], list[int], list[Reject]]:
     listed: dict[str, int | None] = {}
     for folder in {above for file, _, _ in found for above in file.parents[2:4]}:
         for name in ("train_labels.csv", "test_labels.csv"):
-            if folder.is_relative_to(walk.root) and (folder / name).is_file():
+            if folder.is_relative_to(walk.root) and walk.is_file(folder / name):
                 rows = read_columns(folder / name, ("image", "label"))
                 listed |= {image: _label(code) for _, (image, code) in rows}
                 walk.strays.discard(folder / name)

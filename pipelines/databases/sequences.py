@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
+from pipelines.common.files import Listing
 from pipelines.common.records import Finding
 from pipelines.databases.base import is_clutter, listed_names
 from pipelines.media.images import looks_like_image
@@ -41,11 +42,23 @@ class Walk:
     links: set[Path] = field(default_factory=set)
     strays: set[Path] = field(default_factory=set)
     allowed: tuple[Path, ...] = ()
+    listing: Listing | None = None
+
+    def __post_init__(self) -> None:
+        self.listing = self.listing or Listing(self.root)
+
+    def is_file(self, path: Path) -> bool:
+        """See `is_there`."""
+        return is_there(path, self.listing)
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether it is a folder."""
+        return self.listing.is_folder(path)
 
     def entries(self, folder: Path) -> list[Path]:
         """The entries of a folder, sorted by name."""
         kept = []
-        for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        for entry in self.listing.entries(folder):
             if is_clutter(entry.name):
                 self.clutter.add(entry)
             elif all(leads_out(entry, place) for place in (self.root, *self.allowed)):
@@ -58,7 +71,7 @@ class Walk:
         """Its folders whose whole name matches; everything else counts as stray."""
         kept = []
         for entry in self.entries(folder):
-            if pattern.fullmatch(entry.name) and entry.is_dir():
+            if pattern.fullmatch(entry.name) and self.is_folder(entry):
                 kept.append(entry)
             else:
                 self.strays.add(entry)
@@ -70,7 +83,7 @@ class Walk:
         for entry in self.entries(folder):
             number = frame_number(entry.stem)
             named = number is not None and (pattern is None or pattern.fullmatch(entry.stem))
-            if named and looks_like_image(entry.name) and entry.is_file():
+            if named and looks_like_image(entry.name) and self.is_file(entry):
                 kept.append(Frame(number, entry))
             else:
                 self.strays.add(entry)
@@ -83,9 +96,9 @@ class Walk:
         """
         below = []
         for entry in self.entries(folder):
-            if entry.is_file():
+            if self.is_file(entry):
                 yield entry
-            elif entry.is_dir() and not is_link(entry):
+            elif self.is_folder(entry) and not is_link(entry):
                 below.append(entry)
             else:
                 self.strays.add(entry)
@@ -115,21 +128,26 @@ class Walk:
             below = []
             for folder in level:
                 for entry in self.entries(folder):
-                    if name.fullmatch(entry.name) and entry.is_dir():
+                    if shut.fullmatch(entry.name) and not name.fullmatch(entry.name):
+                        continue
+                    if not self.is_folder(entry):
+                        continue
+                    if name.fullmatch(entry.name):
                         found.append(entry)
-                    elif not shut.fullmatch(entry.name) and entry.is_dir() and not is_link(entry):
+                    elif not is_link(entry):
                         below.append(entry)
             level = below
         return found
 
     def holds(self, folder: Path, pattern: re.Pattern[str]) -> bool:
         """Whether a folder directly in it has a name that matches as a whole."""
-        return any(pattern.fullmatch(item.name) and item.is_dir() for item in self.entries(folder))
+        return any(pattern.fullmatch(e.name) and self.is_folder(e) for e in self.entries(folder))
 
     def of(self, folder: Path) -> Walk:
         """A walk of a folder that may lie elsewhere, which records into the same sets."""
-        root = self.root if folder.is_relative_to(self.root) else folder
-        return Walk(root, self.clutter, self.links, self.strays)
+        inside = folder.is_relative_to(self.root)
+        root, listing = (self.root, self.listing) if inside else (folder, None)
+        return Walk(root, self.clutter, self.links, self.strays, listing=listing)
 
     def notes(self) -> list[str]:
         """What was skipped, with names, in sentences."""
@@ -145,7 +163,7 @@ def located(walk: Walk, name: re.Pattern[str], within: re.Pattern[str]) -> list[
     """The folders so named that hold a folder `within`; also `name/name`, as archives unpack."""
     found = []
     for folder in walk.find(name, within):
-        inner = [e for e in walk.entries(folder) if name.fullmatch(e.name) and e.is_dir()]
+        inner = [e for e in walk.entries(folder) if name.fullmatch(e.name) and walk.is_folder(e)]
         found += [candidate for candidate in (folder, *inner) if walk.holds(candidate, within)]
     return distinct(found)
 
@@ -187,10 +205,11 @@ def relative(path: Path, *roots: Path) -> str:
     return path.name
 
 
-def is_there(path: Path) -> bool:
-    """Whether it is a file; a name that no system can hold is none."""
+def is_there(path: Path, listing: Listing | None = None) -> bool:
+    """Whether it is a file, by a `listing` that may hold it; a name that no system can hold is
+    none."""
     try:
-        return path.is_file()
+        return listing.is_file(path) if listing else path.is_file()
     except OSError:
         return False
 

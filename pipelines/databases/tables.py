@@ -19,6 +19,11 @@ from pathlib import Path
 from pipelines.common.errors import BadUse
 from pipelines.common.text import listed
 
+# Columns of lists that have a reader of their own, in small letters.
+_HINTS = {
+    "pixels": "--db fer2013 reads FER2013's table",
+    "subdirectory_filepath": "--db affectnet reads AffectNet's lists",
+}
 _DELIMITERS = ",;\t|"
 _BLOCK = 1 << 20
 
@@ -121,9 +126,13 @@ def _check(path: Path, names: list[str], columns: tuple[str, ...]) -> None:
     lower = Counter(name.lower() for name in names)
     missing = [column for column in columns if column.lower() not in lower]
     if missing:
+        hints = [hint for name, hint in _HINTS.items() if name in lower and name not in columns]
+        if "subject" in missing:
+            hints.append("--subjects unknown, where nobody knows who is shown")
         raise BadUse(
             f"{path} has no column {missing[0]!r} (it has: {listed(names, 12) or 'none'}); it "
             f"needs {', '.join(columns)}, separated by commas, semicolons or tabs"
+            + "".join(f"; {hint}" for hint in hints[:1])
         )
     twice = [name for name in names if name and lower[name.lower()] > 1]
     if twice:

@@ -35,8 +35,12 @@ _PARTS = frozenset(
 )
 # Files numbered by a camera or a program, as in im12, IMG or DSC0042.
 _FILE = re.compile(
-    r"(im|imgs?|images?|pics?|pictures?|photos?|frames?|faces?|dsc[nf]?)[-_ ]*\d*", re.IGNORECASE
+    r"(im|imgs?|images?|pics?|pictures?|photos?|frames?|faces?|dsc[nf]?|pxl|mvimg|vid|dji|gopr"
+    r"|scans?|screenshots?|untitled)[-_ ]*\d*",
+    re.IGNORECASE,
 )
+# Days, as in 20230131 or 2023-01-31.
+_DATE = re.compile(r"(19|20)\d\d([-.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])")
 _GROUPS = frozenset(("male", "female", "man", "men", "woman", "women", "boy", "girl"))
 _GROUPS |= {"males", "females", "boys", "girls"}
 # A name of three letters or more, and a number set apart from it, as in anna-0 or "anna (2)".
@@ -71,7 +75,7 @@ def reasons(subjects: Sequence[str], classes: Sequence[str]) -> list[str]:
     if not images:
         return []
     found = []
-    parts = {name for name in images if re.sub(r"[\W\d_]+", "", name).casefold() in _PARTS}
+    parts = {name for name in images if not _PARTS.isdisjoint(_words(name))}
     if _often(parts, images):
         found.append(f"{_named(parts)} {_is(parts, 'a part', 'parts')} of a data set")
     angles = {name for name in images if _angle(name) is not None}
@@ -84,6 +88,9 @@ def reasons(subjects: Sequence[str], classes: Sequence[str]) -> list[str]:
     files = {name for name in images if _FILE.fullmatch(name)}
     if _often(files, images):
         found.append(f"{_named(files)} {_is(files, 'a numbered file', 'numbered files')}")
+    dates = {name for name in images if _DATE.fullmatch(name)}
+    if _often(dates, images):
+        found.append(f"{_named(dates)} {_is(dates, 'a date', 'dates')}")
     groups = {name for name in images if name.casefold() in _GROUPS}
     if _often(groups, images):
         found.append(f"{_named(groups)} {_is(groups, 'a group', 'groups')} of people")
@@ -108,6 +115,12 @@ def reasons(subjects: Sequence[str], classes: Sequence[str]) -> list[str]:
             f"{len(subjects) / len(pairs):.0f} images each"
         )
     return found
+
+
+def _words(name: str) -> set[str]:
+    """train and data of train_data1; public and test of PublicTest, and both in one."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    return {word.casefold() for word in words} | {"".join(words).casefold()}
 
 
 def _numbered_alike(images: Counter[str]) -> set[str]:

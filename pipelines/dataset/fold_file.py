@@ -70,4 +70,7 @@ def to_json(manifest: Manifest, members: Iterable[Member]) -> tuple[str, str]:
 
 
 def _sha256(lines: Iterable[bytes]) -> str:
-    return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line + b"\n")
+    return digest.hexdigest()

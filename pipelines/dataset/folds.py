@@ -197,7 +197,10 @@ def _subject_splits(
             return VALID if sample.test else UNUSED
         return TRAIN if sample.train else UNUSED
 
-    return {sample.key: tuple(role(sample, fold) for fold in range(folds)) for sample in samples}
+    # Images share the few different combinations of roles.
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    rows = ((sample.key, tuple(role(sample, fold) for fold in range(folds))) for sample in samples)
+    return {key: shared.setdefault(roles, roles) for key, roles in rows}
 
 
 def _user_folds(samples: Sequence[Sample]) -> dict[str, int] | None:

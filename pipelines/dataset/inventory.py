@@ -7,6 +7,7 @@ import itertools
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from pipelines.media import images
 # The byte of a PNG's header that holds its colour type: 0 gray, 2 RGB.
 _PNG_COLOUR_TYPE = 25
 _DIGEST_BYTES = 16
+PRINTS = "fingerprints"
 # An aligned face of one colour takes about a hundred bytes as a PNG, a real one some ten
 # thousand: only smaller ones are decoded to find out.
 _PERHAPS_CONSTANT = 1024
@@ -28,7 +30,8 @@ _FLOATS = ("intensity", "yaw", "eyes", "votes")
 
 
 class Columns:
-    """Every record but its image, column by column: about 300 bytes a record.
+    """Every record but its image, column by column: about 300 bytes a record, half of them its
+    fingerprint.
 
     keys: list of str. Numbers come as numpy arrays with one row a record: label, frame,
     image_bytes, channels int64 (N,); intensity, yaw float32 (N,); eyes float32 (N,4); votes
@@ -42,7 +45,9 @@ class Columns:
         self.keys: list[str] = []
         self.constant: list[str] = []
         self._names: dict[str, dict] = {name: {} for name in ("subject", "class_name", "splits")}
-        self._values = {name: array("q") for name in _INTS} | {name: array("f") for name in _FLOATS}
+        kinds = {name: "q" if name == "frame" else "i" for name in _INTS}
+        kinds |= dict.fromkeys(_FLOATS, "f")
+        self._values = {name: array(kind) for name, kind in kinds.items()}
         self._digests = bytearray()
         self.fingerprints = bytearray()
 
@@ -68,6 +73,46 @@ class Columns:
         if len(record.image) < _PERHAPS_CONSTANT and _is_constant(record.image):
             self.constant.append(record.key)
         self.fingerprints += _fingerprint(record.image) if fingerprint is None else fingerprint
+
+    def extend(self, other: Columns) -> None:
+        """Adds the records of others, which has as many folds, after its own."""
+        self.keys += other.keys
+        self.constant += other.constant
+        self._digests += other._digests
+        self.fingerprints += other.fingerprints
+        for name, values in other._values.items():
+            if name in self._names:
+                known = self._names[name]
+                codes = [known.setdefault(value, len(known)) for value in other._names[name]]
+                values = array("i", np.array(codes, np.intc)[np.array(values)].tobytes())
+            self._values[name].extend(values)
+
+    def texts(self) -> dict[str, Any]:
+        """Its texts and combinations of roles, for JSON; with `arrays`, all that `of` needs."""
+        names = {name: list(known) for name, known in self._names.items()}
+        return {"keys": self.keys, "constant": self.constant, "names": names, "folds": self.folds}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its numbers as arrays of one dimension."""
+        blobs = {"digests": self._digests, PRINTS: self.fingerprints}
+        return {
+            **{name: np.array(values) for name, values in self._values.items()},
+            **{name: np.frombuffer(bytes(blob), np.uint8) for name, blob in blobs.items()},
+        }
+
+    @classmethod
+    def of(cls, texts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Columns:
+        """The columns that gave `texts` and `arrays`, which may lack the fingerprints."""
+        columns = cls(texts["folds"])
+        columns.keys, columns.constant = list(texts["keys"]), list(texts["constant"])
+        for name, values in texts["names"].items():
+            values = map(tuple, values) if name == "splits" else values
+            columns._names[name] = {value: index for index, value in enumerate(values)}
+        for name, values in columns._values.items():
+            values.frombytes(arrays[name].tobytes())
+        columns._digests += arrays["digests"].tobytes()
+        columns.fingerprints += arrays[PRINTS].tobytes() if PRINTS in arrays else b""
+        return columns
 
     def __getattr__(self, name: str) -> np.ndarray:
         if name.startswith("_") or name not in self._values:
@@ -126,6 +171,17 @@ class Columns:
         pairs = set(zip(self._values["subject"], self._values["splits"], strict=True))
         for subject, pattern in sorted(pairs):
             yield subjects[subject], patterns[pattern]
+
+    @property
+    def image_numbers(self) -> np.ndarray:
+        """int64 (N,): equal for images that are equal to the byte."""
+        halves = np.frombuffer(bytes(self._digests), np.uint64).reshape(-1, 2)
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
+        new = np.zeros(len(order), np.int64)
+        new[1:] = (np.diff(halves[order], axis=0) != 0).any(axis=1)
+        numbers = np.empty(len(order), np.int64)
+        numbers[order] = np.cumsum(new)
+        return numbers
 
     def same_images(self) -> list[list[int]]:
         """Rows whose images are equal to the byte, group by group, in the rows' order."""

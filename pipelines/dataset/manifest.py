@@ -9,13 +9,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pipelines.common.errors import BadUse, FailedWork
-from pipelines.common.files import MANIFEST_NAME, Location, location, sha256_of
+from pipelines.common.files import (
+    MANIFEST_NAME,
+    VERSIONS,
+    Location,
+    location,
+    sha256_of,
+    unversioned,
+)
 from pipelines.common.records import Finding, Reject, typed
 from pipelines.databases.base import SUBJECTS
 from pipelines.dataset.examples import schema
@@ -33,7 +41,10 @@ DETECTED, PREALIGNED, BOTH = "detected", "prealigned", "both"
 
 @dataclass(frozen=True)
 class Shard:
-    """One TFRecord file: `path` relative to the folder, its records, bytes and SHA-256."""
+    """One TFRecord file: `path` relative to the folder, its records, bytes and SHA-256.
+
+    In a store every path begins with one of `pipelines.common.files.VERSIONS`.
+    """
 
     path: str
     records: int
@@ -91,17 +102,19 @@ class Manifest:
 
     `counts` holds read, aligned, rejected (ints), by_class and by_subject ({name: n}, of
     aligned records), rejected_by_class and rejected_by_subject (the same of rejects),
+    rejected_by_reason ({`Reject.kind`: n}, most often first; not in folders of earlier versions),
     by_channels ({"1": n, "3": n}, of aligned faces) and by_fold ([{train, valid, test}], one
     entry a fold). Images of unknown subjects are counted under no name in by_subject and
     rejected_by_subject. fold_rule, valid_share and subjects: see
     `pipelines.dataset.folds.Division`; subjects is empty in folders of earlier versions, which
     are taken as "known". copies: one of `pipelines.dataset.copies.RULES`, what was done with
     copies of one image on two sides of a split; empty in folders of earlier versions, which were
-    not searched for near copies. dropped: the records that lost a role by it. files: the side
-    files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of earlier versions.
-    fold_digest: that of `folds.json`; equal where subjects, rule and database are. digest:
-    `combined_digest` of the shards; equal digests mean equal records. manifest_digest: SHA-256 of
-    this file's text with that value empty.
+    not searched for near copies. dropped: the records that lost a role by it. rejects: those of
+    folders of earlier versions; None where `pipelines.dataset.rejects` has them in a file of their
+    own. files: the side files. alignment: `DETECTED`, `PREALIGNED`, `BOTH`, or empty in folders of
+    earlier versions. fold_digest: that of `folds.json`; equal where subjects, rule and database
+    are. digest: `combined_digest` of the shards; equal digests mean equal records. manifest_digest:
+    SHA-256 of this file's text with that value empty.
     """
 
     database: str
@@ -112,7 +125,7 @@ class Manifest:
     feature_schema: dict[str, dict[str, Any]]
     shards: tuple[Shard, ...]
     counts: dict[str, Any]
-    rejects: tuple[Reject, ...] = ()
+    rejects: tuple[Reject, ...] | None = None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
@@ -131,7 +144,26 @@ class Manifest:
 
     def shards_of(self, fold: int) -> list[Shard]:
         """The shards under `fold-NN/`."""
-        return [shard for shard in self.shards if shard.path.startswith(f"{fold_folder(fold)}/")]
+        inside = f"{fold_folder(fold)}/"
+        return [shard for shard in self.shards if unversioned(shard.path).startswith(inside)]
+
+    @property
+    def version(self) -> str:
+        """The folder, relative to the data folder, in which its files lie; empty on a disk."""
+        first = self.shards[0].path.partition("/")[0] if self.shards else ""
+        return first if first in VERSIONS else ""
+
+    def place(self, name: str) -> str:
+        """The path, relative to the folder, of the side file `name`."""
+        return f"{self.version}/{name}" if self.version else name
+
+    def below(self, prefix: str) -> Manifest:
+        """The manifest with `prefix` before the path of every file."""
+        shards, files = (
+            tuple(dataclasses.replace(file, path=prefix + file.path) for file in some)
+            for some in (self.shards, self.files)
+        )
+        return dataclasses.replace(self, shards=shards, files=files)
 
     @property
     def num_votes(self) -> int:
@@ -142,6 +174,11 @@ class Manifest:
     def unknown_subjects(self) -> int:
         """The number of aligned images whose subject is unknown."""
         return self.counts["aligned"] - sum(self.counts["by_subject"].values())
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why images were rejected (`Reject.kind`), and how many, most often first."""
+        counted = Counter(self.counts.get("rejected_by_reason") or {})
+        return (counted or Counter(reject.kind for reject in self.rejects or ())).most_common()
 
     def losses(self, what: str) -> list[Loss]:
         """The losses of every "class" or "subject", worst first."""
@@ -162,10 +199,10 @@ class Manifest:
             del data["subjects"]
         if not self.copies:
             del data["copies"], data["dropped"]
-        data["rejects"] = [
-            {"class" if name == "class_name" else name: value for name, value in entry.items()}
-            for entry in data["rejects"]
-        ]
+        if self.rejects is None:
+            del data["rejects"]
+        else:
+            data["rejects"] = [_without_thumbnail(entry) for entry in data["rejects"]]
         if not self.alignment:  # so that a folder of an earlier version keeps its text
             del data["alignment"]
         ordered = {"format": data.pop("format"), **data}
@@ -184,8 +221,9 @@ def shard_path(fold: int, index: int, count: int) -> str:
 
 
 def combined_digest(shards: Iterable[Shard]) -> str:
-    """SHA-256 over the shards' paths and digests in the manifest's order, in hex."""
-    lines = "".join(f"{shard.sha256}  {shard.path}\n" for shard in shards)
+    """SHA-256 over the shards' paths (without the version) and digests in the manifest's order, in
+    hex."""
+    lines = "".join(f"{shard.sha256}  {unversioned(shard.path)}\n" for shard in shards)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -236,9 +274,12 @@ def verify(folder: str | Location, manifest: Manifest) -> None:
 def file_trouble(folder: Location, listed: Shard | File) -> str | None:
     """The defect of a listed file: missing, cut short or changed; None if it has none."""
     path = folder / listed.path
-    if not path.is_file():
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        return f"{path} is not a file"
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
         return f"{path} is missing, though the manifest lists it"
-    size = path.stat().st_size
     if size < listed.bytes:
         return f"{path} is cut short: {size:,} of {listed.bytes:,} bytes"
     if size > listed.bytes or sha256_of(path) != listed.sha256:
@@ -256,12 +297,26 @@ def _text(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
+def inside(path: str) -> bool:
+    """Whether a path in a file that may have been edited stays inside its folder."""
+    pure = PurePosixPath(path)
+    return not (pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path)
+
+
+def _without_thumbnail(entry: dict[str, Any]) -> dict[str, Any]:
+    """A reject as earlier versions wrote it."""
+    names = {"class_name": "class", "picture_bytes": "", "picture_sha256": ""}
+    return {names.get(key, key): value for key, value in entry.items() if names.get(key, key)}
+
+
 def _from_data(data: dict[str, Any]) -> Manifest:
-    renamed = [
-        {"class_name" if name == "class" else name: value for name, value in entry.items()}
-        for entry in data["rejects"]
-    ]
-    manifest = typed(Manifest, {**data, "rejects": renamed})
+    if "rejects" in data:
+        renamed = [
+            {"class_name" if name == "class" else name: value for name, value in entry.items()}
+            for entry in data["rejects"]
+        ]
+        data = {**data, "rejects": renamed}
+    manifest = typed(Manifest, data)
     counts, folds = manifest.counts, manifest.folds
     if manifest.feature_schema != schema(folds, manifest.num_votes):
         raise ValueError(f"feature_schema is not that of {folds} folds")
@@ -273,19 +328,18 @@ def _from_data(data: dict[str, Any]) -> Manifest:
     if len(by_fold) != folds or any(tuple(part) != _PARTS for part in by_fold):
         raise ValueError(f"by_fold does not count train, valid and test of {folds} folds")
     numbers = {name: counts[name] for name in ("read", "aligned", "rejected")}
-    for table in (numbers, *(counts[name] for name in _COUNTS), *by_fold):
+    reasons = counts.get("rejected_by_reason", {})
+    for table in (numbers, *(counts[name] for name in _COUNTS), reasons, *by_fold):
         for name, number in typed(dict, table, "counts").items():
             typed(int, number, name)
-    for reject in manifest.rejects:
+    for reject in manifest.rejects or ():
         if reject.splits and (
             len(reject.splits) != folds or reject.class_name not in manifest.classes
         ):
             raise ValueError(f"the reject {reject.key!r} has no class or no role in every fold")
-    thumbnails = [reject.picture for reject in manifest.rejects if reject.picture]
+    thumbnails = [reject.picture for reject in manifest.rejects or () if reject.picture]
     for path in (*(file.path for file in (*manifest.shards, *manifest.files)), *thumbnails):
-        # A path from an edited file must not lead out of the folder.
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or str(pure) in (".", "") or "\0" in path:
+        if not inside(path):
             raise ValueError(f"{path!r} is not a path inside the folder")
     # JSON can hold half a character, which no file name and no digest can.
     manifest.to_json().encode()

@@ -10,8 +10,9 @@ from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.common.files import ARRAYS_NAME, Location
-from pipelines.dataset import anomalies, copies, examples, inventory
+from pipelines.common.files import ARRAYS_NAME, VERSIONS, Listing, Location, unversioned
+from pipelines.common.records import Reject
+from pipelines.dataset import anomalies, copies, examples, inventory, rejects
 from pipelines.dataset.copies import Copies
 from pipelines.dataset.fold_checks import crossing
 from pipelines.dataset.inventory import Columns
@@ -63,17 +64,31 @@ def check_folder(folder: Location) -> tuple[list[Check], Manifest | None]:
         return [Check("manifest", failures=[f"{error}"])], None
     about = f"{NAME}, digest {manifest.manifest_digest[:12]}"
     checks = [Check("manifest", about, [trouble] if trouble else [])]
-    checks += [*_listed_files(folder, manifest), _completeness(folder, manifest)]
+    rejected, unread = [], []
+    try:
+        rejected = list(rejects.read(folder, manifest))
+    except (FailedWork, OSError) as error:
+        unread = [f"{error}"]
+    checks += [*_listed_files(folder, manifest, rejected, unread)]
+    checks += [_completeness(folder, manifest, rejected)]
     record_checks, columns = _records(folder, manifest)
-    broken = any(check.failures for check in record_checks)
-    checks += [*record_checks, *_against_manifest(folder, manifest, columns, broken)]
+    broken = bool(unread) or any(check.failures for check in record_checks)
+    checks += [*record_checks, *_against_manifest(folder, manifest, columns, rejected, broken)]
     return checks, manifest
 
 
-def _listed_files(folder: Location, manifest: Manifest) -> Iterator[Check]:
-    for name, files in (("shards", manifest.shards), ("side files", manifest.files)):
+def _listed_files(
+    folder: Location, manifest: Manifest, rejected: list[Reject], unread: list[str]
+) -> Iterator[Check]:
+    """unread: why the list of rejects could not be read."""
+    thumbnails = [
+        replace(file, path=manifest.place(file.path)) for file in rejects.pictures(rejected)
+    ]
+    beside = (*manifest.files, *thumbnails)
+    for name, files in (("shards", manifest.shards), ("side files", beside)):
         size = sum(file.bytes for file in files)
-        check = Check(name, f"{len(files)} files, {size:,} bytes: sizes and SHA-256")
+        about = f"{len(files)} files, {size:,} bytes: sizes and SHA-256"
+        check = Check(name, about, list(unread) if files is beside else [])
         for file in files:
             try:
                 trouble = file_trouble(folder, file)
@@ -84,26 +99,25 @@ def _listed_files(folder: Location, manifest: Manifest) -> Iterator[Check]:
         yield check
 
 
-def _completeness(folder: Location, manifest: Manifest) -> Check:
+def _completeness(folder: Location, manifest: Manifest, rejected: list[Reject]) -> Check:
     listed = {file.path for file in (*manifest.shards, *manifest.files)} | {NAME}
-    expected = {*side_files.NAMES, contact_sheet.NAME, *(r.picture for r in manifest.rejects)}
+    listed |= {manifest.place(file.path) for file in rejects.pictures(rejected)}
+    expected = {*side_files.NAMES, contact_sheet.NAME, *(r.picture for r in rejected)}
+    if rejected and manifest.rejects is None:
+        expected.add(rejects.NAME)
+    expected = {manifest.place(name) for name in expected - {""}}
+    # What a killed rerun left beside the version that stands.
+    others = set(VERSIONS) - {manifest.version} if manifest.version else set()
+    names = ((path, path.relative_to(folder)) for path in Listing(folder).files(folder))
     unlisted = [
         f"{path} is not in the manifest"
-        for path in _walk(folder)
-        if (name := path.relative_to(folder).as_posix()) not in listed
-        and path.name not in _CLUTTER
-        and not name.startswith(f"{ARRAYS_NAME}/")
+        for path, name in names
+        if name.as_posix() not in listed
+        and name.name not in _CLUTTER
+        and name.parts[0] not in (*others, ARRAYS_NAME)
     ]
-    missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed - {""})]
+    missing = [f"{folder / NAME} does not list {name}" for name in sorted(expected - listed)]
     return Check("completeness", "the files of the manifest and no others", missing + unlisted)
-
-
-def _walk(folder: Location) -> Iterator[Location]:
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
-        else:
-            yield path
 
 
 def _records(folder: Location, manifest: Manifest) -> tuple[list[Check], Columns]:
@@ -117,7 +131,7 @@ def _records(folder: Location, manifest: Manifest) -> tuple[list[Check], Columns
     seen: set[str] = set()
     for shard in manifest.shards:
         path = folder / shard.path
-        place = shard.path.split("/")[0]
+        place = unversioned(shard.path).split("/")[0]
         for index, record in _decoded(folder, shard, framing):
             name = f"{path}: record {index} ({record.key})"
             if trouble := _form_trouble(record, manifest):
@@ -202,7 +216,11 @@ def _place_trouble(
 
 
 def _against_manifest(
-    folder: Location, manifest: Manifest, columns: Columns, broken: bool
+    folder: Location,
+    manifest: Manifest,
+    columns: Columns,
+    rejected: list[Reject],
+    broken: bool,
 ) -> list[Check]:
     """What all the records determine: counts, subjects, and the side files made again."""
     subjects = Check("subjects")
@@ -226,11 +244,11 @@ def _against_manifest(
         for check in (subjects, counts, copied, derived):
             check.skipped = "some records could not be read"
     else:
-        counts.failures += _count_troubles(folder / NAME, manifest, columns)
+        counts.failures += _count_troubles(folder / NAME, manifest, columns, rejected)
         if manifest.copies:
             found = copies.find(columns)
             _judge_copies(copied, folder, manifest, columns, found)
-            derived.failures += _derived_troubles(folder, manifest, columns, found)
+            derived.failures += _derived_troubles(folder, manifest, columns, found, rejected)
         else:
             for check in (copied, derived):
                 check.skipped = "made by a version that did not search for copies"
@@ -251,21 +269,23 @@ def _judge_copies(
             check.failures.append(f"{folder}: copies are on two sides of a split, {about}")
 
 
-def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Iterator[str]:
-    rejects = manifest.rejects
+def _count_troubles(
+    path: Location, manifest: Manifest, columns: Columns, rejected: list[Reject]
+) -> Iterator[str]:
     counts = {
-        "read": len(columns) + len(rejects),
+        "read": len(columns) + len(rejected),
         "aligned": len(columns),
-        "rejected": len(rejects),
+        "rejected": len(rejected),
         **columns.counts(manifest.classes),
-        "rejected_by_class": Counter(reject.class_name for reject in rejects),
-        "rejected_by_subject": Counter(reject.subject for reject in rejects if reject.subject),
+        "rejected_by_class": Counter(reject.class_name for reject in rejected),
+        "rejected_by_subject": Counter(reject.subject for reject in rejected if reject.subject),
+        "rejected_by_reason": Counter(reject.kind for reject in rejected),
     }
     stated = dict(manifest.counts)
     # Earlier versions counted rejects without a subject under "".
     stated["rejected_by_subject"] = {k: v for k, v in stated["rejected_by_subject"].items() if k}
     for name, value in counts.items():
-        if stated[name] != value:
+        if stated.get(name, value) != value:
             yield f"{path} has other numbers under counts/{name} than the records"
     if manifest.channels == 3 and not counts["by_channels"]["3"]:
         yield f"{path} states 3 channels, and all images are gray"
@@ -274,9 +294,13 @@ def _count_troubles(path: Location, manifest: Manifest, columns: Columns) -> Ite
 
 
 def _derived_troubles(
-    folder: Location, manifest: Manifest, columns: Columns, found: Copies
+    folder: Location,
+    manifest: Manifest,
+    columns: Columns,
+    found: Copies,
+    rejected: list[Reject],
 ) -> Iterator[str]:
-    again, contents = side_files.describe(manifest, columns, found)
+    again, contents = side_files.describe(manifest, columns, found, rejected)
     if _worded(again.anomalies) != _worded(manifest.anomalies):
         yield f"{folder / NAME} lists other anomalies than the records have"
     if again.fold_digest != manifest.fold_digest:
@@ -284,14 +308,14 @@ def _derived_troubles(
     # The page is for people and may differ in another version: only its digest is checked.
     for name in sorted({*side_files.DATA, *contents} - {page.NAME}):
         try:
-            texts = [(folder / name).read_bytes(), contents[name]]
+            texts = [(folder / manifest.place(name)).read_bytes(), contents[name]]
             if name == anomalies.NAME:
                 texts = [anomalies.current_words(text.decode()) for text in texts]
             same = texts[0] == texts[1]
         except (OSError, UnicodeDecodeError):
             same = False
         if not same:
-            yield f"{folder / name} differs from what the records give"
+            yield f"{folder / manifest.place(name)} differs from what the records give"
 
 
 def _worded(found: Iterable[Anomaly]) -> list[Anomaly]:

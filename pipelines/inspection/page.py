@@ -12,9 +12,10 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from pipelines.common.records import Reject
 from pipelines.common.roles import PARTS
 from pipelines.common.subjects import stated
-from pipelines.dataset.manifest import NAME as MANIFEST
+from pipelines.dataset import rejects
 from pipelines.dataset.manifest import Manifest, fold_folder
 from pipelines.dataset.subjects import counted, named, promise
 from pipelines.inspection import contact_sheet
@@ -31,9 +32,14 @@ class Bar(NamedTuple):
     share: float
 
 
-def render(manifest: Manifest, statistics: pb.DatasetFeatureStatisticsList) -> str:
-    """The page. It depends on nothing but the manifest's contents that are known before the
-    files are written, so that it is the same before and after."""
+def render(
+    manifest: Manifest,
+    statistics: pb.DatasetFeatureStatisticsList,
+    rejected: Sequence[Reject] = (),
+) -> str:
+    """The page. It depends on nothing but the manifest's contents that are known before the files
+    are written, so that it is the same before and after. rejected: all rejects; it shows the
+    first ones."""
     environment = Environment(
         loader=PackageLoader("pipelines.inspection"),
         autoescape=True,
@@ -46,7 +52,8 @@ def render(manifest: Manifest, statistics: pb.DatasetFeatureStatisticsList) -> s
     classes = features["class"].string_stats.top_values if features else []
     return environment.get_template("page.html").render(
         manifest=manifest,
-        manifest_name=MANIFEST,
+        rejects_name=rejects.NAME,
+        rejected=rejected[:_SHOWN_REJECTS],
         counts=manifest.counts,
         findings=[
             (f.name, f.found, f.expected if f.expected != -1 else "") for f in manifest.findings

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.preprocess",
         description="Aligns the faces of a database and writes them as per-fold TFRecords.",
         epilog="Any other option is Apache Beam's, for example --direct_num_workers 2 "
-        "--direct_running_mode multi_processing, or --runner FlinkRunner.",
+        "--direct_running_mode multi_processing, or --runner dask; see docs/guide/clusters.md.",
         allow_abbrev=False,
     )
     parser.add_argument("--db", default="demo", choices=sorted(READERS), help="default: demo")
@@ -32,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--shards", type=int, help=f"files a fold; default 1 per {RECORDS_A_SHARD}")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the data of another database"
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="do not take up what a killed job of the same images and options has finished",
     )
     parser.add_argument(
         "--leave-out",

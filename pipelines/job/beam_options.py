@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import importlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +21,12 @@ from pipelines.common.errors import BadUse
 # from about a thousand photographs on, and it prints its own logs over the progress bar.
 LOCAL_RUNNER = "FnApiRunner"
 _IN_PROCESS = {"directrunner", "direct", LOCAL_RUNNER.lower()}
+# Beam does not list this one among its runners.
+DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
+_DASK = {"dask", "daskrunner", DASK_RUNNER.lower()}
+# A shuffle of a Dask bag takes one round up to 32 partitions and two up to 32².
+_DASK_PARTITIONS = 32
+_IMAGES_A_PARTITION = 1000
 
 
 def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:
@@ -25,28 +34,48 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
 
     The local runner is the default, and what `--runner DirectRunner` means here. An option
     that neither this project (`own`) nor Beam knows is a `BadUse` with the nearest name;
-    only other runners, whose job servers bring options of their own, may get unknown ones. A
-    value that an option does not take is a `BadUse` too.
+    only runners whose job servers bring options of their own may get unknown ones. A value that
+    an option does not take is a `BadUse` too.
     """
-    known = _known_options()
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner", default=LOCAL_RUNNER)
     chosen, rest = parser.parse_known_args(list(arguments))
+    name = chosen.runner
+    if name.lower() in _IN_PROCESS:
+        name = LOCAL_RUNNER
+    elif name.lower() in _DASK:
+        name = DASK_RUNNER
+        # Of the processes that Dask starts, too; otherwise each prints dozens of lines.
+        os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+        with contextlib.suppress(ImportError, AttributeError):  # `engines` names what is missing
+            importlib.import_module(DASK_RUNNER.rpartition(".")[0])  # brings its options
+    known = _known_options()
     unknown = known.parse_known_args(rest)[1]
-    if chosen.runner.lower() not in _IN_PROCESS:
-        return PipelineOptions([f"--runner={chosen.runner}", *rest])
-    if unknown:
-        name = unknown[0].split("=", 1)[0]
+    if unknown and name in (LOCAL_RUNNER, DASK_RUNNER):
+        option = unknown[0].split("=", 1)[0]
         names = [*own, *(text for action in known._actions for text in action.option_strings)]
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(option, names, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise BadUse(f"unknown option {name}: neither this command nor Apache Beam has it{hint}")
-    return PipelineOptions([f"--runner={LOCAL_RUNNER}", *rest])
+        raise BadUse(f"unknown option {option}: neither this command nor Apache Beam has it{hint}")
+    return PipelineOptions([f"--runner={name}", *rest])
 
 
-def runs_here(options: PipelineOptions) -> bool:
-    """Whether the workers are on this machine and see its files."""
-    return options.view_as(StandardOptions).runner == LOCAL_RUNNER
+def on_dask(options: PipelineOptions) -> bool:
+    """Whether Dask runs the job."""
+    return options.view_as(StandardOptions).runner == DASK_RUNNER
+
+
+def divide_work(options: PipelineOptions, images: int) -> None:
+    """Sets, where Dask runs the job and the user gave none, the number of partitions that a
+    job of so many images is divided into; the other runners find their own bundles."""
+    if not on_dask(options):
+        return
+    from apache_beam.runners.dask.dask_runner import DaskOptions
+
+    dask = options.view_as(DaskOptions)
+    if dask.npartitions is None and dask.partition_size is None:
+        large = images > _DASK_PARTITIONS * _IMAGES_A_PARTITION
+        dask.npartitions = _DASK_PARTITIONS ** (2 if large else 1)
 
 
 class _Parser(argparse.ArgumentParser):

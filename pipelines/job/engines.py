@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from apache_beam.runners.runner import create_runner
 from apache_beam.utils.subprocess_server import JavaJarServer
 
 from pipelines.common.errors import BadUse, FailedWork
+from pipelines.job.beam_options import DASK_RUNNER
 
 _SECONDS = 3.0
 _ON_DATAFLOW = {"project": "PROJECT", "region": "REGION", "temp_location": "gs://BUCKET/tmp"}
@@ -58,6 +60,8 @@ def check_engine(options: PipelineOptions) -> None:
         workers_here = host in _HERE
     elif runner in _JAVA_RUNNERS:
         workers_here = _check_master(runner, options)
+    elif runner == "daskrunner":
+        _check_dask(options)
     if workers_here and (portable.environment_type or "").upper() == "DOCKER":
         _check_docker()
 
@@ -67,14 +71,16 @@ def _import_trouble(name: str) -> str:
     try:
         create_runner(name)
     except ValueError:
-        known = {each.lower(): each for each in StandardOptions.KNOWN_RUNNER_NAMES}
+        names = [*StandardOptions.KNOWN_RUNNER_NAMES, "DaskRunner"]
+        known = {each.lower(): each for each in names}
         near = [known[each] for each in difflib.get_close_matches(name.lower(), known)]
         hint = (
             f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known.values())}"
         )
         raise BadUse(f"--runner {name}: Apache Beam has no such runner; {hint}") from None
     except (ImportError, AttributeError) as error:
-        return str(error)
+        dask = "; `pip install 'fesr-tf[dask]'` has what it needs" if name == DASK_RUNNER else ""
+        return f"{error}{dask}"
     return ""
 
 
@@ -104,6 +110,21 @@ def _check_master(runner: str, options: PipelineOptions) -> bool:
             "--job_endpoint HOST:PORT of a job server that runs"
         )
     return local
+
+
+def _check_dask(options: PipelineOptions) -> None:
+    from apache_beam.runners.dask.dask_runner import DaskOptions
+
+    dask = options.view_as(DaskOptions)
+    address, flag = dask.address, "--dask_client_address"
+    if dask.scheduler_file:
+        flag = f"--dask_scheduler_file {dask.scheduler_file}:"
+        try:
+            address = json.loads(Path(dask.scheduler_file).read_text(encoding="utf-8"))["address"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadUse(f"{flag} not a file that a Dask scheduler wrote: {error}") from None
+    if address:
+        _reach(address, flag, "start the scheduler (`dask scheduler`), or leave the option out")
 
 
 def _reach(address: str, flag: str, remedy: str) -> str:

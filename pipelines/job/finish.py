@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import json
@@ -12,12 +11,12 @@ from typing import NoReturn
 
 from pipelines.common import roles
 from pipelines.common.errors import FailedWork
-from pipelines.common.files import Location, write_whole
+from pipelines.common.files import Location, home, remove_folder, write_whole
 from pipelines.common.records import Reject
 from pipelines.common.text import listed
 from pipelines.databases import Database
-from pipelines.dataset import copies, examples, inventory, people
-from pipelines.dataset.copies import Pair
+from pipelines.dataset import copies, examples, people
+from pipelines.dataset.copies import Copies, Pair
 from pipelines.dataset.fold_checks import (
     idle_training,
     lookalikes,
@@ -34,13 +33,13 @@ from pipelines.dataset.manifest import (
     Dropped,
     File,
     Manifest,
-    Shard,
     combined_digest,
     load,
 )
 from pipelines.faces.alignment import NO_FACE_IN_CROP
 from pipelines.inspection import contact_sheet, side_files
-from pipelines.job import spill
+from pipelines.job import described, spill, tasks
+from pipelines.job.described import Merged
 
 _SHOWN_REJECTS = 5
 _ONE_PERSON = "copies of one image have two subjects, who may be one person: {}"
@@ -54,29 +53,26 @@ def finish(
     rule: str = copies.REFUSED,
     listing: Location | None = None,
 ) -> Manifest:
-    """Reads the written shards back, writes what describes them, the manifest last.
+    """Merges what the workers read back, writes what describes it, the manifest last, in a store
+    into the folder above (`home`).
 
-    `job.json` in the folder lists the shards and the rejects of the workers. rule: one of
-    `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
+    `job.json` in the folder lists the files that describe the shards and their rejects. rule: one
+    of `copies.RULES`, what happens with copies on two sides of a split; those that are refused are
     listed in the file `listing`, which is removed where the job succeeds. Raises `FailedWork` for
     them, where more than the share `max_rejects` of the images was rejected, where a subject
     crosses a split, where what was read back is not what was planned, and where no fold is left
     that both trains and tests.
     """
     result = json.loads((folder / spill.RESULT).read_text(encoding="utf-8"))
-    written = tuple(sorted((Shard(**s) for s in result["shards"]), key=lambda s: s.path))
-    # Workers do not know the roles that a rejected sample would have had.
-    lost = [Reject(**{**r, "splits": division.splits[r["key"]]}) for r in result["rejects"]]
+    merged = described.merge(folder, result["described"], division.folds)
+    lost, columns = merged.rejects, merged.columns
     rejects = sorted([*database.rejects, *lost], key=lambda reject: (reject.key, reject.source))
-    chosen = _chosen(database, division, {reject.key for reject in lost})
-    wanted = {key for keys in chosen.values() for key in keys}
-    prints = {path: base64.b64decode(text) for path, text in result.get("fingerprints", {}).items()}
-    columns, shown = inventory.take(folder, written, division.folds, wanted, prints)
     _check_rejects(database, rejects, len(columns), max_rejects)
     _check_records(database, division, columns)
     if division.subject_independent:
         refuse_crossing(database.samples, division.splits)
-    found = copies.find(columns)
+    pairs = (tuple(Pair(*each) for each in result["copies"][name]) for name in Copies.NAMES)
+    found = Copies(*pairs)
     doubted = copies.of_two_people(columns, (*found.across, *found.within))
     dropped: tuple[Dropped, ...] = ()
     if found.across and rule == copies.REFUSED:
@@ -85,13 +81,16 @@ def finish(
         dropped = copies.dropped(columns, found.across)
         splits = _without(division.splits, dropped)
         division = dataclasses.replace(division, splits=splits)
-        written = tuple(spill.rewrite(folder, shard, splits) for shard in written)
-        columns, shown = inventory.take(folder, written, division.folds, wanted, prints)
+        merged = _rewritten(folder, merged, division, {each.key for each in dropped})
+        columns = merged.columns
         _check_records(database, division, columns)
         found = copies.find(columns)
     counted = columns.counts(database.classes)
     if reason := untrainable(counted["by_fold"]):
         raise FailedWork(f"{database.root}: {reason}{_lost(rejects, dropped)}")
+    chosen = _chosen(database, division, {reject.key for reject in lost})
+    shown = described.records(folder, merged, {key for keys in chosen.values() for key in keys})
+    written = tuple(merged.shards)
     manifest = Manifest(
         database=database.name,
         classes=database.classes,
@@ -107,8 +106,8 @@ def finish(
             **counted,
             "rejected_by_class": _counted(reject.class_name for reject in rejects),
             "rejected_by_subject": _counted(r.subject for r in rejects if r.subject),
+            "rejected_by_reason": dict(Counter(reject.kind for reject in rejects).most_common()),
         },
-        rejects=tuple(rejects),
         findings=tuple(database.findings),
         notes=(
             *database.notes,
@@ -124,7 +123,7 @@ def finish(
         dropped=dropped,
         digest=combined_digest(written),
     )
-    manifest, contents = side_files.describe(manifest, columns, found)
+    manifest, contents = side_files.describe(manifest, columns, found, rejects)
     if database.people:
         contents[people.NAME] = people.table(database.people).encode()
     title = f"{database.name}: {len(columns)} faces aligned, {len(rejects)} rejected"
@@ -136,15 +135,37 @@ def finish(
     for name, content in contents.items():
         write_whole(folder / name, content)
     files = [_file(name, content) for name, content in contents.items()]
-    for name in {reject.picture for reject in rejects if reject.picture}:
-        files.append(_file(name, (folder / name).read_bytes()))
     manifest = dataclasses.replace(manifest, files=tuple(sorted(files, key=lambda f: f.path)))
-    (folder / spill.RESULT).unlink()
-    write_whole(folder / NAME, manifest.to_json())
-    manifest = load(folder)
+    _clear(folder)
+    place, prefix = home(folder)
+    write_whole(place / NAME, manifest.below(prefix).to_json())
+    manifest = load(place)
     if listing is not None and listing.is_file() and copies.is_table(listing.read_bytes()):
         listing.unlink()  # of an earlier run, which was refused
     return manifest
+
+
+def _rewritten(folder: Location, old: Merged, division: Division, keys: set[str]) -> Merged:
+    """The shards that hold `keys` written again with the roles of `division`, and read back."""
+    new = Merged(Columns(division.folds))
+    for name, shard in zip(old.names, old.shards, strict=True):
+        part = described.read(folder, name)
+        if not keys.isdisjoint(part.columns.keys):
+            shard = spill.rewrite(folder, shard, division.splits)
+            prints = bytes(part.columns.fingerprints)
+            part = described.describe(folder, shard, division.folds, prints)
+            described.write(folder, name, part)
+        new.add(name, part)
+    return new
+
+
+def _clear(folder: Location) -> None:
+    """Removes what the job wrote for itself. Not earlier: a job that is killed before takes it up
+    again."""
+    for name in (spill.RESULT, *tasks.FILES):
+        (folder / name).unlink(missing_ok=True)
+    for name in (described.FOLDER, spill.FOLDER):
+        remove_folder(folder / name)
 
 
 def _alignment(database: Database) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
+import os
+import platform
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -18,73 +24,119 @@ from apache_beam.metrics import Metrics
 from pipelines.common.files import Location, location, write_whole
 from pipelines.common.records import Reject
 from pipelines.databases.base import Sample
-from pipelines.dataset import examples
+from pipelines.dataset import copies, examples
 from pipelines.dataset.fingerprints import fingerprint
-from pipelines.dataset.manifest import Shard
 from pipelines.faces import alignment
-from pipelines.job import spill
-from pipelines.job.tasks import Chunk, Task, read_chunk
+from pipelines.job import described, spill
+from pipelines.job.progress import IMAGES, METRICS
+from pipelines.job.tasks import PLAN, TAKEN, Chunk, Task, read_chunk, read_chunks
 from pipelines.media import films, images
 
-Written = tuple[Shard, dict[str, int], bytes]
-REJECTED = "rejected"
 REJECT_PICTURES = "rejects"
 _THUMBNAIL = 128
 # 68 rows of two numbers are two kilobytes.
 _LANDMARK_BYTES = 2**16
 
 
-def read_tasks(chunk: Chunk, plan: str) -> Iterator[list[Task]]:
-    """Chunk → lists of tasks of one source, from the plan's file."""
-    return read_chunk(location(plan), chunk)
+def list_work(index: int, folder: str, count: int) -> Iterator[Chunk | str]:
+    """The number of one of `count` slices → its chunks of the plan in `folder`, and its parts of a
+    killed job. The lists lie in files, so that the job's graph does not grow with the database."""
+    place = location(folder)
+    yield from json.loads((place / TAKEN).read_bytes())[index::count]
+    yield from read_chunks(place / PLAN, index, count)
 
 
-class _Step(beam.DoFn):
-    """A step that may reject a sample, and that counts the samples it has finished with.
+def read_tasks(work: Chunk | str, folder: str) -> Iterator[list[Task] | str]:
+    """Chunk → lists of tasks of one source, from the plan's file; parts pass."""
+    return iter([work]) if isinstance(work, str) else read_chunk(location(folder) / PLAN, work)
 
-    folder: the output. ticks: a file that grows by one byte a finished sample, which the
-    command watches to show progress (Beam's local runner reports metrics only at the end);
-    None where worker and command share no disk.
+
+class AlignFaces(beam.DoFn):
+    """Tasks of one source → (shard, (seconds, outcome)) each, where outcome is the place of the
+    aligned face's record in a part, a tuple, or its reject, a dict. The name of a part of a killed
+    job → the same, without any work.
+
+    Decoding, alignment and encoding are one step with one output, since Beam's DaskRunner keeps
+    a step's whole output in memory, merges tagged outputs into one, and computes a step once for
+    each step that reads from it.
+
+    folder: the output. ticks: a folder in which each worker process has a file that grows by one
+    byte a finished image, which the command watches to show progress; None where there is no
+    shared disk. Cropped faces are resized and not searched; their eyes are zeros, for not known.
+    search: whether any sample has to be searched for landmarks; otherwise no model is loaded.
     """
 
-    def __init__(self, folder: str, ticks: str | None) -> None:
-        self._folder = folder
-        self._ticks = ticks
-        self._count = Metrics.counter("faces", type(self).__name__.lower())
+    def __init__(self, folder: str, ticks: str | None, search: bool, points: int) -> None:
+        self._folder, self._ticks = folder, ticks
+        self._search, self._points = search, points
+
+    def setup(self) -> None:
+        if self._search:
+            _aligner(self._points, threading.get_ident())
+        process = f"{platform.node()}-{os.getpid()}"
+        self._tick = None if self._ticks is None else str(Path(self._ticks, process))
+
+    def start_bundle(self) -> None:
+        self._part: spill.Part | None = None
+
+    def process(self, tasks: list[Task] | str) -> Iterator[spill.Outcome]:
+        if isinstance(tasks, str):
+            return spill.outcomes(location(self._folder), tasks)
+        if self._part is None:
+            self._part = spill.Part(location(self._folder))
+        outcomes, began = [], time.perf_counter()
+        for task, image in self._decode(tasks):
+            outcome = image if isinstance(image, Reject) else self._store(task, image)
+            if isinstance(outcome, Reject):
+                Metrics.counter(METRICS, f"rejected: {outcome.kind}").inc()
+            else:
+                Metrics.counter(METRICS, "faces").inc()
+            Metrics.counter(METRICS, IMAGES).inc()
+            ended = time.perf_counter()
+            Metrics.distribution(METRICS, "milliseconds").update(round(1000 * (ended - began)))
+            plain = asdict(outcome) if isinstance(outcome, Reject) else tuple(outcome)
+            outcomes.append((task.shard, (ended - began, plain)))
+            self._part.add(outcomes[-1])
+            self._finished()
+            began = time.perf_counter()
+        if self._part.full:
+            self.finish_bundle()
+        return iter(outcomes)
+
+    def finish_bundle(self) -> None:
+        if self._part is not None:
+            self._part.close()
+            self._part = None
 
     def _finished(self) -> None:
-        if self._ticks is not None:
-            # One byte appended without a buffer arrives whole even with several writers.
-            with open(self._ticks, "ab", buffering=0) as file:
+        if self._tick is not None:
+            # One byte appended without a buffer arrives whole even with several threads. A job
+            # that was cancelled has no folder any more.
+            with contextlib.suppress(OSError), open(self._tick, "ab", buffering=0) as file:
                 file.write(b".")
 
-    def _rejected(
-        self, task: Task, reason: object, image: np.ndarray | None = None
-    ) -> beam.pvalue.TaggedOutput:
+    def _rejected(self, task: Task, reason: object, image: np.ndarray | None = None) -> Reject:
         """A reject, with a thumbnail of `image` where there is one."""
-        Metrics.counter("faces", REJECTED).inc()
-        self._finished()
-        sample, picture = task.sample, ""
+        sample, picture, thumbnail = task.sample, "", b""
         if image is not None:
             name = hashlib.sha256(sample.key.encode()).hexdigest()[:16]
             picture = f"{REJECT_PICTURES}/{name}.png"
             thumbnail = images.encode_png(images.within(image, _THUMBNAIL))
             write_whole(location(self._folder) / picture, thumbnail)
-        reject = Reject(
-            sample.key, task.source, task.class_name, sample.subject, str(reason), picture
+        return Reject(
+            key=sample.key,
+            source=task.source,
+            class_name=task.class_name,
+            subject=sample.subject,
+            reason=str(reason),
+            picture=picture,
+            splits=task.splits,
+            picture_bytes=len(thumbnail),
+            picture_sha256=hashlib.sha256(thumbnail).hexdigest() if thumbnail else "",
         )
-        return beam.pvalue.TaggedOutput(REJECTED, reject)
 
-
-class Decode(_Step):
-    """Tasks of one source → (task, uint8 image) each; what cannot be read is rejected."""
-
-    def setup(self) -> None:
-        # Only films need it, to find their orientation. Not a property: Beam reads every
-        # attribute of a step before it pickles it, and would send the models along.
-        self._aligner: alignment.FaceAligner | None = None
-
-    def process(self, tasks: list[Task]) -> Iterator:
+    def _decode(self, tasks: list[Task]) -> Iterator[tuple[Task, np.ndarray | Reject]]:
+        """The uint8 image of each task; what cannot be read is rejected."""
         if tasks[0].sample.film is not None:
             yield from self._frames(tasks)
             return
@@ -94,12 +146,10 @@ class Decode(_Step):
                 if image is None:
                     image = images.read(location(task.sample.path))
             except images.UnreadableImage as reason:
-                yield self._rejected(task, reason)
-                continue
-            self._count.inc()
+                image = self._rejected(task, reason)
             yield task, image
 
-    def _frames(self, tasks: list[Task]) -> Iterator:
+    def _frames(self, tasks: list[Task]) -> Iterator[tuple[Task, np.ndarray | Reject]]:
         """Frames of one film, turned and cut to the view in which its middle frame has a face."""
         path, film = location(tasks[0].sample.path), tasks[0].sample.film
         try:
@@ -110,74 +160,34 @@ class Decode(_Step):
             frames = dict(zip(wanted, films.read_frames(path, wanted), strict=True))
         except films.UnreadableFilm as reason:
             for task in tasks:
-                yield self._rejected(task, reason)
+                yield task, self._rejected(task, reason)
             return
         view = films.choose_view(frames[middle], film, self._certainty)
         for task, number in zip(tasks, numbers, strict=True):
             if view is None:
                 reason = f"no face found in any orientation of frame {middle}"
-                yield self._rejected(task, reason, frames[middle])
+                yield task, self._rejected(task, reason, frames[middle])
                 continue
-            self._count.inc()
             sample = dataclasses.replace(task.sample, frame=number)
             image = np.ascontiguousarray(films.look(frames[number], view))
             yield dataclasses.replace(task, sample=sample), image
 
     def _certainty(self, image: np.ndarray) -> float:
-        if self._aligner is None:
-            self._aligner = alignment.FaceAligner()
-        return self._aligner.certainty(np.ascontiguousarray(image))
+        aligner = _aligner(self._points, threading.get_ident())
+        return aligner.certainty(np.ascontiguousarray(image))
 
-
-class Align(_Step):
-    """(task, image) → (task, aligned face, eyes, scale of detection); no face is a reject.
-
-    Cropped faces are resized and not searched; their eyes are zeros, for not known. Where no
-    sample has to be searched for landmarks (search=False), no model is loaded.
-    """
-
-    def __init__(self, folder: str, ticks: str | None, search: bool, points: int) -> None:
-        super().__init__(folder, ticks)
-        self._search, self._points = search, points
-
-    def setup(self) -> None:
-        # Models are loaded by the worker: they take a second and do not pickle.
-        if self._search:
-            self._aligner = alignment.FaceAligner(self._points)
-
-    def process(self, element: tuple[Task, np.ndarray]) -> Iterator:
-        task, image = element
+    def _store(self, task: Task, image: np.ndarray) -> spill.Ref | Reject:
+        """Aligns the face and appends its record to the bundle's part; no face is a reject."""
         sample = task.sample
         if sample.aligned:
-            self._count.inc()
-            yield task, alignment.resize_face(image), (0.0,) * 4, "cropped"
-            return
-        try:
-            face = self._align(sample, image)
-        except alignment.NoFaceFound as reason:
-            yield self._rejected(task, reason, image)
-            return
-        self._count.inc()
-        yield task, face.chip, tuple(float(value) for value in face.eyes), face.scale
-
-    def _align(self, sample: Sample, image: np.ndarray) -> alignment.AlignedFace:
-        if sample.landmarks is not None:
-            points = alignment.read_landmarks(_text(location(sample.landmarks)))
-            return alignment.align_by_landmarks(image, points)
-        if sample.anchors is not None:
-            return alignment.align_by_anchors(image, sample.anchors)
-        return self._aligner.align(image, sample.box)
-
-
-class Encode(_Step):
-    """(task, aligned face, eyes, scale) → (shard, place of the record in this bundle's part)."""
-
-    def start_bundle(self) -> None:
-        self._part: spill.Part | None = None
-
-    def process(self, element: tuple[Task, np.ndarray, tuple[float, ...], str]) -> Iterator:
-        task, face, eyes, scale = element
-        sample = task.sample
+            face, eyes, scale = alignment.resize_face(image), (0.0,) * 4, "cropped"
+        else:
+            try:
+                found = self._align(sample, image)
+            except alignment.NoFaceFound as reason:
+                return self._rejected(task, reason, image)
+            face, scale = found.chip, found.scale
+            eyes = tuple(float(value) for value in found.eyes)
         record = examples.Record(
             key=sample.key,
             image=images.encode_png(face),
@@ -191,48 +201,65 @@ class Encode(_Step):
             eyes=eyes,
             votes=sample.votes or (),
         )
-        if self._part is None:
-            self._part = spill.Part(location(self._folder))
         framed = examples.framed(examples.encode(record))
-        ref = self._part.append(sample.key, framed, scale, fingerprint(face))
-        self._count.inc()
-        self._finished()
-        yield task.shard, tuple(ref)
+        return self._part.append(sample.key, framed, scale, fingerprint(face))
 
-    def finish_bundle(self) -> None:
-        if self._part is not None:
-            self._part.close()
+    def _align(self, sample: Sample, image: np.ndarray) -> alignment.AlignedFace:
+        if sample.landmarks is not None:
+            points = alignment.read_landmarks(_text(location(sample.landmarks)))
+            return alignment.align_by_landmarks(image, points)
+        if sample.anchors is not None:
+            return alignment.align_by_anchors(image, sample.anchors)
+        return _aligner(self._points, threading.get_ident()).align(image, sample.box)
 
 
-def write_shard(element: tuple[str, Iterable[tuple[Any, ...]]], folder: str) -> Written:
-    """(shard, places of its records in any order) → (`Shard`, number of faces by scale, its
-    records' fingerprints).
+def write_shard(
+    element: tuple[str, Iterable[tuple[float, Any]]], folder: str, folds: int
+) -> tuple[str, str]:
+    """(shard, the outcomes of its images in any order) → ("", the name of the file that describes
+    it), where the shard was read back.
 
     Sorting makes the bytes independent of workers and bundles; writing under another name first
     makes a retried bundle harmless.
     """
-    path, places = element
-    refs = sorted(spill.Ref(*place) for place in places)
-    shard = spill.gather(location(folder), path, refs)
-    prints = b"".join(ref.fingerprint for ref in refs)
-    return shard, dict(Counter(ref.scale for ref in refs)), prints
+    path, outcomes = element[0], list(element[1])
+    refs = sorted(spill.Ref(*each) for _, each in outcomes if not isinstance(each, dict))
+    rejects = [each for _, each in outcomes if isinstance(each, dict)]
+    shard = spill.gather(location(folder), path, refs) if refs else None
+    found = described.describe(
+        location(folder),
+        shard,
+        folds,
+        b"".join(ref.fingerprint for ref in refs),
+        rejects=tuple(Reject(**{**each, "splits": tuple(each["splits"])}) for each in rejects),
+        found=dict(sorted(Counter(ref.scale for ref in refs).items())),
+        seconds=sum(seconds for seconds, _ in outcomes),
+    )
+    name = path.replace("/", ".")
+    described.write(location(folder), name, found)
+    return "", name
 
 
-def write_result(folder: str, written: list[Written], rejects: list[Reject]) -> None:
-    """Writes `job.json`: the shards, the rejects, the number of faces found at each scale, and the
-    fingerprints of each shard's records in base64."""
-    scales: Counter[str] = Counter()
-    for _, counts, _ in written:
-        scales.update(counts)
+def write_result(element: tuple[str, Iterable[str]], folder: str, folds: int) -> None:
+    """Writes `job.json`: the files that describe the shards, in the shards' order, the number of
+    faces found at each scale, the workers' seconds in all, and the copies, as pairs of rows."""
+    names = sorted(element[1])
+    merged = described.merge(location(folder), names, folds, prints=True)
     data = {
-        "shards": [asdict(shard) for shard, *_ in written],
-        "rejects": [asdict(reject) for reject in rejects],
-        "found": dict(sorted(scales.items())),
-        "fingerprints": {
-            shard.path: base64.b64encode(prints).decode() for shard, _, prints in written
-        },
+        "described": names,
+        "found": dict(sorted(merged.found.items())),
+        "seconds": merged.seconds,
+        "copies": copies.find(merged.columns),
     }
-    write_whole(location(folder) / spill.RESULT, json.dumps(data))
+    write_whole(location(folder) / spill.RESULT, json.dumps(data, default=asdict))
+
+
+@functools.lru_cache(maxsize=64)
+def _aligner(points: int, thread: int) -> alignment.FaceAligner:
+    """A thread's own aligner, since it must not be shared. The worker loads it, since models do not
+    pickle, and keeps it: Dask sets up a step for each of its partitions, and loading takes longer
+    than aligning ten faces."""
+    return alignment.FaceAligner(points)
 
 
 def _text(path: Location) -> str:

@@ -107,13 +107,16 @@ def read(path: str | Location, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """
     path = Path(path) if isinstance(path, str) else path
     try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise UnreadableImage("cannot be read: not a file")
+        if isinstance(path, Path):
+            size = path.stat().st_size
+            if not path.is_file():
+                raise UnreadableImage("cannot be read: not a file")
+            data = path.read_bytes() if size <= MAX_BYTES else b""
+        else:  # one request, where opening a file of a store makes three
+            data = path.fs.cat_file(path.path, start=0, end=MAX_BYTES + 1)
+            size = len(data)
         if size > MAX_BYTES:
             raise UnreadableImage(f"larger ({size:,} bytes) than the limit of {MAX_BYTES:,}")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES)
     except OSError as error:
         raise UnreadableImage(f"cannot be read: {error.strerror or error}") from error
     return decode(data, max_pixels)

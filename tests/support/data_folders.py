@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipelines.common.files import write_whole
@@ -18,7 +16,9 @@ from pipelines.dataset.copies import REFUSED
 from pipelines.dataset.folds import Division, divide
 from pipelines.dataset.manifest import Manifest, Shard
 from pipelines.faces import alignment
+from pipelines.job import described
 from pipelines.job.finish import finish
+from pipelines.job.steps import write_result
 from pipelines.job.tasks import plan
 from pipelines.media import images
 
@@ -70,14 +70,37 @@ def build(
             picture = f"rejects/{hashlib.sha256(sample.key.encode()).hexdigest()[:16]}.png"
             write_whole(folder / picture, record.image)
             rejects.append(
-                Reject(sample.key, task.source, task.class_name, sample.subject, "no face", picture)
+                Reject(
+                    sample.key,
+                    task.source,
+                    task.class_name,
+                    sample.subject,
+                    "no face",
+                    picture,
+                    task.splits,
+                    len(record.image),
+                    hashlib.sha256(record.image).hexdigest(),
+                )
             )
         else:
             written.setdefault(task.shard, []).append(changed)
     shards = [shard(folder, path, records) for path, records in written.items()]
-    data = {"shards": [asdict(s) for s in shards], "rejects": [asdict(r) for r in rejects]}
-    write_whole(folder / "job.json", json.dumps(data))
+    write_job(folder, shards, rejects, division.folds)
     return finish(folder, database, division, max_rejects, rule, listing)
+
+
+def write_job(folder: Path, shards: Sequence[Shard], rejects: Sequence[Reject], folds: int) -> None:
+    """Writes what the workers leave for `finish`: the files that describe the shards, and their
+    list."""
+    names = []
+    for each in shards:
+        names.append(each.path.replace("/", "."))
+        described.write(folder, names[-1], described.describe(folder, each, folds))
+    if rejects:
+        names.append("rejected")
+        lost = described.describe(folder, None, folds, rejects=tuple(rejects))
+        described.write(folder, names[-1], lost)
+    write_result(("", names), str(folder), folds)
 
 
 def shard(folder: Path, path: str, records: list[examples.Record]) -> Shard:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 from fesr_tf.report.material import Material
@@ -59,13 +58,17 @@ def section(m: Material) -> dict:
         "published": _published(m, document, manifest),
         "anomalies": [f"{each.severity.lower()}: {each.text}" for each in manifest.anomalies]
         + list(manifest.notes),
-        "sheet": _sheet(m, sources.data),
+        "sheet": _sheet(m, sources.data / manifest.place(contact_sheet.NAME)),
     }
 
 
 def _folds(m: Material, count: Part, manifest: Manifest) -> Table:
     parts = ("train", "valid", "test")
-    people = _people_of_folds(m.sources.data) if counted(manifest)[0] else None
+    people = (
+        _people_of_folds(m.sources.data / manifest.place(fold_file.NAME))
+        if counted(manifest)[0]
+        else None
+    )
     rows = []
     for fold in range(manifest.folds):
         row: list[Cell] = [f"fold {fold}"]
@@ -89,8 +92,7 @@ def _independent(manifest: Manifest) -> str:
     return "no" if known(manifest) else "unknown"
 
 
-def _people_of_folds(data: Path) -> Document | None:
-    path = data / fold_file.NAME
+def _people_of_folds(path: Path) -> Document | None:
     try:
         return Document(str(path), json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -108,8 +110,10 @@ def _classes(count: Part, manifest: Manifest) -> Table:
 
 
 def _rejects(m: Material, document: Document, manifest: Manifest) -> dict:
-    reasons = Counter(each.reason for each in manifest.rejects).most_common()
-    source = f"{document.pointer('rejects')}: by reason"
+    reasons = manifest.reasons()
+    old = manifest.rejects is not None
+    where = ("rejects",) if old else ("counts", "rejected_by_reason")
+    source = f"{document.pointer(*where)}: by reason"
     rows = [
         [reason, m.book.show(DATA, f"rejected: {reason}", count, COUNT, source)]
         for reason, count in reasons[:_REASONS]
@@ -129,8 +133,7 @@ def _published(m: Material, document: Document, manifest: Manifest) -> Table | N
     return Table(head, rows, name="Found and published counts") if rows else None
 
 
-def _sheet(m: Material, data: Path):
+def _sheet(m: Material, path: Path):
     """The contact sheet of the data folder, None if there is none."""
-    path = data / contact_sheet.NAME
     about = "of the test parts, a row for each class; the line is where the eyes should be."
     return m.images.embed(path, "Aligned faces", about) if path.is_file() else None

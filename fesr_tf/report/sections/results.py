@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from fesr_tf.data import ALL
-from fesr_tf.metrics.comparison import over
+from fesr_tf.metrics.comparison import SCORES, over
 from fesr_tf.processes.jobs import DONE
 from fesr_tf.report.charts import Row, accuracies
 from fesr_tf.report.material import Material
@@ -13,6 +13,7 @@ from fesr_tf.report.values import COUNT, NOT_RUN, PERCENT, POINTS, Cell, Part, T
 from fesr_tf.results.sources import CrossValidation
 
 RESULTS = "results"
+NAMES = "Brier score", "log-loss"
 
 
 def section(m: Material) -> dict:
@@ -27,6 +28,7 @@ def section(m: Material) -> dict:
                     summary.get("unknown_subjects") for summary in crossval.document.at("summaries")
                 ),
                 "over": _resampled(crossval),
+                "several": len(crossval.document.at("asked", "seeds")) > 1,
                 "comparisons": _comparisons(m, crossval),
             }
             for crossval in m.sources.crossvals
@@ -95,9 +97,10 @@ def _folds(m: Material, crossval: CrossValidation) -> Table:
             counts = f"{folds_run.text} of {of_folds.text} folds"
             counts += f", {runs.text} of {of_runs.text} runs" if len(seeds) > 1 else ""
             means.append(Text(f" (over {counts} only)", "label"))
+        scores = [show(name, ".3f", key) for name, key in zip(NAMES, SCORES, strict=True)]
         cells = [_fold(m, crossval, index, fold) for fold in folds]
-        rows.append([summary["variant"], pooled, means, done, *cells])
-    head = ["variant", "pooled, % (95 %)", "mean ± sd, %", "folds"]
+        rows.append([summary["variant"], pooled, means, *scores, done, *cells])
+    head = ["variant", "pooled, % (95 %)", "mean ± sd, %", *NAMES, "folds"]
     head += [f"fold {fold}" for fold in folds]
     plural = "s" * (len(seeds) > 1)
     caption = f"{data['checkpoint']} checkpoints, seed{plural} {', '.join(map(str, seeds))}"
@@ -124,6 +127,8 @@ def _fold(m: Material, crossval: CrossValidation, index: int, fold: int) -> Cell
 
 def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
     document, data = crossval.document, crossval.document.data
+    seeds = data["asked"]["seeds"]
+    several = len(seeds) > 1
     rows = []
     for index, comparison in enumerate(data["comparisons"]):
         name, path = (
@@ -144,17 +149,27 @@ def _comparisons(m: Material, crossval: CrossValidation) -> Table | None:
         rows.append([
             comparison["variant"],
             show("difference", POINTS, "difference", interval=True, n=images, unit="share"),
-            *(show(key, ".3g", key, n=folds) for key in ("p_folds", "p_folds_holm")),
-            show("p_folds_lowest", ".2g", "p_folds_lowest"),
+            *(
+                [show("mean over seeds", POINTS, "by_seed", "mean", interval=True, n=len(seeds),
+                      unit="share")]
+                if several
+                else []
+            ),
+            *(
+                show(f"{key} difference", ".3f", key, "difference", interval=True, n=images)
+                if comparison[key]
+                else "-"
+                for key in SCORES
+            ),
             *(show(key, ".3g", key, n=images) for key in ("p_pictures", "p_pictures_holm")),
             *only_one_right,
             show("pictures", COUNT, "pictures"),
             _people(show, comparison),
             [common, Text(f" of {data['folds']}", "label")],
         ])  # fmt: skip
-    head = ["variant", "difference, points (95 %)", "p by fold", "p by fold, Holm",
-            "its lowest", "p by image", "p by image, Holm", "only it right",
-            "only the baseline right", "images", "people", "folds"]  # fmt: skip
+    head = ["variant", "difference, points (95 %)", *(["by seed (95 %)"] if several else []),
+            "of the Brier score", "of the log-loss", "p by image", "p by image, Holm",
+            "only it right", "only the baseline right", "images", "people", "folds"]  # fmt: skip
     return Table(head, rows, name="Comparisons") if rows else None
 
 
@@ -167,7 +182,7 @@ def _single(m: Material) -> Table:
             reason = "no held-out images" if run.info.fold == ALL else NOT_RUN
             reason = reason if run.config.trains_recognizer else "no recognizer"
             m.book.show(RESULTS, f"{run.name}, accuracy", None, PERCENT, str(run.folder))
-            rows.append([run.name, Text(reason, "none"), *[""] * 5])
+            rows.append([run.name, Text(reason, "none"), *[""] * 7])
             continue
         show = Part(m.book, RESULTS, run.evaluation, run.name)
         total = run.evaluation.at("total")
@@ -176,6 +191,10 @@ def _single(m: Material) -> Table:
         before, after = (
             [show(item, COUNT, key) for item, key in some.items()] for some in (counts, steps)
         )
-        rows.append([run.name, accuracy, *before, _people(show, run.evaluation.data), *after])
-    head = ["run", "accuracy, % (95 %)", "correct", "images", "people", "iteration", "of"]
+        # Evaluations of earlier versions have none.
+        scores = [show(name, ".3f", key) if run.evaluation.has(key) else Text(NOT_RUN, "none")
+                  for name, key in zip(NAMES, SCORES, strict=True)]  # fmt: skip
+        people = _people(show, run.evaluation.data)
+        rows.append([run.name, accuracy, *scores, *before, people, *after])
+    head = ["run", "accuracy, % (95 %)", *NAMES, "correct", "images", "people", "iteration", "of"]
     return Table(head, rows, "Test accuracy of single runs")

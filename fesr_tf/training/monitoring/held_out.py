@@ -12,7 +12,7 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 from fesr_tf.data import Faces
 from fesr_tf.metrics import classification
 from fesr_tf.model.fesr import FESR
-from fesr_tf.model.predict import predict_logits
+from fesr_tf.model.predict import predict
 from fesr_tf.plots import charts, image_grids
 from fesr_tf.synthesis.generation import LEVELS, intensity_rows
 from fesr_tf.synthesis.sheets import training_sheet
@@ -26,6 +26,10 @@ FACES = (
 INTENSITY = (
     "Fig. 6: the class's entry of the expression code takes the level above the column, every "
     "other entry is -1."
+)
+SPREAD = (
+    "Distance of R_ext's features of two images of one class over that of two of different ones, "
+    "root mean squares over all pairs of the validation part: the smaller, the more compact."
 )
 THRESHOLDS = 101
 
@@ -88,11 +92,12 @@ class Validation(EverySteps):
         if not self.in_second_stage:
             return
         with self.fesr.averaged():
-            logits = predict_logits(self.fesr, self.faces)
+            features, logits = predict(self.fesr, self.faces)
         accuracy = float(np.mean(logits.argmax(-1) == self.faces.labels))
         self.latest = (step, accuracy)
         with self.writer.as_default(step=step):
             write_validation(logits, self.faces.labels, self.classes, step)
+            write_distances(features, self.faces.labels)
         self.writer.flush()
 
 
@@ -123,6 +128,14 @@ def write_validation(
                 f"validation/{name}", *counts, num_thresholds=THRESHOLDS, display_name=name
             )
             tf.summary.experimental.write_raw_pb(curve.SerializeToString())
+
+
+def write_distances(features: np.ndarray, labels: np.ndarray) -> None:
+    """Writes how compact the classes' features (N,F) are to the default summary writer; nothing
+    without two images of a class, or with one class."""
+    within, between = classification.class_distances(features, labels)
+    if within >= 0 and between > 0:  # neither is NaN
+        tf.summary.scalar("validation/within_between", within / between, description=SPREAD)
 
 
 def precision_recall(truth: np.ndarray, scores: np.ndarray, thresholds: int) -> np.ndarray:

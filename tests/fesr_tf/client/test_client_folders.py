@@ -96,6 +96,13 @@ def test_a_folder_without_an_image_is_refused_with_the_reasons(tmp_path):
     assert "notes.txt" in str(told.value) and ".photo.jpg" in str(told.value)
 
 
+def test_an_empty_name_is_not_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "photo.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadUse):
+        sources.plan([""], None)
+
+
 def test_a_folder_nested_deeper_than_pythons_calls(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(1200):

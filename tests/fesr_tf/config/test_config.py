@@ -104,6 +104,14 @@ def test_settings_that_do_not_fit_together_are_refused(override, values):
         config.resolve("demo", overrides=[override])
 
 
+@pytest.mark.parametrize(("variant", "last"), [("FESR_JL", 4500), ("FESR_OneSt", 500)])
+def test_recognizer_iterations_are_those_of_stage_two(variant, last):
+    found = config.resolve("demo", variant, ["recognizer_iterations=500"])
+    assert found.max_iterations == last
+    with pytest.raises(BadUse, match=naming(500, "recognizer_iterations", 7000)):
+        config.resolve("demo", variant, ["recognizer_iterations=500", "max_iterations=7000"])
+
+
 @pytest.mark.parametrize(
     ("variant", "overrides"),
     [

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,8 @@ from fesr_tf.crossvalidation import execution
 from fesr_tf.crossvalidation import outcomes as results
 from fesr_tf.crossvalidation.outcomes import Unit
 from fesr_tf.crossvalidation.plan import Plan, evaluation_of, jobs_of
-from fesr_tf.processes import jobs
+from fesr_tf.crossvalidation.record import Record, config_digest
+from fesr_tf.processes import jobs, locks
 from fesr_tf.train import parser as train_parser
 from pipelines.common.errors import BadUse
 from pipelines.dataset import manifest as manifests
@@ -228,6 +230,127 @@ def test_the_line_shows_done_running_rate_and_time_left():
     assert re.findall(r"\d+", done) == ["4", "5"] and re.findall(r"\d+", steps) == ["50", "60"]
     assert re.findall(r"[\d.]+", rate) == ["5"] and left.endswith(" 0:02")
     assert running.endswith(" b")
+
+
+# --- several processes
+
+
+def test_the_record_holds_all_runs_of_these_settings_whoever_asked_for_them(
+    plan, one_run, evaluated_run
+):
+    """The call asks for BASELINE on fold 1; FESR_JL on fold 0 is there, another seed differs."""
+    shutil.copytree(evaluated_run, runs.run_folder(one_run / "seed-3", "demo", "FESR_JL", 1))
+    call = dataclasses.replace(plan, runs=one_run, variants=("BASELINE",), folds=(1,))
+    record = Record(call)
+    result = record.write()
+    done = [(r["variant"], r["fold"]) for r in result["runs"] if r["status"] == "done"]
+    assert done == [("FESR_JL", 0)] and len(result["runs"]) == 4
+    assert result["variants"] == ["BASELINE", "FESR_JL"] and result["baseline"] == "BASELINE"
+    assert result["asked"] == {"folds": [0, 1], "seeds": [0]}
+    (why,) = record.left_out
+    assert re.search(naming("seed-3", "seed"), why)
+
+
+def test_merge_trains_nothing_and_takes_what_stands(
+    one_run, demo_data, tiny_settings, monkeypatch, capfd
+):
+    monkeypatch.setattr(jobs, "run", lambda *_: pytest.fail("--merge runs no job"))
+    assert crossval.main(words(demo_data, one_run, "--merge", *tiny_settings)) == 0
+    (row,) = [row for row in map(str.split, capfd.readouterr().out.splitlines())
+              if row[:1] == ["FESR_JL"]]  # fmt: skip
+    assert row[-3:] == ["1", "of", "2"]
+    written = json.loads((one_run / "demo/crossval.json").read_text())
+    assert written["variants"] == ["FESR_JL"]
+    # Other settings: nothing of them stands there, and the run that does is named.
+    assert crossval.main(words(demo_data, one_run, "--merge", *tiny_settings, "lambda2=7")) == 2
+    assert re.search(naming(one_run / "demo/FESR_JL/fold-00", "lambda2"), capfd.readouterr().err)
+
+
+def test_seconds_are_those_of_all_attempts_with_the_run_s_settings(plan, one_run):
+    """12 s until it was stopped, 30 s and 4 s of evaluation; 99 s before it was restarted."""
+    here = dataclasses.replace(plan, runs=one_run, variants=("FESR_JL",), folds=(0,))
+    folder = here.folder(Unit("FESR_JL", 0, 0))
+    digest = config_digest(folder)
+    for status, seconds, settings in (
+        ("stopped", [99.0], "0" * 64), ("stopped", [12.0], digest), ("done", [30.0, 4.0], digest)
+    ):  # fmt: skip
+        locks.take(folder).release(status, seconds=seconds, config_digest=settings)
+    (run,) = Record(here).write()["runs"]
+    assert (run["train_seconds"], run["evaluate_seconds"]) == (42.0, 4.0)
+    assert run["host"] == socket.gethostname()
+
+
+def test_a_job_that_failed_elsewhere_is_tried_again_by_the_next_start_only(plan):
+    (job, *_) = jobs_of(dataclasses.replace(plan, variants=("BASELINE",)))
+    folder = plan.folder(Unit("BASELINE", 0, 0))
+    locks.take(folder).release("failed")
+    before = locks.newest(folder).stat().st_mtime
+    os.utime(locks.newest(folder), times=(before - 1, before - 1))
+    shared = execution.SharedJobs(plan, locks.DEAD_AFTER)
+    assert shared.take(job) == jobs.RUNNING
+    other = execution.SharedJobs(plan, locks.DEAD_AFTER)
+    assert other.take(job) is None
+    shared.release(job, jobs.Outcome(jobs.FAILED, [1.0]))
+    assert other.take(job) == jobs.FAILED
+
+
+def test_a_folder_that_another_process_trains_in_is_waited_for(plan):
+    (job, *_) = jobs_of(dataclasses.replace(plan, variants=("BASELINE",)))
+    shared = execution.SharedJobs(plan, locks.DEAD_AFTER)
+    with runs.alone(plan.folder(Unit("BASELINE", 0, 0))):
+        assert shared.take(job) is None
+    assert shared.take(job) == jobs.RUNNING
+
+
+@pytest.mark.slow
+def test_three_processes_divide_the_jobs_and_those_of_a_killed_one(
+    demo_data, tiny_settings, tmp_path
+):
+    """Every run is started once, the one of the killed process once more, by another one."""
+    home = tmp_path / "runs"
+    settings = [*tiny_settings, "pretrain_iterations=8", "max_iterations=12"]
+    command = [sys.executable, "-m", "fesr_tf.crossval", *words(demo_data, home)]
+    command += ["--variants", "BASELINE", "FESR_SL", "FESR_JL", *settings]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(3)
+    ]
+    killed = processes[0]
+    run = None
+    while run is None:  # until it trains
+        time.sleep(0.1)
+        assert killed.poll() is None, killed.communicate()[0]
+        for path in home.glob("demo/*/fold-*/crossval-*.lock"):
+            log = path.parent / "train.log"
+            if locks.read(path).get("process") == killed.pid and "step " in log.read_text():
+                run = path.parent
+    killed.kill()
+    killed.communicate()
+    outputs = [process.communicate(timeout=900)[0] for process in processes[1:]]
+    assert [process.returncode for process in processes[1:]] == [0, 0], outputs
+
+    folders = sorted(path.parent for path in home.glob("demo/*/fold-*/run.json"))
+    assert len(folders) == 2 * 4  # with stage 1, which two of them share
+    attempts = {folder: [locks.read(path) for path in locks.series(folder)] for folder in folders}
+    ran = {
+        folder: [each["process"] for each in made if "seconds" in each or "status" not in each]
+        for folder, made in attempts.items()
+    }
+    assert ran[run][0] == killed.pid and ran.pop(run)[1:] in (
+        [processes[1].pid], [processes[2].pid])  # fmt: skip
+    assert all(len(by) == 1 for by in ran.values())
+    assert {by[0] for by in ran.values()} >= {process.pid for process in processes[1:]}
+    for folder in folders:
+        started = (folder / "train.log").read_text().count("$ python -m fesr_tf.train")
+        assert started == (2 if folder == run else 1), folder
+
+    written = json.loads((home / "demo/crossval.json").read_text())
+    assert [run["status"] for run in written["runs"]] == ["done"] * 6
+    assert all(run["train_seconds"] > 0 for run in written["runs"])
+    assert outputs[0].splitlines()[-10:] == outputs[1].splitlines()[-10:]  # the table
+    merged = subprocess.run([*command, "--merge"], capture_output=True, text=True, timeout=300)
+    assert merged.returncode == 0, merged.stderr
+    assert json.loads((home / "demo/crossval.json").read_text()) == written
 
 
 # --- the whole way

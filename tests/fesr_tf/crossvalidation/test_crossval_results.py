@@ -97,3 +97,29 @@ def test_images_of_unknown_subjects_are_resampled_one_by_one():
     assert (pair["people"], pair["unknown_subjects"]) == (0, 4)
     assert "people" not in comparison.over(pair)
     assert comparison.over({"people": 4}) == "people"
+
+
+def test_several_seeds_have_an_interval_of_their_own():
+    """FESR_JL gains 1 and 0 of 4 images with two seeds: +12.5, and 12.5 +- 12.706 x 12.5."""
+    given = {
+        name: results.answers(
+            {Unit(name, 0, seed): made_up(0, right) for seed, right in enumerate(rights)}
+        )
+        for name, rights in (("BASELINE", ("1100", "1100")), ("FESR_JL", ("1110", "1100")))
+    }
+    result = {
+        "database": "demo",
+        "data_digest": "0123456789abcdef",
+        "checkpoint": "last",
+        "folds": 1,
+        "baseline": "BASELINE",
+        "asked": {"seeds": [0, 1], "folds": [0]},
+        "runs": [],
+        "summaries": [
+            results.summary(name, each, ["a", "b"], 1, 2) for name, each in given.items()
+        ],
+        "comparisons": results.compare("BASELINE", given),
+    }
+    row = results.table(result).splitlines()[-1].split()
+    assert row[:2] == ["FESR_JL", "+12.5"] and row[5:8] == ["-146.3", "to", "+171.3"]
+    assert row[-3:] == ["2", "of", "2"]

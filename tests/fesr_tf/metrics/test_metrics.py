@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from fesr_tf.metrics import classification
 from tests.support.naming import naming
@@ -62,3 +63,29 @@ def test_unknown_classes_and_missing_predictions_are_refused():
         classification.confusion_matrix(np.array([0, 2]), np.array([0, 1]), 2)
     with pytest.raises(ValueError, match=naming(6, 5)):
         classification.confusion_matrix(LABELS, PREDICTIONS[:-1], 3)
+
+
+def test_distances_within_and_between_classes_by_hand():
+    """0, 2 of one class, 6 of another: 2 within; 6 and 4, of mean square 26, between."""
+    found = classification.class_distances(np.array([[0.0], [2], [6]]), np.array([0, 0, 1]))
+    assert found == pytest.approx((2.0, np.sqrt(26)))
+    assert np.isnan(classification.class_distances(np.zeros((2, 3)), np.array([0, 1]))[0])
+
+
+def test_brier_score_and_log_loss_by_hand_and_against_scikit_learn():
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.25, 0.5, 0.25]])
+    # (0.3^2 + 0.2^2 + 0.1^2), (0.25^2 + 0.5^2 + 0.75^2)
+    assert classification.brier(probabilities, np.array([0, 2])) == pytest.approx([0.14, 0.875])
+    assert classification.log_loss(probabilities, np.array([0, 2])) == pytest.approx(
+        [-np.log(0.7), np.log(4)]
+    )
+    draw = np.random.default_rng(0)
+    many, labels = draw.dirichlet(np.ones(7), 200), draw.integers(0, 7, 200)
+    assert classification.log_loss(many, labels).mean() == pytest.approx(
+        sklearn.metrics.log_loss(labels, many, labels=range(7))
+    )
+    # Seven binary scores, each the mean over the images.
+    binary = [sklearn.metrics.brier_score_loss(labels == k, many[:, k]) for k in range(7)]
+    assert classification.brier(many, labels).mean() == pytest.approx(sum(binary))
+    # Stored as 0: the loss is limited.
+    assert classification.log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(14.50866)

@@ -204,14 +204,15 @@ def test_10_000_positives_are_other_images_of_the_class_each_as_likely():
         assert len(others) == 1 or stats.chisquare(others).pvalue > UNLIKELY
 
 
-@pytest.mark.parametrize("features", ["post_dropout", "pre_dropout"])
+@pytest.mark.parametrize("features", ["post_dropout", "shared_mask", "pre_dropout"])
 def test_what_the_only_image_of_a_class_does_to_the_real_real_term(features):
-    """It is its own x^{p,r}. Before dropout that pair is at distance 0 and moves nothing. After
-    dropout, the literal reading, two masks of one image are compared, and R moves a little."""
+    """It is its own x^{p,r}. Before dropout or under one mask that pair is at distance 0 and moves
+    nothing. After dropout, the literal reading, two masks of one image are compared, and R moves a
+    little."""
     model = build(f"intra_features={features}")
     image, _, label = routing.batch(model.config)
     row = (made := record(model, 2, (image, image, label))).rows(networks(model))["L_dist_r"]
-    if features == "pre_dropout":
+    if features != "post_dropout":
         assert value(made.logs["L_dist_r"]) == pytest.approx(0, abs=2e-6)
         assert row.moves["R_ext"] == ZERO
     else:

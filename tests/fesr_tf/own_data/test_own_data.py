@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from fesr_tf.crossval import parser as crossval_parser
 from fesr_tf.crossvalidation.plan import split_overrides
 from fesr_tf.own_data import __main__ as own_data
 from fesr_tf.own_data import plan as plans
-from fesr_tf.own_data import step_time
+from fesr_tf.own_data import power, step_time
 from fesr_tf.own_data import summary as own_data_summary
 from pipelines.common.errors import BadUse
 from pipelines.common.files import location
@@ -99,6 +100,13 @@ def test_an_invalid_request_is_refused(words, values, mine, monkeypatch, capfd):
 def test_an_address_is_refused_with_its_path(tmp_path, capfd):
     assert own_data.main(["file:///no/my%20faces", "--output", str(tmp_path / "mine")]) == 2
     assert re.search(naming("give", "/no/my faces"), capfd.readouterr().err)
+
+
+def test_an_empty_source_is_not_the_working_folder(mine, monkeypatch, capfd):
+    monkeypatch.chdir(mine)
+    with pytest.raises(SystemExit, match="2"):
+        own_data.main([""])
+    assert "DIR|FILE" in capfd.readouterr().err and not (mine / "mine").exists()
 
 
 def test_a_missing_source_is_refused(tmp_path, capfd):
@@ -365,6 +373,8 @@ def test_the_results_name_used_images_and_the_exported_model(prepared):
     assert re.findall(r"\d+", lines[0]) == ["6", "6", "3"]  # pictures used of pictures, people
     assert any(re.findall(r"\d+", line) == ["1", "3"] for line in lines)  # folds without people
     assert "FESR_JL" in lines[-1] and not re.search(r"\d", lines[-1])
+    copies = dataclasses.replace(manifest, dropped=(manifests.Dropped("a", "b", (0,)),))
+    assert re.findall(r"\d+", power.used_images(copies)) == ["6", "6", "3", "1"]
 
 
 # --- a complete run

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +115,80 @@ def test_the_state_counts_the_steps_in_the_log(tmp_path):
     jobs.run(todo, 1, seen.append)
     assert {state.steps for state in seen} >= {3, 6}
     assert (seen[-1].ended, seen[-1].running) == (1, ())
+
+
+class Shared(jobs.Alone):
+    """Jobs of which "other" runs in another process that needs `looks` looks, and "lost" is taken
+    over by it once it has started."""
+
+    def __init__(self, looks: int = 2):
+        self.looks, self.taken, self.released = looks, [], []
+
+    def take(self, job):
+        self.taken.append(job.name)
+        if job.name == "other" or (self.taken.count("lost") > 1 and job.name == "lost"):
+            self.looks -= 1
+            return None if self.looks else jobs.DONE
+        return jobs.RUNNING
+
+    def keep(self, job):
+        return job.name != "lost"
+
+    def release(self, job, outcome):
+        self.released.append(job.name)
+
+
+def test_a_job_of_another_process_is_waited_for_and_the_one_after_it_runs_here(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(jobs, "LOOK", 0.05)
+    todo = [
+        job(tmp_path, "other", "print('never')"),
+        job(tmp_path, "follows", "print('fine')", after="other"),
+    ]
+    claims, ends = Shared(), []
+    outcomes, stopped = jobs.run(todo, 1, ended=lambda job, _: ends.append(job.name), claims=claims)
+    assert statuses(outcomes) == {"other": "done", "follows": "done"} and not stopped
+    assert ends == ["other", "follows"] and claims.released == ["follows"]
+    assert not (tmp_path / "other.log").exists() and not outcomes["other"].seconds
+
+
+def test_a_job_that_another_process_took_over_ends_here_and_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "LOOK", 0.05)
+    claims, ends = Shared(), []
+    started = time.monotonic()
+    todo = [job(tmp_path, "lost", "import time; time.sleep(60)")]
+    outcomes, stopped = jobs.run(
+        todo, 1, ended=lambda _, outcome: ends.append(outcome.status), claims=claims
+    )
+    assert time.monotonic() - started < 30 and not stopped
+    assert ends == [jobs.TAKEN_OVER, "done"] and statuses(outcomes) == {"lost": "done"}
+    assert claims.released == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a kernel without this")
+def test_a_job_ends_with_the_process_that_started_it_even_by_sigkill(tmp_path):
+    """A training gets SIGTERM, on which it saves its state; another process then resumes it."""
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    words = f"""
+from pathlib import Path
+from fesr_tf.processes import jobs
+jobs.run([jobs.Job("a", (jobs.Command(("-c", {script!r}), Path({str(tmp_path)!r}) / "log"),))], 1)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", words])
+    log = tmp_path / "log"
+    while not (log.exists() and (lines := log.read_text().splitlines()[1:])):
+        time.sleep(0.02)
+    child = int(lines[0])
+    parent.kill()
+    parent.wait()
+    for _ in range(500):
+        try:
+            state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            break
+        if state == "Z":  # nobody here waits for it
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("the job outlived its parent")

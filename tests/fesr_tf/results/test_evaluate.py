@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from PIL import Image
 
 from fesr_tf import evaluate
+from pipelines import preprocess
 from pipelines.common import roles
 from pipelines.common.errors import BadUse
 from pipelines.dataset import examples
@@ -61,6 +63,16 @@ def test_counts_agree_with_the_predictions(result):
         assert row["probabilities"][row["prediction"]] == max(row["probabilities"])
 
 
+def test_the_scores_are_those_of_the_stored_probabilities(result):
+    shares = np.array([row["probabilities"] for row in result["predictions"]])
+    labels = [row["label"] for row in result["predictions"]]
+    scaled = shares / shares.sum(1, keepdims=True)  # six digits each
+    expected = sklearn.metrics.log_loss(labels, scaled, labels=range(len(result["classes"])))
+    assert result["log_loss"] == pytest.approx(expected, abs=1e-5)
+    squares = (shares - np.eye(len(result["classes"]))[labels]) ** 2
+    assert result["brier"] == pytest.approx(squares.sum(1).mean())
+
+
 def test_the_command_writes_both_files_and_prints_the_accuracy(run_copy, capfd):
     assert evaluate.main([str(run_copy)]) == 0
     out = capfd.readouterr().out
@@ -83,6 +95,27 @@ def test_other_data_are_refused_and_moved_data_are_not(run_copy, demo_data, tmp_
     (run_copy / "run.json").write_text(json.dumps(info | {"data_digest": "0" * 64}))
     assert evaluate.main([str(run_copy)]) == 2
     assert str(demo_data) in capfd.readouterr().err
+
+
+def test_other_people_are_all_images_that_their_folder_tests(
+    run_copy, demo_images, demo_data, result, tmp_path, capfd
+):
+    others = tmp_path / "others"
+    words = ["--db", "demo", "--input", demo_images, "--output", others, "--folds", 4]
+    assert preprocess.main([str(word) for word in words]) == 0
+    assert evaluate.main([str(run_copy), "--people", str(others)]) == 0
+    written = json.loads((run_copy / "evaluation-people.json").read_text())
+    assert written["total"] == 4 * len(written["classes"])  # the peak of each class of each person
+    asked = {row["key"]: row["probabilities"] for row in written["predictions"]}
+    for row in result["predictions"]:
+        assert asked[row["key"]] == pytest.approx(row["probabilities"], abs=2e-6)
+    assert evaluate.main([str(run_copy), "--people", str(demo_data)]) == 2  # the run's own
+    info = json.loads((run_copy / "run.json").read_text())
+    info["classes"][0] = "boredom"
+    (run_copy / "run.json").write_text(json.dumps(info))
+    capfd.readouterr()
+    assert evaluate.main([str(run_copy), "--people", str(others)]) == 2
+    assert re.search(naming("boredom", others), capfd.readouterr().err)
 
 
 def test_a_part_without_images_is_refused(run_copy, capfd, fold):

@@ -76,16 +76,13 @@ def accuracies(run: str) -> list[str]:
 def differences(pairs: list[tuple[str, str]]) -> list[list[str]]:
     """For each (reference, variant) of one Holm family, the cells that the README prints."""
     compared = [comparison.paired(answers(first), answers(second)) for first, second in pairs]
-    by_fold, by_image = (
-        comparison.holm([each[name] for each in compared]) for name in ("p_folds", "p_pictures")
-    )
+    by_image = comparison.holm([each["p_pictures"] for each in compared])
     return [
         [
             percent(each["difference"], "+"),
             interval(each["interval"], "+"),
             f"{each['mcnemar'][0]['only_second']} : {each['mcnemar'][0]['only_first']}",
             f"{by_image[index]:.2g}",
-            f"{by_fold[index]:.2g}",
         ]
         for index, each in enumerate(compared)
     ]

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 from PIL import Image
+from scipy.spatial.distance import pdist
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fesr_tf import config, data, runs
@@ -165,6 +166,24 @@ def test_accuracy_and_loss_on_the_validation_people(watched):
         chosen = logits[np.arange(len(labels)), labels]
         by_hand = np.mean(np.log(np.exp(logits).sum(1)) - chosen)
         assert loss[step] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_the_distances_of_classes_are_those_of_all_pairs(watched, tmp_path):
+    features = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default(step=5):
+        held_out.write_distances(features, labels)
+    with writer.as_default(step=6):
+        held_out.write_distances(features, np.arange(6))  # no pair of one class
+    writer.close()
+    squares, same = pdist(features, "sqeuclidean"), pdist(labels[:, np.newaxis]) == 0
+    expected = np.sqrt(squares[same].mean() / squares[~same].mean())
+    assert values(read(tmp_path), "validation/within_between") == {
+        5: pytest.approx(expected, rel=1e-6)
+    }
+    # The run's validation part has one image of each class.
+    assert "validation/within_between" not in watched.events.Tags()["tensors"]
 
 
 def test_the_plotted_confusion_matrix_has_true_classes_as_rows(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,15 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from pipelines.common.errors import BadUse
-from pipelines.common.files import folder_whole, location, sha256_of, write_whole, writing
+from pipelines.common.errors import BadUse, CutShort
+from pipelines.common.files import (
+    Listing,
+    folder_whole,
+    location,
+    sha256_of,
+    write_whole,
+    writing,
+)
 from pipelines.common.text import listed
 from tests.support.naming import naming
 
@@ -92,17 +100,48 @@ def test_a_folder_taken_away_by_a_killed_process_comes_back(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
-def test_a_store_is_emptied_first_and_after_a_failure():
+def test_a_store_keeps_the_version_that_the_manifest_names():
     store = location(f"memory://files-{time.monotonic_ns()}/out")
     write_whole(store / "stale", "x")
+    write_whole(store / "version-a" / "left by a killed job", "x")
+
+    def written(folder, content):
+        write_whole(folder / "a" / "b", content)
+        shard = {"path": f"{folder.name}/a/b"}
+        write_whole(folder.parent / "manifest.json", json.dumps({"shards": [shard]}))
+
     with folder_whole(store) as folder:
-        write_whole(folder / "a" / "b", b"abc")
-    assert [path.name for path in store.rglob("*") if path.is_file()] == ["b"]
+        written(folder, b"abc")
+    assert store_files(store) == ["manifest.json", "version-a/a/b"]
     # The SHA-256 of "abc", from FIPS 180-2.
-    assert sha256_of(store / "a" / "b").startswith("ba7816bf8f01cfea")
-    with pytest.raises(ZeroDivisionError), folder_whole(store):
+    assert sha256_of(store / "version-a" / "a" / "b").startswith("ba7816bf8f01cfea")
+    with pytest.raises(ZeroDivisionError), folder_whole(store) as folder:
+        write_whole(folder / "a" / "b", b"half")
         raise ZeroDivisionError
-    assert not store.exists()
+    assert store_files(store) == ["manifest.json", "version-a/a/b"]
+    with folder_whole(store) as folder:
+        written(folder, b"new")
+    assert store_files(store) == ["manifest.json", "version-b/a/b"]
+
+
+def store_files(folder) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in Listing(folder).files(folder)]
+
+
+def test_what_a_killed_process_left_is_taken_over_where_it_is_kept(tmp_path):
+    write_whole(tmp_path / ".out.x1" / ".lock", "")
+    write_whole(tmp_path / ".out.x1" / "parts" / "a", "done")
+    write_whole(tmp_path / ".out.x1" / "other", "half")
+    with pytest.raises(KeyboardInterrupt), folder_whole(tmp_path / "out", ["parts"]) as folder:
+        assert (folder / "parts" / "a").read_text() == "done"
+        assert not (folder / "other").exists() and len(names(tmp_path)) == 1
+        raise KeyboardInterrupt
+    with pytest.raises(CutShort), folder_whole(tmp_path / "out", ["parts"]):
+        raise CutShort("no network")
+    with pytest.raises(BadUse), folder_whole(tmp_path / "out", ["parts"]) as folder:
+        assert (folder / "parts" / "a").read_text() == "done"
+        raise BadUse("refused")
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(

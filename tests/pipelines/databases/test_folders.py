@@ -67,6 +67,7 @@ def test_of_other_words_the_level_of_fewer_names_is_the_class(tmp_path):
         ("Training", "validation", "TEST"),
         ("train_set", "val_set", "test_set"),
         ("training_set", "dev", "eval"),
+        ("train_data", "val-images", "TestFaces"),
         ("Training", "PublicTest", "PrivateTest"),
     ],
 )
@@ -208,7 +209,13 @@ def test_an_optional_subject_that_is_missing_is_unknown(tmp_path):
 
 @pytest.mark.parametrize(
     ("pattern", "value"),
-    [("(", "regular"), ("p[0-9]", "named"), ("(?P<person>p)", "'person'"), ("(?P<subject>Q)", 2)],
+    [
+        ("(", "regular"),
+        ("p[0-9]", "named"),
+        ("(?P<person>p)", "'person'"),
+        ("(?P<subject>Q)", 2),
+        (r"(?P<subject>p)(?P<part>\d)", "its part"),
+    ],
 )
 def test_a_pattern_that_cannot_be_used(tmp_path, pattern, value):
     touch(tmp_path, "sad/p1.png", "glad/p2.png")
@@ -258,17 +265,41 @@ def test_a_name_that_stands_alone_stays(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "others",
+    [("Anna", "anna"), ("Zo\u00eb", "Zoe\u0308"), ("01", "1"), ("anna b", "Anna-B")],
+)
+def test_a_name_written_in_two_ways_is_one_person(tmp_path, others):
+    for place in ("{}_1", "{}/1"):
+        root = tmp_path / str("/" in place)
+        for label, who in zip(("sad", "glad"), others, strict=True):
+            touch(root, *(f"{label}/{place.format(name)}.png" for name in (who, "p2")))
+        found = open_database("images", root)
+        assert len({s.subject for s in found.samples}) == 2
+        assert any(mentions([note], *map(repr, others)) for note in found.notes)
+
+
+def test_names_of_which_nothing_is_left_are_not_unknown(tmp_path):
+    found = open_database("images", touch(tmp_path, "sad/_/1.png", "glad/-/1.png", "glad/p/1.png"))
+    assert {s.subject for s in found.samples} == {"_", "-", "p"}
+
+
 def test_links_may_lead_where_it_is_allowed(tmp_path):
     touch(tmp_path, "store/1.png", "store/more/2.png", "other/3.png", "in/sad/p_1.png")
     touch(tmp_path, "in/glad/q_1.png")
     (tmp_path / "in" / "sad" / "r_1.png").symlink_to(tmp_path / "store" / "1.png")
     (tmp_path / "in" / "glad" / "s_1.png").symlink_to(tmp_path / "other" / "3.png")
     (tmp_path / "in" / "fear").symlink_to(tmp_path / "store" / "more")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "fear").symlink_to(tmp_path / "store")
     found = open_database("images", tmp_path / "in")
     assert len(found.samples) == 2 and mentions(found.rejects[0].reason, "--allow")
     found = open_database("images", tmp_path / "in", allow=[tmp_path / "store"])
     assert list(told(found)) == ["fear/2", "glad/q_1", "sad/p_1", "sad/r_1"]
     assert [reject.source for reject in found.rejects] == ["glad/s_1.png"]
+    with pytest.raises(BadUse, match="--allow"):
+        open_database("images", linked)
     with pytest.raises(BadUse, match=naming("--allow", "nowhere")):
         open_database("images", tmp_path / "in", allow=[tmp_path / "nowhere"])
 
@@ -280,10 +311,25 @@ def test_a_link_round_in_a_circle_ends(tmp_path):
     assert list(told(open_database("images", tmp_path))) == ["glad/2", "sad/1"]
 
 
+@pytest.mark.parametrize(("name", "what"), [("a.zip", "unpack"), ("b.XLSX", "CSV"), ("c", "c is")])
+def test_a_file_in_place_of_a_folder_is_named(tmp_path, name, what):
+    with pytest.raises(BadUse, match=naming(name, what)):
+        open_database("images", touch(tmp_path, name) / name)
+
+
 def test_all_pairs_of_one_name_are_listed(tmp_path):
     touch(tmp_path, "sad/1.png", "sad/1.jpg", "glad/2.png", "glad/2.bmp", "glad/3.png")
     with pytest.raises(BadUse, match=naming(2, "sad/1.jpg", "sad/1.png", "glad/2.bmp", "'glad/2'")):
         open_database("images", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "own_data.json"])
+def test_an_earlier_output_is_no_person(tmp_path, name):
+    touch(tmp_path, "anna/sad/1.png", "anna/glad/1.png", "ben/sad/1.png", "ben/glad/1.png")
+    touch(tmp_path, f"mine/{name}", "mine/report/1.png", "mine/photograph/2.png")
+    found = open_database("images", tmp_path)
+    assert len(found.samples) == 4 and found.classes == ("glad", "sad") and not found.rejects
+    assert any(mentions([note], "mine") for note in found.notes)
 
 
 def test_the_clients_annotated_copies_are_no_images(tmp_path):

@@ -217,6 +217,30 @@ def test_numbers_written_differently_are_one_class(tmp_path):
     assert any(mentions([note], "'03', '3', '3.0'") for note in found.notes)
 
 
+def test_a_person_written_in_two_ways_is_on_one_side_of_a_split(tmp_path):
+    subjects = ("Anna", "anna ", "1", "1.0", "01", "p2")
+    rows = "".join(
+        f"{k}.png,{'sad' if k % 2 else 'glad'},{who}\n" for k, who in enumerate(subjects)
+    )
+    found = read(tmp_path, f"path,label,subject\n{rows}")
+    assert [s.subject for s in found.samples] == ["Anna", "Anna", "1", "1", "1", "p2"]
+    assert divide(found).folds == 3 and found.subjects == KNOWN
+    assert any(mentions([note], "'Anna' = 'anna'", "'01' = '1' = '1.0'") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("head", "hint"),
+    [
+        ("emotion,pixels,Usage", "--db fer2013"),
+        ("subDirectory_filePath,face_x", "--db affectnet"),
+        ("path,label", "--subjects unknown"),
+    ],
+)
+def test_a_table_without_the_columns_names_the_option_that_reads_it(tmp_path, head, hint):
+    with pytest.raises(BadUse, match=naming(head.replace(",", ", "), hint)):
+        read(tmp_path, f"{head}\n0,1\n")
+
+
 def test_joy_is_happiness(tmp_path):
     text = "path,label,subject\na.png,joy,p\nb.png,happy,q\nc.png,sad,p\n"
     assert read(tmp_path, text).classes == ("happiness", "sad")

@@ -22,6 +22,10 @@ def images(names, each: int, classes=CLASSES) -> tuple[list[str], list[str]]:
         (("Training", "PublicTest", "PrivateTest"), "PublicTest"),
         (("train", "val", "test"), "val"),
         (("test1", "test2", "anna"), "test1"),
+        (("fer_train", "fer_test"), "fer_train"),
+        (("myTrain", "myTest"), "myTest"),
+        (("20230131", "20230201"), "20230131"),
+        (("2023-01-31", "anna"), "2023-01-31"),
         (("000", "045", "090", "135", "180"), "045"),
         (("Rafd090", "Rafd045"), "Rafd045"),
         (("angry", "sad"), "angry"),
@@ -73,6 +77,7 @@ def test_one_image_a_person_throughout_is_doubted():
         ["subject-1", "subject-2", "subject-3"],
         ["S1-1", "S1-2", "S2-1", "S2-2"],
         ["anna-1", "ben-2", "carla-3"],
+        ["20231301", "19991299", "2023013", "12345678"],
         ["imke", "faye", "pictor", "male01", "girlie"],
     ],
 )

@@ -172,7 +172,7 @@ def test_a_division_knows_how_it_was_cut():
 
 def test_the_users_folds_are_kept():
     made = database(4)
-    given = [Sample(**{**vars(s), "fold": int(s.subject[1:]) // 2}) for s in made.samples]
+    given = [dataclasses.replace(s, fold=int(s.subject[1:]) // 2) for s in made.samples]
     division = folds.divide(Database(**{**vars(made), "samples": given}), valid_share=0)
     assert [division.home[f"c/s{s:02d}_1"] for s in range(4)] == [0, 0, 1, 1]
     assert division.rule == "given"
@@ -181,7 +181,7 @@ def test_the_users_folds_are_kept():
 
 def test_a_person_in_two_user_folds_is_refused():
     made = database(2)
-    given = [Sample(**{**vars(s), "fold": i % 2}) for i, s in enumerate(made.samples)]
+    given = [dataclasses.replace(s, fold=i % 2) for i, s in enumerate(made.samples)]
     with pytest.raises(BadUse, match=r"\bs00\b.*\b0\b.*\b1\b"):
         folds.divide(Database(**{**vars(made), "samples": given}))
 
@@ -189,7 +189,7 @@ def test_a_person_in_two_user_folds_is_refused():
 @pytest.mark.parametrize(("numbers", "missing"), [((1, 2), 0), ((0, 999_999_999), 1)])
 def test_user_folds_with_a_gap_are_refused(numbers, missing):
     made = database(2)
-    given = [Sample(**{**vars(s), "fold": numbers[int(s.subject[1:])]}) for s in made.samples]
+    given = [dataclasses.replace(s, fold=numbers[int(s.subject[1:])]) for s in made.samples]
     with pytest.raises(BadUse, match=rf"\b{missing}\b.*\b{max(numbers)}\b"):
         folds.divide(Database(**{**vars(made), "samples": given}))
 

@@ -11,6 +11,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from pipelines.common.records import Finding, Reject
+from pipelines.dataset import rejects
 from pipelines.inspection import page
 from tests.support.data_folders import build, some
 from tests.support.inspection import mentions
@@ -84,8 +85,8 @@ def test_it_shows_counts_warnings_rejects_and_digests(made):
     manifest, text = made[1], Reader(made[2]).text
     assert mentions(text, 7, 5, 2)
     assert mentions(text, "Warning", "sequences", 479, 480)
-    assert mentions(text, "Rejected", 2) and len(manifest.rejects) == 2
-    for reject in manifest.rejects:
+    assert mentions(text, "Rejected", 2) and manifest.counts["rejected"] == 2
+    for reject in rejects.read(made[0], manifest):
         assert reject.source in text and reject.reason in text
     assert manifest.digest in text and manifest.fold_digest in text
 
@@ -95,7 +96,8 @@ def test_it_states_whether_people_cross_the_splits(made):
     data = (folder / "statistics.pb").read_bytes()
     statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
     official = dataclasses.replace(manifest, subject_independent=False)
-    changed = set(Reader(page.render(official, statistics)).text) - set(Reader(text).text)
+    rejected = list(rejects.read(folder, manifest))
+    changed = set(Reader(page.render(official, statistics, rejected)).text) - set(Reader(text).text)
     assert len(changed) == 1 and mentions(changed, manifest.fold_rule, "split")
 
 
@@ -103,7 +105,7 @@ def test_the_same_manifest_and_statistics_give_the_same_page(made):
     folder, manifest, text = made
     data = (folder / "statistics.pb").read_bytes()
     statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
-    assert page.render(manifest, statistics) == text
+    assert page.render(manifest, statistics, list(rejects.read(folder, manifest))) == text
 
 
 def test_classes_by_folds_are_the_records(made):

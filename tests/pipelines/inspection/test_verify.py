@@ -12,7 +12,7 @@ from upath import UPath
 
 from pipelines.common.errors import FailedWork
 from pipelines.common.files import write_whole
-from pipelines.dataset import examples, manifest
+from pipelines.dataset import examples, manifest, rejects
 from pipelines.inspection import side_files
 from pipelines.inspection.checks import check_folder
 from pipelines.media import images
@@ -142,7 +142,8 @@ def test_a_change_is_noticed_though_every_digest_was_made_right(folder, capsys, 
 
 
 def test_a_picture_of_another_size_is_noticed(folder, capsys):
-    image = images.read(folder / manifest.load(folder).rejects[0].picture)[:64]
+    [reject] = rejects.read(folder, manifest.load(folder))
+    image = images.read(folder / reject.picture)[:64]
     forge(folder, swap("happiness/p000_01", image=images.encode_png(image)))
     assert main([str(folder)]) == 1
     assert mentions(capsys.readouterr().out, "happiness/p000_01", "(64, 128, 3)", "(128, 128, 3)")
@@ -175,13 +176,12 @@ def test_official_folds_state_how_many_people_cross(demo_people, tmp_path, capsy
     ("old", "new"),
     [
         ('"read": 6', '"read": 7'),
-        ('"reason": "no face"', '"reason": "no luck"'),
+        ('"no face": 1', '"no luck": 1'),
         ('"fold_rule": "step"', '"fold_rule": "contiguous"'),
         ('"folds": 3', '"folds":  3'),
         ('"path": "fold-00/', '"path": "../fold-00/'),
         ('"rejected": 1', '"rejected": 1e999'),
         ('"notes": []', '"notes": ["\\ud800"]'),
-        ('"splits": [', '"splits": [9, '),
         ("{", "[" * 100_000),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from importlib.util import find_spec
 
@@ -39,6 +40,7 @@ def refused(demo_people, tmp_path, capsys):
     [
         (("--runner", "FlnkRunner"), ("FlnkRunner", "FlinkRunner")),
         (("--runner", "spak"), ("spak", "SparkRunner")),
+        (("--runner", "DskRunner"), ("DskRunner", "DaskRunner")),
         (("--runner", "no.such.Runner"), ("no.such.Runner",)),
         (("--runner",), ("--runner",)),
         (("--runner", "DataflowRunner"), ("--project", "--region", "--temp_location")),
@@ -81,6 +83,26 @@ def test_docker_that_is_not_installed(refused, monkeypatch, tmp_path_factory):
     words = ("--runner", "PortableRunner", "--job_endpoint", "embed", "--environment_type")
     code, error = refused(*words, "DOCKER")
     assert code == 2 and mentions(error, "DOCKER", "LOOPBACK")
+
+
+@pytest.mark.skipif(find_spec("distributed") is not None, reason="Dask is installed")
+def test_dask_that_is_not_installed(refused):
+    code, error = refused("--runner", "dask")
+    assert code == 2 and "fesr-tf[dask]" in error
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra dask")
+def test_a_dask_scheduler_that_cannot_be_used(refused, closed, tmp_path_factory):
+    code, error = refused("--runner", "dask", "--dask_client_address", f"tcp://{closed}")
+    assert code == 1 and closed in error
+    code, error = refused("--runner", "dask", "--dask_client_adress", closed)
+    assert code == 2 and mentions(error, "--dask_client_adress", "--dask_client_address")
+    file = tmp_path_factory.mktemp("dask") / "scheduler.json"
+    code, error = refused("--runner", "dask", "--dask_scheduler_file", str(file))
+    assert code == 2 and str(file) in error
+    file.write_text(json.dumps({"address": f"tcp://{closed}"}))
+    code, error = refused("--runner", "dask", "--dask_scheduler_file", str(file))
+    assert code == 1 and closed in error
 
 
 @pytest.mark.skipif(find_spec("s3fs") is not None, reason="s3fs is installed")

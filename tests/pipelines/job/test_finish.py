@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pipelines.common.errors import FailedWork
 from pipelines.common.records import Reject
 from pipelines.common.roles import TEST, TRAIN, UNUSED, VALID
 from pipelines.databases.base import UNKNOWN
-from pipelines.dataset import fold_file, folds, manifest
+from pipelines.dataset import fold_file, folds, manifest, rejects
 from pipelines.dataset.copies import ALLOWED, DROPPED
 from pipelines.dataset.fold_file import Member
 from pipelines.dataset.folds import divide
@@ -23,7 +24,7 @@ from pipelines.inspection.checks import check_folder
 from pipelines.inspection.console import closing_report
 from pipelines.job.finish import finish
 from pipelines.media import images
-from tests.support.data_folders import build, records, some
+from tests.support.data_folders import build, records, some, write_job
 from tests.support.inspection import mentions
 
 
@@ -48,15 +49,17 @@ def test_every_side_file_is_listed_with_its_digest(lossy):
         "index.html",
         "people.csv",
         "rejected_sheet.png",
+        "rejects.jsonl",
         "schema.pbtxt",
         "statistics.pb",
     }
-    assert sum(each.path.startswith("rejects/") for each in made.files) == 2
-    for each in made.files:
+    thumbnails = rejects.pictures(rejects.read(folder, made))
+    assert len(thumbnails) == 2
+    for each in (*made.files, *thumbnails):
         content = (folder / each.path).read_bytes()
         assert (each.bytes, each.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     on_disk = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    listed = {each.path for each in (*made.files, *made.shards)}
+    listed = {each.path for each in (*made.files, *made.shards, *thumbnails)}
     assert on_disk == listed | {"manifest.json"}
 
 
@@ -74,16 +77,24 @@ def test_losses_are_counted_by_class_and_by_subject(lossy):
 
 def test_the_closing_report_shows_losses_worst_first(lossy):
     folder, made = lossy
-    text = closing_report(made, folder, {}, replaced=False)
+    text = closing_report(made, folder, {}, 3.0, replaced=False)
     rows = [line.split() for line in text.splitlines()]
     assert ["p001", "2", "0", "2", "100.0%"] in rows
     assert ["fear", "3", "2", "1", "33.3%"] in rows
+    assert mentions(text, "0.750")  # 3 s for 4 faces
     assert mentions(text, folder / "index.html")
+
+
+def test_losses_of_nobody_are_no_table(lossy):
+    folder, made = lossy
+    counts = made.counts | {"rejected_by_subject": {}}
+    text = closing_report(dataclasses.replace(made, counts=counts), folder, {}, replaced=False)
+    assert re.findall("lost by ([a-z]+)", text) == ["class"]
 
 
 def test_rejects_keep_their_roles_and_have_a_sheet(lossy):
     folder, made = lossy
-    assert [reject.splits for reject in made.rejects] == [(TRAIN, TEST, TRAIN)] * 2
+    assert [each.splits for each in rejects.read(folder, made)] == [(TRAIN, TEST, TRAIN)] * 2
     assert images.read(folder / "rejected_sheet.png").shape[0] > 128
 
 
@@ -150,8 +161,7 @@ def test_a_record_that_was_lost_is_noticed(demo_people, tmp_path):
     build(tmp_path, database, division=division)
     # Finished once with what was written, now asked for one more sample.
     made = manifest.load(tmp_path)
-    job = {"shards": [dataclasses.asdict(each) for each in made.shards], "rejects": []}
-    (tmp_path / "job.json").write_text(json.dumps(job))
+    write_job(tmp_path, made.shards, [], division.folds)
     with pytest.raises(FailedWork, match=r"\b7\b.*\b6\b.*\b0\b"):
         finish(tmp_path, dataclasses.replace(database, samples=more), division)
 
@@ -236,7 +246,8 @@ def test_an_unknown_subject_is_nobody(demo_people, tmp_path):
     checks, _ = check_folder(tmp_path)
     assert [check.name for check in checks if check.failures] == []
     text = (
-        closing_report(made, tmp_path, {}, replaced=False) + (tmp_path / "index.html").read_text()
+        closing_report(made, tmp_path, {}, 3.0, replaced=False)
+        + (tmp_path / "index.html").read_text()
     )
     assert mentions(text, "subjects unknown") and "person crosses" not in text
     assert not mentions(text, "people") and "subject-independent" not in text
@@ -317,9 +328,7 @@ def test_crops_that_no_detector_finds_are_offered_prealigned(demo_people, tmp_pa
     crop = images.resize(images.read(demo_people / "fear/p000_01.png")[40:170, 40:150], 48, 48)
     with pytest.raises(alignment.NoFaceFound) as caught:
         alignment.FaceAligner().align(crop[8:40, 8:40])
-    rejects = [Reject("a", "a.png", "fear", "p", str(caught.value))]
-    job = {"shards": [], "rejects": [dataclasses.asdict(each) for each in rejects]}
-    (tmp_path / "job.json").write_text(json.dumps(job))
+    write_job(tmp_path, [], [Reject("a", "a.png", "fear", "p", str(caught.value))], 2)
     sample = dataclasses.replace(some(demo_people).samples[0], key="a")
     database = dataclasses.replace(some(demo_people), samples=[sample])
     division = folds.Division(2, {"a": (TEST, TRAIN)}, {"a": 0}, True)

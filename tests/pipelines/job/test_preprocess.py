@@ -14,11 +14,12 @@ from PIL import Image
 from pipelines import verify
 from pipelines.common import roles
 from pipelines.databases import fer2013, open_database
+from pipelines.databases.base import Database, Sample
 from pipelines.dataset import examples, manifest
 from pipelines.dataset.folds import divide
 from pipelines.job.finish import finish
 from pipelines.media import images
-from pipelines.preprocess import build
+from pipelines.preprocess import build, write_work
 from tests.support.inspection import contents, mentions, run
 from tests.support.miniatures import web
 
@@ -113,10 +114,26 @@ def test_records_are_spread_over_the_shards_in_key_order(mixed, tmp_path):
 def test_a_test_may_bring_its_own_pipeline(people_data, demo_people, tmp_path):
     database = open_database("demo", demo_people)
     division = divide(database)
+    write_work(tmp_path, database, division)
     with beam.Pipeline(runner="FnApiRunner") as pipeline:
-        build(pipeline, database, division, tmp_path)
+        build(pipeline, database, division.folds, tmp_path)
     made = finish(tmp_path, database, division)
     assert made.digest == manifest.load(people_data).digest
+
+
+def test_the_graph_does_not_grow_with_the_database(tmp_path):
+    sizes = []
+    for count in (9_000, 18_000):
+        keys = [(f"{i % 2}/{i:06d}", i % 2, f"p{i // 10}") for i in range(count)]
+        samples = [Sample(*each, path=f"/nowhere/{each[0]}.png") for each in sorted(keys)]
+        database = Database("images", ("a", "b"), samples, channels=1, root=Path("/nowhere"))
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        write_work(folder, database, divide(database))
+        pipeline = beam.Pipeline(runner="FnApiRunner")
+        build(pipeline, database, 5, folder)
+        sizes.append(pipeline.to_runner_api().ByteSize())
+    assert abs(sizes[1] - sizes[0]) < 100 and sizes[0] < 100_000
 
 
 def test_gray_pictures_make_a_gray_set(demo_people, tmp_path):

@@ -7,7 +7,7 @@ import os
 import pytest
 from PIL import Image
 
-from pipelines.dataset import manifest
+from pipelines.dataset import manifest, rejects
 from pipelines.media import images
 from tests.support.inspection import contents, mentions, run
 
@@ -17,7 +17,7 @@ def test_troubles_are_rejected_by_name_and_the_job_goes_on(mixed, tmp_path, caps
     assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
     found = manifest.load(output)
     assert (found.counts["read"], found.counts["aligned"], found.counts["rejected"]) == (9, 4, 5)
-    reasons = {reject.source: reject.reason for reject in found.rejects}
+    reasons = {reject.source: reject.reason for reject in rejects.read(output, found)}
     assert "damaged" in reasons["fear/p002_short.png"]
     assert "format" in reasons["fear/p002_text.jpg"]
     assert "empty" in reasons["fear/p002_empty.jpg"]
@@ -77,7 +77,8 @@ def test_a_name_that_is_not_utf8_is_rejected(mixed, tmp_path):
     picture.rename(os.fsdecode(bytes(mixed / "fear") + b"/p\xe9_00.png"))
     output = tmp_path / "out"
     assert run("--db", "images", "--input", mixed, "--output", output, "--folds", 2) == 0
-    reasons = {reject.source: reject.reason for reject in manifest.load(output).rejects}
+    found = rejects.read(output, manifest.load(output))
+    reasons = {reject.source: reject.reason for reject in found}
     assert "UTF-8" in reasons["fear/p?_00.png"]
 
 

@@ -5,22 +5,16 @@ The local runner in this process is what the other tests use.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pipelines.common.files import location
 from pipelines.dataset import manifest
+from tests.support.engines import ROOT, worker_pool
 from tests.support.inspection import contents, mentions, run
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +39,6 @@ def test_a_portable_runner(here, demo_people, tmp_path):
     portable = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
     assert run("--input", demo_people, "--output", tmp_path / "out", *portable) == 0
     assert contents(tmp_path / "out") == here
-
-
-@contextlib.contextmanager
-def worker_pool(code: Path) -> Iterator[str]:
-    """Beam's own pool of external workers, as beside a Flink or Spark task manager: other
-    processes in another folder, whose `pipelines` is the one that lies in `code`."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    words = ["-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
-    # The pool starts its workers as `python`, whichever comes first.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(code)}
-    with subprocess.Popen(
-        [sys.executable, *words], cwd=code, env=environment, stderr=subprocess.DEVNULL
-    ) as pool:
-        try:
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("localhost", port)):
-                    break
-                time.sleep(0.1)
-            yield f"localhost:{port}"
-        finally:
-            pool.terminate()
 
 
 def test_workers_elsewhere_with_the_package_that_setup_file_sends(here, demo_people, tmp_path):
@@ -97,6 +67,9 @@ def test_a_store_in_and_out(mixed, tmp_path, capsys):
     capsys.readouterr()
     arguments = ("--db", "images", "--input", store / "in", "--output", store / "out")
     assert run(*arguments, "--folds", 2) == 0
-    assert mentions(capsys.readouterr().out, 9, 4, 5)
-    assert contents(store / "out") == contents(tmp_path / "out")
+    shown = capsys.readouterr()
+    assert mentions(shown.out, 9, 4, 5)
+    assert "9/9" in shown.err  # from the engine's counters: a file in a store cannot grow
+    found, here = contents(store / "out" / "version-a"), contents(tmp_path / "out")
+    assert found == {name: here[name] for name in here.keys() - {manifest.NAME}}
     manifest.verify(store / "out", manifest.load(store / "out"))

@@ -14,7 +14,16 @@ from .pictures import SOUND, SPARE, bombs, cut, flipped, foreign, saved, stored
 
 CLASSES = ("fear", "neutral")
 # Side of the image that is cut, small enough for a sensible number of cuts.
-_CUT = {"png": 104, "jpg": 224, "progressive.jpg": 224, "webp": 320, "tif": 72, "gif": 144}
+_CUT = {
+    "png": 104,
+    "jpg": 224,
+    "progressive.jpg": 224,
+    "webp": 320,
+    "tif": 72,
+    "gif": 144,
+    "heic": 112,
+    "avif": 224,
+}
 _FLIPS = 40
 _HUGE = 8000
 
@@ -46,9 +55,8 @@ def _sound(faces: Sequence[np.ndarray]) -> Iterator[Case]:
     for ending in SOUND:
         face = next(turn)
         name = ending.replace(".", "-")
-        yield Case(
-            "sound", f"fear/p0_as-{name}.{ending.split('.')[-1]}", KEEP, stored(face, ending)
-        )
+        itself = f"fear/p0_as-{name}.{ending.split('.')[-1]}"
+        yield Case(f"sound {ending}", itself, KEEP, stored(face, ending))
         yield Case("wrong ending", f"fear/p1_as-{name}.bmp", KEEP, stored(face, ending))
         yield Case("wrong ending", f"fear/p2_as-{name}.JPG", KEEP, stored(face, ending))
     # The same bytes twice, under one class and under two.

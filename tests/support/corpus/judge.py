@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipelines.dataset import examples, manifest
+from pipelines.dataset import examples, manifest, rejects
 
 from . import EITHER, KEEP, REJECT, STRAY, Case
 
@@ -46,10 +46,11 @@ def left(folder: Path) -> Left:
     kept = [record.key for record in records]
     if len(kept) != len(set(kept)):
         raise ValueError(f"{folder} holds a record twice")
-    rejected = {reject.source: reject.reason for reject in found.rejects}
+    lost = list(rejects.read(folder, found))
+    rejected = {reject.source: reject.reason for reject in lost}
     counts = {name: found.counts[name] for name in ("read", "aligned", "rejected")}
-    if counts["rejected"] != len(found.rejects) or counts["aligned"] != len(kept):
-        raise ValueError(f"{folder}: {counts} beside {len(kept)} kept and {len(found.rejects)}")
+    if counts["rejected"] != len(lost) or counts["aligned"] != len(kept):
+        raise ValueError(f"{folder}: {counts} beside {len(kept)} kept and {len(lost)}")
     return Left(folder, frozenset(kept), rejected, found.notes, counts)
 
 

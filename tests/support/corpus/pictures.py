@@ -140,6 +140,10 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "box.jp2", _at(wave, wave.index(b"ihdr") + 4, sizes)
     # In the code stream's own head, which the box before it contradicts.
     yield "stream.jp2", _at(wave, wave.index(b"\xff\x4f\xff\x51") + 8, sizes)
+    for ending, kind in (("heic", "HEIF"), ("avif", "AVIF")):
+        phone = saved(small, kind)
+        # The box of the size: its name, its version, its sides.
+        yield f"box.{ending}", _at(phone, phone.index(b"ispe") + 8, sizes)
     photo = saved(small, "JPEG")
     frame = photo.index(b"\xff\xc0")
     yield "header.jpg", _at(photo, frame + 5, struct.pack(">HH", 65_500, 65_500))

@@ -182,7 +182,9 @@ class JointTraining(nn.Module):
         config = self.config
         plain = self.recognizer.extract(maps)
         dropped = self.drop(plain, draws.keep[:3].flatten(0, 1))
-        compared = dropped if config.intra_features == "post_dropout" else plain
+        compared = plain if config.intra_features == "pre_dropout" else dropped
+        if config.intra_features == "shared_mask":
+            compared = self.drop(plain, draws.keep[:1].tile(3, 1, 1).flatten(0, 1))
         real, positive, synthetic = compared.chunk(3)
         real_real = distance(real, positive, config.distance_squared)
         # RDBP: the real features lead, the synthetic ones follow.
