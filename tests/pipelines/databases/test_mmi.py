@@ -14,7 +14,7 @@ from pipelines.common import roles
 from pipelines.common.errors import BadUse
 from pipelines.databases import Film, open_database
 from pipelines.databases.mmi import read
-from pipelines.dataset import examples, manifest
+from pipelines.dataset import examples, manifest, rejects
 from pipelines.faces.alignment import FaceAligner, NoFaceFound
 from pipelines.media import films, images
 from pipelines.preprocess import main
