@@ -14,7 +14,7 @@ from pipelines.common import roles
 from pipelines.common.errors import BadUse
 from pipelines.databases import Film, open_database
 from pipelines.databases.mmi import read
-from pipelines.dataset import examples, manifest
+from pipelines.dataset import examples, manifest, rejects
 from pipelines.faces.alignment import FaceAligner, NoFaceFound
 from pipelines.media import films, images
 from pipelines.preprocess import main
@@ -345,7 +345,9 @@ def test_a_film_without_a_face_is_rejected_with_its_picture(tmp_path):
     root = mmi.odd_edition(tmp_path / "in")
     mmi.add_session(root, 120, "S004-001", mmi.gray_frames(5), mmi.CODES["fear"], view=2)
     assert main(["--db", "mmi", "--input", str(root), "--output", str(tmp_path / "out")]) == 0
-    lost = [r for r in manifest.load(tmp_path / "out").rejects if r.subject == "S004"]
+    output = tmp_path / "out"
+    found = rejects.read(output, manifest.load(output))
+    lost = [reject for reject in found if reject.subject == "S004"]
     assert [reject.key for reject in lost] == ["S004-001_0", "S004-001_1", "S004-001_2"]
     for reject in lost:
         assert mentions(reject.reason, "face", "frame 2")
