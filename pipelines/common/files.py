@@ -41,11 +41,14 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 def location(text: str | os.PathLike | Location) -> Location:
     """`text` as a location: a `Path` unless it starts with a scheme. Locations stay as they are.
 
-    Raises `BadUse` for a scheme that is unknown or whose library is not installed.
+    Raises `BadUse` for an empty text, which a `Path` would take for the working folder, and for a
+    scheme that is unknown or whose library is not installed.
     """
     if isinstance(text, Location):
         return text
     name = os.fspath(text)
+    if not name:
+        raise BadUse("the name of a file or folder is empty; give one, or . for the working folder")
     if name.startswith("file://"):
         return Path(unquote(name.removeprefix("file://")))
     scheme, mark, _ = name.partition("://")

@@ -30,6 +30,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_an_empty_name_is_not_the_working_folder():
+    with pytest.raises(BadUse):
+        location("")
+
+
 def test_a_scheme_makes_a_place_in_a_store():
     assert type(location("/x/y")) is type(Path("/x/y"))
     assert location("file:///x/my%20y") == Path("/x/my y")
