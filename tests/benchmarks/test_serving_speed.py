@@ -84,6 +84,7 @@ def test_the_engines_of_the_peers_need_nothing_but_numpy():
     assert found.stdout == "0\n"
 
 
+@pytest.mark.slow
 def test_the_worker_times_each_backend(faces, exported_model):
     words = [PYTHON, "-m", "benchmarks.serving.worker", str(faces), str(exported_model)]
     with Worker("worker", words, thread_limits(1)) as worker:

@@ -41,6 +41,7 @@ def test_multiply_adds_that_the_cache_saves(stage, saved):
     assert (plain - cached) / 1e6 == pytest.approx(saved, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "modes",
     [

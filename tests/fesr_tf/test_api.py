@@ -99,6 +99,7 @@ def test_what_cannot_be_synthesized_is_named(opened_run, images, expression, int
         opened_run.synthesize(images, expression, intensity)
 
 
+@pytest.mark.slow
 def test_training_through_the_api_equals_the_command(
     demo_data, tiny_run, tiny_settings, tmp_path, opened_run
 ):

@@ -221,6 +221,7 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence_each(family):
     assert sorted(re.findall(r"FESR[-\w]*", ninth)) == ["FESR_JL", "FESR_JL-IL"]
 
 
+@pytest.mark.slow
 def test_the_whole_way_twice_gives_the_same_bytes(family, tmp_path, capfd):
     folders = [str(family[name]) for name in ("FG", "FG-Dz", "FESR_JL", "FESR_JL-IL")]
     words = [*folders, "--people", "1", "--seed", "3"]

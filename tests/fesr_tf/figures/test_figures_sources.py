@@ -108,7 +108,7 @@ def test_a_cross_validation_of_other_data_is_refused(tiny_run, tmp_path):
     folder.mkdir()
     info = runs.read_info(tiny_run)
     found = dict.fromkeys(CROSS_VALIDATION) | {
-        "format": 1, "data_digest": "1" * 64, "classes": info.classes, "summaries": []
+        "format": 2, "data_digest": "1" * 64, "classes": info.classes, "summaries": []
     }  # fmt: skip
     (folder / "crossval.json").write_text(json.dumps(found))
     refused([tiny_run, folder], "111111111111")

@@ -75,10 +75,12 @@ def network() -> FaceNetwork:
     return load_face_network(DEMO)
 
 
+@pytest.mark.slow
 def test_fed_as_declared_it_tells_people_apart(people, network):
     assert people.auc(network) > 0.94
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value_range", "fall"),
     [((-1.0, 1.0), 0.05), ((0.0, 255.0), 0.02), ((1.0, 0.0), 0.1), ((0.0, 0.5), 0.01)],
@@ -88,6 +90,7 @@ def test_fed_another_range_it_does_worse(value_range, fall, people, network):
     assert people.auc(other) < people.auc(network) - fall
 
 
+@pytest.mark.slow
 def test_fed_other_colours_it_does_worse(people, network):
     right = people.auc(network)
     assert people.auc(network, people.chips[..., ::-1]) < right - 0.002  # BGR for RGB
@@ -96,6 +99,7 @@ def test_fed_other_colours_it_does_worse(people, network):
         assert people.auc(network, one) < right - fall, channel
 
 
+@pytest.mark.slow
 def test_upside_down_it_does_worse(people, network):
     assert people.auc(network, people.chips[:, ::-1]) < people.auc(network) - 0.05
 
@@ -146,6 +150,7 @@ def write_photographs(people: People, folder: Path, subjects: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_every_input(people, tmp_path, capsys):
     folder = write_photographs(people, tmp_path / "photos", 4)
     assert benchmark([str(folder), "--identity", DEMO]) == 0

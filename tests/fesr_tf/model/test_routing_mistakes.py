@@ -343,6 +343,7 @@ def test_without_a_mistake_nothing_changes(right):
     assert changes(right, routed()) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake",
     [

@@ -54,6 +54,7 @@ def test_what_no_signature_reads_stays_behind(exported_model, opened_run):
     assert held < sum(v.numpy().size for v in [*trained, *frozen])
 
 
+@pytest.mark.slow
 def test_versions_count_up_and_none_is_overwritten(tiny_run, tmp_path, capfd):
     output = tmp_path / "fesr"
     (output / "notes").mkdir(parents=True)
@@ -92,6 +93,7 @@ def test_half_a_method_is_exported_as_far_as_it_was_trained(
     assert [path.name for path in (tmp_path / "half").iterdir()] == ["1"]
 
 
+@pytest.mark.slow
 def test_a_generator_is_exported_with_the_recogniser_of_another_run(trained, opened_run, tmp_path):
     generator, other = trained("FG"), trained("BASELINE")
     words = ["--run", str(generator), "--recognizer", str(other)]

@@ -129,6 +129,7 @@ def test_a_reconstruction_is_the_translation_to_ones_own_class(opened_run):
     assert np.abs(again.astype(int) - own).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_prints_the_same_each_time(run_copy, baselines, capfd):
     words = [str(run_copy), "--judge", str(baselines[0]), "--new", "16", "--seed", "3"]
     assert measure.main(words) == 0

@@ -93,6 +93,7 @@ def started(command: list[str]) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_resumes(demo_data, longer, never_stopped, tmp_path):
     """Stopped in the first stage, the run ends as one never stopped, equal to the bit."""
     folder = runs.run_folder(tmp_path, "demo", "FESR_JL", 0)
@@ -112,6 +113,7 @@ def test_ctrl_c_saves_and_the_same_command_resumes(demo_data, longer, never_stop
     assert_equal(folder, never_stopped)
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_saves_resumes_to_the_same_end(
     demo_data, longer, never_stopped, tmp_path
 ):

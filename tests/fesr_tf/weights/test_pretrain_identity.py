@@ -41,6 +41,7 @@ def run(*words: object) -> int:
     return pretrain.main([str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_reads_every_aligned_face_of_all_folders(people):
     # A turned head in a harsh light may be missed by the detector.
     assert 0.95 * SUBJECTS * IMAGES_A_PERSON <= len(people.images) <= SUBJECTS * IMAGES_A_PERSON
@@ -49,6 +50,7 @@ def test_reads_every_aligned_face_of_all_folders(people):
     assert len(set(people.labels)) == 8
 
 
+@pytest.mark.slow
 def test_the_committed_network_verifies_held_out_subjects(people):
     network = load_face_network("light_cnn_demo").network
     result = verification(embed(network, people.images), people.subjects, people.labels)
@@ -57,6 +59,7 @@ def test_the_committed_network_verifies_held_out_subjects(people):
     assert result.l1_same < result.l1_different
 
 
+@pytest.mark.slow
 def test_the_command_end_to_end(data, people, tmp_path, capsys):
     output = tmp_path / "new" / "own.npz"
     command = ["--data", *data, "--held-out", 2, "--epochs", 2, "--batch-size", 16, "--seed", 5]
@@ -153,6 +156,7 @@ def test_bad_use_is_one_sentence(words, values, capsys, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_too_few_people_in_the_data(data, tmp_path, capsys):
     assert run("--data", *data, "--held-out", 3, "--output", tmp_path / "w.npz") == 2
     assert re.search(naming(SUBJECTS, 3), capsys.readouterr().err)

@@ -52,6 +52,7 @@ def run(*words: object) -> int:
     return pretrain.main([str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_the_command_end_to_end_and_again_from_its_work(
     tables, teacher, demo_data, tmp_path, capsys
 ):
@@ -125,6 +126,7 @@ def test_the_rate_falls_to_zero_in_every_cycle_and_starts_again_from_half_the_pe
     assert rates[105] == pytest.approx(1e-3) and max(rates[100:]) == rates[105]
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_to_the_same_weights(tables, tmp_path, monkeypatch):
     faces, _ = training_faces(read_faces(*tables))
     settings = config.resolve("images", overrides=["width=0.0625"])

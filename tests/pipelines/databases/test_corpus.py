@@ -49,10 +49,12 @@ def test_mmi_with_films_that_break_off(faces, tmp_path):
     check(trials.in_mmi(faces, tmp_path))
 
 
+@pytest.mark.slow
 def test_matlab_files_and_tables_that_cannot_be_used(tmp_path):
     check(trials.refused(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_corpus_is_the_same_each_time(faces):
     def digest() -> str:
         found = hashlib.sha256()

@@ -211,6 +211,7 @@ def test_a_side_file_dropped_from_folder_and_manifest_is_noticed(folder, capsys)
     assert "schema.pbtxt" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_is_noticed_and_its_file_named(folder, capsys):
     chance = random.Random(5)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

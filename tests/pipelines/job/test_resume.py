@@ -107,6 +107,7 @@ def test_another_plan_or_restart_takes_up_nothing(
     assert contents(tmp_path / "out") == unkilled
 
 
+@pytest.mark.slow
 def test_a_job_in_a_store_resumes(given, unkilled, aligned, monkeypatch, capsys):
     with serving(monkeypatch) as store:
         output = bucket() / "out"
