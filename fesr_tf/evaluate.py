@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="the run's data, if the folder has moved")
     runs.add_checkpoint_option(parser)
     options = parser.parse_args(argv)
+    if options.people and options.data:
+        raise BadUse("--people gives the images: --data, which moves the run's own, has no use")
     if not options.people:
         runs.require_held_out(runs.read_info(options.run), options.run)
     run = runs.open_run(options.run, options.checkpoint)

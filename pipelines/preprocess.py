@@ -198,6 +198,8 @@ def _run(pipeline: beam.Pipeline, finished: Finished) -> None:
             result.wait_until_finish()
     except KeyboardInterrupt:
         quiet_end()
+        text = "note: finished parts are kept; the same command resumes, --restart begins anew"
+        print(text, file=sys.stderr, flush=True)
         raise
     except Exception as error:
         inner: BaseException | None = error

@@ -24,7 +24,7 @@ import tensorflow as tf
 from fesr_tf.config.cache import cache_folder
 from fesr_tf.data import mapped
 from fesr_tf.data.images import decode_image, to_size
-from pipelines.common.errors import FailedWork
+from pipelines.common.errors import BadUse, FailedWork
 from pipelines.common.files import (
     ARRAYS_NAME,
     Location,
@@ -60,9 +60,10 @@ def arrays(
     """
     kind = f"{size}x{size}x{channels}"
     with _alone(folder):
-        places = _places(folder, manifest, kind)
-        if ready := next(filter(None, (_read(place, manifest) for place in places)), None):
-            return ready
+        with contextlib.suppress(BadUse):  # no cache folder: there is nothing in it
+            for place in _places(folder, manifest, kind):
+                if ready := _read(place, manifest):
+                    return ready
         failures = []
         for place in _places(folder, manifest, kind):
             try:

@@ -1,4 +1,4 @@
-"""Finishes a data folder: reads the shards back, compares, describes, writes the manifest last."""
+"""Finishes a data folder: merges what workers read back, checks it, writes the manifest last."""
 
 from __future__ import annotations
 

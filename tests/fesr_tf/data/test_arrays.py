@@ -13,11 +13,12 @@ from PIL import Image
 from upath import UPath
 
 from fesr_tf import config
+from fesr_tf.config.cache import cache_folder
 from fesr_tf.data import batches, load_fold
 from fesr_tf.data.mapped import Rows
 from pipelines import verify
 from pipelines.common import roles
-from pipelines.common.errors import FailedWork
+from pipelines.common.errors import BadUse, FailedWork
 from pipelines.dataset import examples, manifest
 
 KIND = "arrays/128x128x3"
@@ -111,6 +112,17 @@ def test_a_folder_that_cannot_be_written_uses_the_cache(folder, settings, cache,
     assert len(before) == 2
     np.testing.assert_array_equal(fold.test.images, load_fold(folder, 0, settings).test.images)
     assert before == {path: path.stat().st_ino for path in cache.rglob("*.npy")}
+
+
+def test_a_user_without_a_home_needs_no_cache_where_the_folder_can_be_written(
+    folder, settings, monkeypatch
+):
+    for name in ("FESR_TF_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # an id without an entry
+    with pytest.raises(BadUse, match="FESR_TF_CACHE"):
+        cache_folder()
+    assert len(load_fold(folder, 0, settings).train) and (folder / KIND).is_dir()
 
 
 def test_without_a_place_for_them_the_error_names_both(folder, settings, cache):

@@ -110,6 +110,8 @@ def test_other_people_are_all_images_that_their_folder_tests(
     for row in result["predictions"]:
         assert asked[row["key"]] == pytest.approx(row["probabilities"], abs=2e-6)
     assert evaluate.main([str(run_copy), "--people", str(demo_data)]) == 2  # the run's own
+    both = ["--people", str(others), "--data", str(demo_data)]
+    assert evaluate.main([str(run_copy), *both]) == 2
     info = json.loads((run_copy / "run.json").read_text())
     info["classes"][0] = "boredom"
     (run_copy / "run.json").write_text(json.dumps(info))
