@@ -45,8 +45,10 @@ def pipeline_options(arguments: Sequence[str], own: Sequence[str] = ()) -> Pipel
         name = LOCAL_RUNNER
     elif name.lower() in _DASK:
         name = DASK_RUNNER
-        # Of the processes that Dask starts, too; otherwise each prints dozens of lines.
-        os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+        # Of the processes that Dask starts, too; otherwise each prints dozens of lines, and Beam's
+        # warning of libraries for Google's BigQuery that nothing here needs.
+        for logger in ("DISTRIBUTED", "ROOT"):
+            os.environ.setdefault(f"DASK_LOGGING__{logger}", "error")
         with contextlib.suppress(ImportError, AttributeError):  # `engines` names what is missing
             importlib.import_module(DASK_RUNNER.rpartition(".")[0])  # brings its options
     known = _known_options()
