@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.heading import heading, parser
 from fesr_tf import runs
-from fesr_tf.metrics.comparison import SCORES, over_blocks
-from fesr_tf.metrics.sequential import obrien_fleming
+from fesr_tf.metrics.comparison import SCORES
+from fesr_tf.metrics.inference import obrien_fleming, over_blocks
 from fesr_tf.processes.sequence import call
 from fesr_tf.runs import machine
 from pipelines.common.errors import FailedWork, command

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fesr_tf.metrics import classification, comparison
+from fesr_tf.metrics import classification, comparison, inference
 from fesr_tf.metrics.comparison import Answers
 from fesr_tf.processes.jobs import DONE
 from pipelines.common.errors import BadUse
@@ -109,7 +109,7 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
     """
     images = comparison.by_image(given)
     by_fold = comparison.by_fold(images.right, images.folds)
-    mean, sd = comparison.mean_and_sd(list(by_fold.values()))
+    mean, sd = inference.mean_and_sd(list(by_fold.values()))
     by_class = comparison.by_group(images.right, images.labels)
     poses = comparison.by_group(images.right, images.yaws)
     right = given.right
@@ -129,7 +129,7 @@ def summary(variant: str, given: Answers, classes: Sequence[str], folds: int, se
             int(seed): float(right[given.seeds == seed].mean()) for seed in np.unique(given.seeds)
         },
         "pooled": comparison.proportion(images.right),
-        "mean_class_accuracy": comparison.mean_and_sd(
+        "mean_class_accuracy": inference.mean_and_sd(
             [part["accuracy"] for part in by_class.values()]
         )[0],
         **{name: _mean(given.score(name)) for name in comparison.SCORES},
@@ -149,7 +149,7 @@ def compare(baseline: str, given: Mapping[str, Answers]) -> list[dict]:
         for name, other in given.items()
         if name != baseline
     ]
-    corrected = comparison.holm([pair["p_pictures"] for pair in pairs])
+    corrected = inference.holm([pair["p_pictures"] for pair in pairs])
     for pair, p in zip(pairs, corrected, strict=True):
         pair["p_pictures_holm"] = p
     return pairs

@@ -15,7 +15,7 @@ import numpy as np
 
 from fesr_tf.data.counts import ClassCounts, count_classes
 from fesr_tf.metrics.classification import wilson_interval
-from fesr_tf.metrics.comparison import CONFIDENCE, mcnemar
+from fesr_tf.metrics.inference import CONFIDENCE, mcnemar
 from pipelines.common.errors import command
 from pipelines.common.roles import TRAIN
 from pipelines.common.subjects import of_people, shown

@@ -8,7 +8,8 @@ from pathlib import Path
 from fesr_tf import config as configs
 from fesr_tf.client.saved_model import version_folder
 from fesr_tf.data.counts import ClassCounts
-from fesr_tf.metrics.comparison import CONFIDENCE, over
+from fesr_tf.metrics.comparison import over
+from fesr_tf.metrics.inference import CONFIDENCE
 from fesr_tf.own_data.plan import Plan
 from fesr_tf.own_data.power import used_images
 from fesr_tf.processes.sequence import shown_python

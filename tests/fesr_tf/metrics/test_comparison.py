@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fesr_tf.metrics import comparison
+from fesr_tf.metrics import comparison, inference
 from fesr_tf.metrics.comparison import Answers
 from tests.support.naming import naming
 
@@ -30,10 +30,10 @@ def answers(right, folds, seeds=None, subjects=None, keys=None) -> Answers:
 
 def test_mean_and_sd_are_of_the_folds_with_n_minus_1():
     # 0.5, 0.7, 0.9: mean 0.7, squares 0.04 + 0 + 0.04 over 2.
-    mean, sd = comparison.mean_and_sd([0.5, 0.7, 0.9])
+    mean, sd = inference.mean_and_sd([0.5, 0.7, 0.9])
     assert (mean, sd) == pytest.approx((0.7, 0.2))
-    assert comparison.mean_and_sd([0.5]) == (0.5, None)
-    assert comparison.mean_and_sd([]) == (None, None)
+    assert inference.mean_and_sd([0.5]) == (0.5, None)
+    assert inference.mean_and_sd([]) == (None, None)
 
 
 def test_folds_of_other_sizes_weigh_the_same_in_the_mean_and_by_images_in_the_pool():
@@ -71,22 +71,22 @@ def test_mcnemar_by_hand():
     """1 against 6 of 7: two tails of (1 + 7) / 128 each."""
     first = np.array([1] * 10 + [1] + [0] * 6 + [0] * 3, bool)
     second = np.array([1] * 10 + [0] + [1] * 6 + [0] * 3, bool)
-    assert comparison.mcnemar(first, second) == (1, 6, pytest.approx(16 / 128))
-    assert comparison.mcnemar(second, first)[2] == pytest.approx(16 / 128)
-    assert comparison.mcnemar(first, first) == (0, 0, 1.0)
+    assert inference.mcnemar(first, second) == (1, 6, pytest.approx(16 / 128))
+    assert inference.mcnemar(second, first)[2] == pytest.approx(16 / 128)
+    assert inference.mcnemar(first, first) == (0, 0, 1.0)
     with pytest.raises(ValueError, match=naming(20, 3)):
-        comparison.mcnemar(first, second[:3])
+        inference.mcnemar(first, second[:3])
 
 
 def test_sign_flips_by_hand():
     """All five better: only the pattern itself and its mirror are as far out, 2 of 32."""
-    assert comparison.sign_flip([0.1, 0.2, 0.1, 0.3, 0.05]) == 0.0625
+    assert inference.sign_flip([0.1, 0.2, 0.1, 0.3, 0.05]) == 0.0625
     # 1, 2, -3 of means 0: every one of the 8 patterns is at least as far out.
-    assert comparison.sign_flip([1, 2, -3]) == 1.0
+    assert inference.sign_flip([1, 2, -3]) == 1.0
     # 3, 1, 1 (5 of the mean): 2 of 8. 3, 1, -1: sums of +-3 +-1 +-1 are +-5, +-3 (4 times), +-1.
-    assert comparison.sign_flip([3, 1, -1]) == 6 / 8
-    assert comparison.sign_flip([0.1]) is None
-    assert comparison.sign_flip([0.0, 0.0]) == 1.0
+    assert inference.sign_flip([3, 1, -1]) == 6 / 8
+    assert inference.sign_flip([0.1]) is None
+    assert inference.sign_flip([0.0, 0.0]) == 1.0
 
 
 def test_sign_flips_of_ten_folds_are_all_1024():
@@ -94,13 +94,13 @@ def test_sign_flips_of_ten_folds_are_all_1024():
     patterns = np.array(list(itertools.product([1, -1], repeat=10)))
     means = np.abs((patterns * values).mean(1))
     expected = float((means >= abs(values.mean()) - 1e-12).mean())
-    assert comparison.sign_flip(values) == pytest.approx(expected, abs=1e-12)
+    assert inference.sign_flip(values) == pytest.approx(expected, abs=1e-12)
 
 
 def test_of_many_folds_patterns_are_sampled_reproducibly():
     values = np.random.default_rng(5).normal(0.01, 0.05, 24)
-    p = comparison.sign_flip(values)
-    assert p == comparison.sign_flip(values)
+    p = inference.sign_flip(values)
+    assert p == inference.sign_flip(values)
     assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
 
 
@@ -108,7 +108,7 @@ def test_the_bootstrap_draws_whole_people():
     """Two people, 3 pictures of +1 and 1 of -1. Draws: both the first (1/4) gives 1, both the
     second -1, one of each (3 - 1) / 4: the ends are -1 and 1. Single pictures would hardly ever
     all be the second's."""
-    low, high = comparison.bootstrap_difference(
+    low, high = inference.bootstrap_difference(
         np.array([1.0, 1, 1, -1]), np.array(["a", "a", "a", "b"])
     )
     assert (low, high) == (-1.0, 1.0)
@@ -118,8 +118,8 @@ def test_the_bootstrap_resamples_people_as_by_hand():
     draw = np.random.default_rng(1)
     subjects = np.array([f"p{i}" for i in draw.integers(0, 30, 200)])
     difference = draw.choice([-1.0, 0, 0, 1, 1], 200)
-    low, high = comparison.bootstrap_difference(difference, subjects)
-    assert comparison.bootstrap_difference(difference, subjects) == (low, high)
+    low, high = inference.bootstrap_difference(difference, subjects)
+    assert inference.bootstrap_difference(difference, subjects) == (low, high)
     names, means = np.unique(subjects), []
     for _ in range(10_000):
         chosen = draw.choice(names, len(names))
@@ -129,23 +129,23 @@ def test_the_bootstrap_resamples_people_as_by_hand():
 
 
 def test_one_person_has_no_interval_and_equal_people_have_a_point():
-    assert comparison.bootstrap_difference(np.ones(4), np.array(["a"] * 4)) is None
-    assert comparison.bootstrap_difference(np.zeros(4), np.array(list("aabb"))) == (0.0, 0.0)
+    assert inference.bootstrap_difference(np.ones(4), np.array(["a"] * 4)) is None
+    assert inference.bootstrap_difference(np.zeros(4), np.array(list("aabb"))) == (0.0, 0.0)
 
 
 def test_seeds_that_agree_support_each_other_and_others_do_not():
     """7 : 1 twice: one-sided p 9/256 each. 7 : 1 and 1 : 7 cancel out."""
-    for p in (comparison.combined_p([(1, 7)]), comparison.mcnemar(*sides(1, 7))[2]):
+    for p in (inference.combined_p([(1, 7)]), inference.mcnemar(*sides(1, 7))[2]):
         assert p == pytest.approx(18 / 256)
     q = (9 / 256) ** 2
-    assert comparison.combined_p([(1, 7)] * 2) == pytest.approx(2 * q * (1 - np.log(q)))
-    assert comparison.combined_p([(7, 1)] * 2) == comparison.combined_p([(1, 7)] * 2)
-    assert comparison.combined_p([(1, 7), (7, 1)]) > 0.3
+    assert inference.combined_p([(1, 7)] * 2) == pytest.approx(2 * q * (1 - np.log(q)))
+    assert inference.combined_p([(7, 1)] * 2) == inference.combined_p([(1, 7)] * 2)
+    assert inference.combined_p([(1, 7), (7, 1)]) > 0.3
     # A seed without a discordant image neither supports nor contradicts: Fisher with p = 1.
-    assert comparison.combined_p([(1, 7), (0, 0)]) == pytest.approx(
+    assert inference.combined_p([(1, 7), (0, 0)]) == pytest.approx(
         2 * stats.combine_pvalues([9 / 256, 1.0]).pvalue
     )
-    assert comparison.combined_p([]) is None
+    assert inference.combined_p([]) is None
 
 
 def test_combined_p_keeps_its_level_where_nothing_differs():
@@ -154,7 +154,7 @@ def test_combined_p_keeps_its_level_where_nothing_differs():
     level = sum(
         chance[a] * chance[b]
         for a, b in itertools.product(range(13), repeat=2)
-        if comparison.combined_p([(a, 12 - a), (b, 12 - b)]) <= 0.05
+        if inference.combined_p([(a, 12 - a), (b, 12 - b)]) <= 0.05
     )
     assert 0.005 < level <= 0.05
 
@@ -166,26 +166,26 @@ def sides(only_first: int, only_second: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_blocks_against_scipy_and_by_hand():
     """Mean 2, sd 2, three blocks: 2 +- 4.303 x 2 / sqrt(3), and 2 of 8 sign patterns."""
-    found = comparison.over_blocks([0.0, 2.0, 4.0])
+    found = inference.over_blocks([0.0, 2.0, 4.0])
     assert (found["mean"], found["sd"]) == (2.0, 2.0)
     half = 4.302653 * 2 / np.sqrt(3)
     assert found["interval"] == pytest.approx([2 - half, 2 + half], abs=1e-5)
     assert found["p"] == 4 / 8  # 0 counts with either sign
     values = np.random.default_rng(4).normal(0.03, 0.02, 12)
     reference = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert comparison.over_blocks(values.tolist())["interval"] == pytest.approx([*reference])
-    assert comparison.over_blocks([0.1])["interval"] is None
-    assert comparison.over_blocks([])["mean"] is None
+    assert inference.over_blocks(values.tolist())["interval"] == pytest.approx([*reference])
+    assert inference.over_blocks([0.1])["interval"] is None
+    assert inference.over_blocks([])["mean"] is None
 
 
 def test_the_crossed_bootstrap_by_hand():
     """Runs 1, 2 times people a, b: differences 1, 0 and 0, 0. Of 16 equal draws of two runs and two
     people, run 1 and a each come 0, 1 or 2 times, so the mean is their product over 4."""
     runs, people = np.array([1, 1, 2, 2]), np.array(["a", "b", "a", "b"])
-    interval = comparison.crossed_bootstrap(np.array([1.0, 0, 0, 0]), runs, people)
+    interval = inference.crossed_bootstrap(np.array([1.0, 0, 0, 0]), runs, people)
     assert interval == (0.0, 1.0)  # 1 with probability 1/16, 0 with 7/16
-    assert comparison.crossed_bootstrap(np.ones(2), np.array([1, 1]), people[:2]) is None
-    assert comparison.crossed_bootstrap(np.ones(2), np.array([1, 2]), people[:1].repeat(2)) is None
+    assert inference.crossed_bootstrap(np.ones(2), np.array([1, 1]), people[:2]) is None
+    assert inference.crossed_bootstrap(np.ones(2), np.array([1, 2]), people[:1].repeat(2)) is None
 
 
 def test_the_crossed_bootstrap_draws_runs_and_people_as_by_hand():
@@ -196,8 +196,8 @@ def test_the_crossed_bootstrap_draws_runs_and_people_as_by_hand():
     people = np.tile(np.repeat(np.arange(30), pictures), 8)
     runs = np.repeat(np.arange(8), pictures.sum())
     difference = draw.normal(0.1, 0.3, len(people)) + draw.normal(0, 0.2, 8)[runs]
-    low, high = comparison.crossed_bootstrap(difference, runs, people)
-    assert (low, high) == comparison.crossed_bootstrap(difference, runs, people)
+    low, high = inference.crossed_bootstrap(difference, runs, people)
+    assert (low, high) == inference.crossed_bootstrap(difference, runs, people)
     sums, counts = np.zeros((8, 30)), np.zeros((8, 30))
     np.add.at(sums, (runs, people), difference)
     np.add.at(counts, (runs, people), 1)
@@ -206,7 +206,7 @@ def test_the_crossed_bootstrap_draws_runs_and_people_as_by_hand():
         cells = np.ix_(draw.integers(0, 8, 8), draw.integers(0, 30, 30))
         means.append(sums[cells].sum() / counts[cells].sum())
     assert [low, high] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
-    narrow = comparison.bootstrap_difference(difference, people)
+    narrow = inference.bootstrap_difference(difference, people)
     assert high - low > 1.5 * (narrow[1] - narrow[0])
 
 
@@ -226,9 +226,9 @@ def test_scores_are_compared_beside_accuracies():
 
 def test_holm_by_hand():
     """0.01 x 3, 0.02 x 2, 0.03 x 1 is less than the one before it: 0.03, 0.04, 0.04."""
-    assert comparison.holm([0.03, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
-    assert comparison.holm([0.9, 0.6]) == [1.0, 1.0]
-    assert comparison.holm([]) == []
+    assert inference.holm([0.03, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
+    assert inference.holm([0.9, 0.6]) == [1.0, 1.0]
+    assert inference.holm([]) == []
 
 
 def test_a_pair_is_compared_on_what_both_have():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fesr_tf.metrics import comparison
+from fesr_tf.metrics import comparison, inference
 from fesr_tf.metrics.classification import summary
 from fesr_tf.metrics.comparison import Answers
 
@@ -62,7 +62,7 @@ def accuracies(run: str) -> list[str]:
     """The run's row of the README's accuracies."""
     given = answers(run)
     by_fold = list(comparison.by_fold(given.right, given.folds).values())
-    mean, sd = comparison.mean_and_sd(by_fold)
+    mean, sd = inference.mean_and_sd(by_fold)
     pooled = summary(given.labels, given.predictions, CLASSES)
     return [
         run,
@@ -76,7 +76,7 @@ def accuracies(run: str) -> list[str]:
 def differences(pairs: list[tuple[str, str]]) -> list[list[str]]:
     """For each (reference, variant) of one Holm family, the cells that the README prints."""
     compared = [comparison.paired(answers(first), answers(second)) for first, second in pairs]
-    by_image = comparison.holm([each["p_pictures"] for each in compared])
+    by_image = inference.holm([each["p_pictures"] for each in compared])
     return [
         [
             percent(each["difference"], "+"),

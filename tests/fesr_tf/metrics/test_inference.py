@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from fesr_tf.metrics.sequential import obrien_fleming
+from fesr_tf.metrics.inference import obrien_fleming
 
 
 def test_four_equal_looks_have_the_published_bounds():
