@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.common.files import Listing
+from pipelines.common.listing import Listing
 from pipelines.common.records import Finding, Reject
 from pipelines.databases.base import LANDMARKS, Database, Sample, input_folder, listed_names
 from pipelines.databases.sequences import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from pipelines.common.files import Listing
+from pipelines.common.listing import Listing
 from pipelines.common.records import Reject
 from pipelines.common.roles import TRAIN, VALID
 from pipelines.common.text import listed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.common.errors import BadUse
-from pipelines.common.files import Listing
+from pipelines.common.listing import Listing
 from pipelines.common.records import Finding
 from pipelines.databases.base import is_clutter, listed_names
 from pipelines.media.images import looks_like_image

@@ -10,7 +10,8 @@ from google.protobuf.message import DecodeError
 
 from pipelines.common import roles
 from pipelines.common.errors import BadUse, FailedWork, FesrError
-from pipelines.common.files import ARRAYS_NAME, VERSIONS, Listing, Location, unversioned
+from pipelines.common.files import ARRAYS_NAME, VERSIONS, Location, unversioned
+from pipelines.common.listing import Listing
 from pipelines.common.records import Reject
 from pipelines.dataset import anomalies, copies, examples, inventory, rejects
 from pipelines.dataset.copies import Copies

@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.common.files import Listing, Location, write_whole, writing
+from pipelines.common.files import Location, write_whole, writing
+from pipelines.common.listing import Listing
 from pipelines.dataset import examples
 from pipelines.dataset.manifest import Shard
 

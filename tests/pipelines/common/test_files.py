@@ -15,13 +15,13 @@ from upath import UPath
 
 from pipelines.common.errors import BadUse, CutShort
 from pipelines.common.files import (
-    Listing,
     folder_whole,
     location,
     sha256_of,
     write_whole,
     writing,
 )
+from pipelines.common.listing import Listing
 from pipelines.common.text import listed
 from tests.support.naming import naming
 
