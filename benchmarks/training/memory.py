@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
                 anonymous, file, spent = load(code, data)
                 sizes = (f"{each / 2**20:.0f}" for each in (anonymous, file))
                 rows.append((f"{int(count):,}", number, *sizes, f"{spent:.0f}"))
-                print(rows[-1], file=sys.stderr, flush=True)
+                print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     if rows:
         head = "images", "run", "peak RssAnon MiB", "peak RssFile MiB", "CPU s"
         print(table(head, rows), flush=True)

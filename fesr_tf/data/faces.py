@@ -141,10 +141,7 @@ def load_fold(folder: str | Path | Location, fold: FoldNumber, config: Config) -
     images, records = arrays(folder, manifest, config.image_size, config.channels)
     splits = role(records["splits"], fold)
     parts = Fold(
-        *(
-            _faces(images, records, splits == part)
-            for part in (roles.TRAIN, roles.VALID, roles.TEST)
-        ),
+        *(_faces(images, records, splits == part) for part in _PARTS),
         classes=tuple(manifest.classes),
         digest=manifest.digest,
         folder=str(folder),
