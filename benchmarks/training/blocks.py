@@ -15,6 +15,7 @@ import gzip
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from fesr_tf.metrics.comparison import SCORES
 from fesr_tf.metrics.inference import obrien_fleming, over_blocks
 from fesr_tf.processes.sequence import call
 from fesr_tf.runs import machine
-from pipelines.common.errors import FailedWork, command
+from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import write_whole
 from pipelines.common.text import table
 
@@ -58,6 +59,12 @@ OTHERS = (
     ("FESR_JL, augmented", "BASELINE, augmented"),
     ("FESR_JL, before dropout", "FESR_JL-IL"),
 )
+
+
+def numbers(text: str) -> range:
+    """`0-11` or `3` as the numbers of blocks. Raises ValueError for anything else."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 def python(*words: object) -> None:
@@ -104,8 +111,12 @@ def block(number: int, work: Path, population: Path) -> None:
             python("fesr_tf.evaluate", run, "--people", population)
         rows[name] = answers(run)
     labelled = json.loads((run / runs.files.evaluation("people")).read_text(encoding="utf-8"))
-    truth = [(row["key"], row["subject"], row["label"]) for row in labelled["predictions"]]
-    save(ARCHIVE / POPULATION, {"images": truth, "classes": labelled["classes"]})
+    truth = [[row["key"], row["subject"], row["label"]] for row in labelled["predictions"]]
+    asked = {"images": truth, "classes": labelled["classes"]}
+    if (ARCHIVE / POPULATION).is_file() and load(ARCHIVE / POPULATION) != asked:
+        raise FailedWork(f"{population} has other images than {ARCHIVE / POPULATION}: a block "
+                         "answers all of these, so render the population with this version")  # fmt: skip
+    save(ARCHIVE / POPULATION, asked)
     about = {"seed": seed, "commit": machine.commit(), "machine": machine.processor()}
     save(place, {"block": number, **about, "rows": rows})
     for each in folder.iterdir():  # the networks: 40 MB a row
@@ -140,9 +151,9 @@ def accuracies(folder: Path = ARCHIVE) -> dict[str, np.ndarray]:
     return {name: (given == labels).mean(1) for name, given in predictions.items()}
 
 
-def verdict(interval: tuple[float, float]) -> str:
-    """`holds`, `does not` or `undecided`, of an interval of a difference."""
-    low, high = interval
+def verdict(interval: Sequence[float] | None) -> str:
+    """`holds`, `does not` or `undecided`, of an interval of a difference; None: equal blocks."""
+    low, high = interval or (0.0, 0.0)
     return "holds" if low > 0 else "does not" if high < 0 else "undecided"
 
 
@@ -163,9 +174,9 @@ def tables(folder: Path = ARCHIVE) -> str:
     cells = []
     for better, other in (CONTROL, *INEQUALITIES, *OTHERS):
         found_here = over_blocks(found[better] - found[other], 1 - level)
-        low, high = found_here["interval"]
-        decided = verdict((low, high)) if look else "before the first look"
-        shown = f"{100 * low:+.1f} to {100 * high:+.1f}"
+        interval = found_here["interval"]
+        decided = verdict(interval) if look else "before the first look"
+        shown = " to ".join(f"{100 * end:+.1f}" for end in interval) if interval else "no spread"
         p = f"{found_here['p']:.2g}"
         cells.append([f"{better} > {other}", f"{100 * found_here['mean']:+.1f}", shown, p, decided])
     head = ["difference", "points", f"{100 * (1 - level):.4g} % interval", "p of signs", "verdict"]
@@ -176,14 +187,14 @@ def tables(folder: Path = ARCHIVE) -> str:
 def main(argv: list[str] | None = None) -> int:
     options = parser("benchmarks.training.blocks", __doc__)
     options.add_argument("--work", type=Path, metavar="DIR", help="faces and runs")
-    options.add_argument("--blocks", default="", metavar="A-B", help="the blocks to run, from 0")
+    options.add_argument("--blocks", type=numbers, metavar="A-B", help="the blocks to run, from 0")
     args = options.parse_args(argv)
+    if bool(args.work) != bool(args.blocks):
+        raise BadUse("--work and --blocks belong together")
     if args.work:
-        first, _, last = args.blocks.partition("-")
-        chosen = range(int(first), int(last or first) + 1)
         population = faces_of(args.work / "population", TESTED, _POPULATION_SEED,
                               "--demo-frames", 2, "--allow-copies")  # fmt: skip
-        for number in chosen:
+        for number in args.blocks:
             block(number, args.work, population)
     print(heading(options, argv))
     print(tables())
