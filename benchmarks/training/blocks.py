@@ -114,8 +114,10 @@ def block(number: int, work: Path, population: Path) -> None:
     truth = [[row["key"], row["subject"], row["label"]] for row in labelled["predictions"]]
     asked = {"images": truth, "classes": labelled["classes"]}
     if (ARCHIVE / POPULATION).is_file() and load(ARCHIVE / POPULATION) != asked:
-        raise FailedWork(f"{population} has other images than {ARCHIVE / POPULATION}: a block "
-                         "answers all of these, so render the population with this version")  # fmt: skip
+        raise FailedWork(
+            f"{population} has other images than {ARCHIVE / POPULATION}, on which every block is "
+            "tested: render it with the version that made the archive"
+        )
     save(ARCHIVE / POPULATION, asked)
     about = {"seed": seed, "commit": machine.commit(), "machine": machine.processor()}
     save(place, {"block": number, **about, "rows": rows})
