@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import venv
 from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution
@@ -16,6 +18,12 @@ from packaging.utils import canonicalize_name
 from tests.support.inspection import contents
 
 ROOT = Path(__file__).parents[2]
+_DECLARED = """
+import json, setuptools
+from distutils.core import run_setup
+setup = run_setup("setup.py", stop_after="init")
+print(json.dumps([setup.install_requires, setup.extras_require]))
+"""
 _EVERY_MODULE = """
 import importlib, pkgutil, sys
 import pipelines
@@ -36,20 +44,17 @@ def lines(path: Path) -> list[str]:
     return [line for line in texts if line and not line.startswith("#")]
 
 
-@pytest.fixture
-def declared(monkeypatch) -> list[str]:
+@pytest.fixture(scope="module")
+def declared() -> list[str]:
     """setup.py's own requirements and those of its extras."""
-    import setuptools  # noqa: F401  (brings distutils, which Python 3.12 has not)
-
-    # isort: split
-    from distutils.core import run_setup
-
-    monkeypatch.chdir(ROOT)
-    setup = run_setup("setup.py", stop_after="init")
+    # A process of its own: setuptools brings its distutils only where no other was loaded before.
+    command = [sys.executable, "-c", _DECLARED]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    install, extras = json.loads(outcome.stdout)
     # Older versions of setuptools move a marker from the requirement into the extra's name.
-    return setup.install_requires + [
+    return install + [
         f"{line}; {marker}" if (marker := extra.partition(":")[2]) else line
-        for extra, of_extra in setup.extras_require.items()
+        for extra, of_extra in extras.items()
         for line in of_extra
     ]
 
