@@ -93,6 +93,9 @@ class Settings(pydantic.BaseModel):
     penalty_weight: Float = _key(
         "both", "weight of the gradient penalty", ge=0, silent="WGAN-GP's, as in StarGAN and AttGAN"
     )
+    penalty_patches: Literal["sum", "mean"] = _key(
+        "both", "of D_img's patches, whose gradient the penalty takes", silent="sum, StarGAN's"
+    )
     l1_reduction: Literal["mean", "sum"] = _key(
         "both", "over the pixels of L_rec", silent="a sum would drown every other term"
     )

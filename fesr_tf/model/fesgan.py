@@ -187,7 +187,11 @@ class FESGAN(keras.Model):
                 on_real, logits, on_fake = critic.compare(image, translated, self.frozen.together)
                 adversarial = losses.critic_adversarial_image(on_real, on_fake)
                 penalty = losses.gradient_penalty(
-                    critic.realness, image, translated, draws.penalty_seed + repeat
+                    critic.realness,
+                    image,
+                    translated,
+                    draws.penalty_seed + repeat,
+                    patches=config.penalty_patches,
                 )
                 loss = config.lambda5 * (adversarial + config.penalty_weight * penalty)
                 if config.auxiliary_classifier:
@@ -198,7 +202,7 @@ class FESGAN(keras.Model):
             logs["signals/gradient_D_img"] = norm
         logs["signals/gap_D_img"] = -adversarial
         logs["signals/slope_D_img"] = collapse_signals.critic_slope(
-            on_real, on_fake, image, translated
+            on_real, on_fake, image, translated, config.penalty_patches
         )
         return logs
 
