@@ -132,6 +132,7 @@ _LATER = {
     "trunk_learning_rate": 0.0,
     "ema": 0.0,
     "recognizer_iterations": 0,
+    "upsampling": "transposed",
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

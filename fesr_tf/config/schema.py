@@ -77,6 +77,9 @@ class Settings(pydantic.BaseModel):
         "both", "added to the variance", gt=0, silent="PyTorch's default"
     )
     instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
+    upsampling: Literal["transposed", "resize"] = _key(
+        "both", "layers that double G_dec's maps", compared=True, silent="Table I's DeConv"
+    )
     dropout: Float = _key("second", "rate of R's dropout", ge=0, lt=1)
     identity: str = _key("both", "the face network F_id", compared=True)
     identity_weights: str | None = _key("both", "file of its weights; null: found by its name")

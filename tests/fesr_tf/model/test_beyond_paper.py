@@ -239,10 +239,15 @@ def trained(home: Path, data: Path, words: list[str]) -> tuple[Path, dict[str, n
     command = ["--db", "demo", "--data", data, "--runs", home, "--variant", "BASELINE", *words]
     assert train([str(word) for word in command]) == 0
     folder = runs.run_folder(home, "demo", "BASELINE", 0)
+    return folder, checkpoint_values(folder)
+
+
+def checkpoint_values(folder: Path) -> dict[str, np.ndarray]:
+    """Every value of a run's last checkpoint."""
     last = max((folder / "checkpoints").glob("step-*"))
     reader = tf.train.load_checkpoint(str(last / "weights"))
     names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
-    return folder, {name: reader.get_tensor(name) for name in names}
+    return {name: reader.get_tensor(name) for name in names}
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_opens_with_averages(

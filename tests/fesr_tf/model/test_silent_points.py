@@ -124,6 +124,7 @@ def outputs(*overrides: str) -> dict[str, np.ndarray]:
         ("leaky_slope=0.2", {"G_enc", "D_img", "D_z"}),  # G_dec and R have plain ReLU
         ("instance_norm_epsilon=0.1", {"G_enc", "G_dec"}),
         ("instance_norm_affine=true", set()),  # a scale of 1 and an offset of 0 at first
+        ("upsampling=resize", {"G_dec"}),
         ("dropout=0.9", set()),  # nothing is dropped outside of training
     ],
 )
