@@ -133,6 +133,7 @@ _LATER = {
     "ema": 0.0,
     "recognizer_iterations": 0,
     "upsampling": "transposed",
+    "lambda_map": 0.0,
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

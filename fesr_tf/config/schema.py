@@ -93,6 +93,9 @@ class Settings(pydantic.BaseModel):
     lambda4: Float = _key("both", "weight of L_cls,D^f and L_cls,R^f (eq. 25)", compared=True, ge=0)
     lambda5: Float = _key("both", "weight of L_advd^img in L_D_img, eq. 23", compared=True, ge=0)
     lambda6: Float = _key("second", "weight of L_intra in L_R, eq. 26", compared=True, ge=0)
+    lambda_map: Float = _key(
+        "both", "weight of L_map, L_id's on F_id's trunk", compared=True, ge=0, silent="0"
+    )
     penalty_weight: Float = _key(
         "both", "weight of the gradient penalty", ge=0, silent="WGAN-GP's, as in StarGAN and AttGAN"
     )

@@ -11,9 +11,10 @@ from fesr_tf.config import Config
 from pipelines.common.errors import BadUse
 
 More = dict[str, tf.Tensor]
-"""The fourth member of a batch, any of: `map`, `positive_map` and `identity`, the cached features
-of the face networks; `recognizer_image`, x as R sees it, where that differs from FESGAN's; `votes`
-float32 (B,K), shares; `weight` float32 (B,), of each image in R's loss on real images."""
+"""The fourth member of a batch, any of: `map`, `positive_map`, `identity` and `identity_map`, the
+cached features of the face networks, the last two of F_id; `recognizer_image`, x as R sees it,
+where that differs from FESGAN's; `votes` float32 (B,K), shares; `weight` float32 (B,), of each
+image in R's loss on real images."""
 
 Batch = tuple[Any, ...]
 """(image, positive, label) of `fesr_tf.data`, and `More` where there is any."""

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.model import collapse_signals, losses
-from fesr_tf.model.batch import Batch, unpack
+from fesr_tf.model.batch import Batch, More, unpack
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
@@ -125,10 +125,7 @@ class FESGAN(keras.Model):
             with tape.stop_recording():
                 logs |= self.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = self.reconstruct(face_code, label, draws)  # line 10
-            identities = None
-            if self.config.lambda3:
-                identity = more["identity"] if "identity" in more else self.frozen.embed(image)
-                identities = identity, self.frozen.embed(reconstructed)
+            identities = self.identities(image, reconstructed, more)
             terms = self.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -206,10 +203,38 @@ class FESGAN(keras.Model):
         )
         return logs
 
+    def identities(
+        self,
+        image: tf.Tensor,
+        reconstructed: tf.Tensor,
+        more: More,
+        image_map: tf.Tensor | None = None,
+        reconstructed_map: tf.Tensor | None = None,
+    ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """What L_id and L_map compare, by their names: F_id's outputs of x and x_rec, and the maps
+        of its trunk. A loss of weight 0 needs none.
+
+        image_map, reconstructed_map: these maps, where they are known.
+        """
+        config, frozen = self.config, self.frozen
+        pairs = {}
+        if not (config.lambda3 or config.lambda_map):
+            return pairs
+        if config.lambda_map and image_map is None:
+            image_map = more.get("identity_map")
+            image_map = frozen.identity_map(image) if image_map is None else image_map
+        reconstructed_map = frozen.identity_map(reconstructed, reconstructed_map)
+        if config.lambda3:
+            identity = more["identity"] if "identity" in more else frozen.embed(image, image_map)
+            pairs["L_id"] = identity, frozen.embed_map(reconstructed_map)
+        if config.lambda_map:
+            pairs["L_map"] = image_map, reconstructed_map
+        return pairs
+
     def generator_terms(
         self,
         image: tf.Tensor,
-        identities: tuple[tf.Tensor, tf.Tensor] | None,
+        identities: dict[str, tuple[tf.Tensor, tf.Tensor]],
         face_code: tf.Tensor,
         translated: tf.Tensor,
         reconstructed: tf.Tensor,
@@ -217,7 +242,7 @@ class FESGAN(keras.Model):
     ) -> dict[str, tuple[float, tf.Tensor]]:
         """The terms of L_G (eq. 22), each with its weight. A term of weight 0 is not computed.
 
-        identities: F_id(x), a constant, and F_id(x_rec); None only where lambda3 is 0.
+        identities: from `identities`.
         """
         config = self.config
         terms: dict[str, tuple[float, tf.Tensor]] = {}
@@ -233,9 +258,9 @@ class FESGAN(keras.Model):
         if config.lambda2:
             loss = losses.l1(image, reconstructed, config.l1_reduction)
             terms["L_rec"] = (config.lambda2, loss)
-        if config.lambda3:
-            loss = losses.l1(*identities, config.l1_reduction)
-            terms["L_id"] = (config.lambda3, loss)
+        for name, weight in (("L_id", config.lambda3), ("L_map", config.lambda_map)):
+            if weight:
+                terms[name] = (weight, losses.l1(*identities[name], config.l1_reduction))
         return terms
 
     def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> Scalars:

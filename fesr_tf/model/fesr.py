@@ -149,11 +149,11 @@ class FESR(keras.Model):
                 logs |= self.update_recognizer(maps, targets, synthetic_label, draws)  # 15, 16
             if config.tunes_trunk and config.recognizer_guides_generator:
                 synthetic_map = frozen.trunk(synthetic)  # by the updated trunk
-            identities = None
-            if config.lambda3:
-                real_map = None if own_image is not image or config.tunes_trunk else real
-                identity = more["identity"] if "identity" in more else frozen.embed(image, real_map)
-                identities = identity, frozen.embed(reconstructed, reconstructed_map)
+            # R's map of x is F_id's too where both have the same trunk and read the same image.
+            serves = frozen.shared and own_image is image and "map" not in more
+            identities = gan.identities(
+                image, reconstructed, more, real if serves else None, reconstructed_map
+            )
             terms = gan.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -186,13 +186,13 @@ class FESR(keras.Model):
     def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """The maps of R's trunk of x_rec (None where L_id does not need it) and x^{p,f}.
+        """The maps of R's trunk of x_rec (None where L_id and L_map do not need it) and x^{p,f}.
 
         They share one pass only where L_G needs the gradient of both; otherwise half of the
         backward pass would be wasted.
         """
         frozen, config = self.frozen, self.config
-        if not (config.lambda3 and frozen.shared):
+        if not (frozen.shared and (config.lambda3 or config.lambda_map)):
             return None, frozen.trunk(synthetic)
         if config.recognizer_guides_generator:
             return tuple(frozen.trunks(reconstructed, synthetic))

@@ -21,7 +21,6 @@ from fesr_tf.model import losses
 from fesr_tf.model.batch import require
 from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.model.optimizers import adam, recognizer_adam
-from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
 from tests.fesr_tf.model.test_fesr import batch, build, moved, snapshot
@@ -34,20 +33,6 @@ LOGITS = tf.constant([[0.0, 0.0, 0.0], [math.log(2), 0.0, 0.0]])
 
 def settings(*overrides: str) -> config.Config:
     return config.resolve("demo", overrides=["image_size=32", "batch_size=4", *overrides])
-
-
-@pytest.fixture(scope="module")
-def faces() -> Faces:
-    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 1), np.uint8)
-    names = np.array(list("abcdefgh"))
-    votes = np.random.default_rng(1).dirichlet(np.ones(3), 8).astype(np.float32)
-    labels = np.array([0, 0, 0, 0, 0, 0, 2, 2], np.int32)
-    return Faces(images, labels, names, names, np.ones(8, np.float32), votes=votes)
-
-
-@pytest.fixture(scope="module")
-def demo() -> FaceNetwork:
-    return load_face_network("light_cnn_demo", random_seed=0)
 
 
 def some(faces: Faces, *overrides: str, frozen=None, start: int = 0, count: int = 6) -> list[tuple]:

@@ -9,14 +9,18 @@ import pytest
 import tensorflow as tf
 
 from fesr_tf import runs
+from fesr_tf.data import batches
 from fesr_tf.export import main as export
 from fesr_tf.model import losses
+from fesr_tf.model.frozen_features import cached_bytes, frozen_features
+from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.synthesize import main as synthesize
 from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
-from tests.fesr_tf.model.test_beyond_paper import checkpoint_values
+from tests.fesr_tf.model.test_beyond_paper import STILL, checkpoint_values, settings, some
+from tests.fesr_tf.model.test_fesr import batch, build
 
-ALL = ("penalty_patches=mean", "upsampling=resize")
+ALL = ("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5")
 
 
 def test_penalty_on_the_mean_of_patches():
@@ -25,6 +29,57 @@ def test_penalty_on_the_mean_of_patches():
     images = tf.random.stateless_normal((2, 3, 1, 1, 1), (1, 0))
     penalty = losses.gradient_penalty(lambda x: x * weights, *images, [0, 0], patches="mean")
     assert float(penalty) == pytest.approx(6.25, rel=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_loss_of_trunk_maps_enters_l_g_with_its_weight(stage, reduction):
+    overrides = STILL, f"l1_reduction={reduction}"
+    plain, model = build("FESR_JL", *overrides), build("FESR_JL", *overrides, "lambda_map=2")
+    (image, _, label), gan = batch(), model.fesgan
+    reconstructed = gan.reconstruct(gan.encode(image), label, gan.draw(label))
+    x, x_rec = (model.face_network.trunk(each).numpy() for each in (image, reconstructed))
+    wanted = np.abs(x - x_rec).mean() if reduction == "mean" else np.abs(x - x_rec).sum() / 3
+    before, after = (
+        (each.fesgan if stage == 1 else each).train_step(batch()) for each in (plain, model)
+    )
+    assert float(after["L_map"]) == pytest.approx(wanted, rel=1e-4)
+    assert float(after["L_G"] - before["L_G"]) == pytest.approx(2 * wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "tables"),
+    [
+        ((), 1),
+        (("augmentation=flip",), 2),  # R reads another orientation than F_id, of the same table
+        (("augmentation=standard",), 1),  # F_id's alone
+        (("trunk=light_cnn_photo",), 1),
+        (("trunk_learning_rate=1e-4", "lambda3=0"), 1),
+    ],
+)
+def test_cached_maps_are_f_ids_of_the_image_that_fesgan_sees(faces, demo, overrides, tables):
+    chosen = settings("lambda_map=1", *overrides)
+    other = load_face_network("light_cnn_photo") if chosen.trunk else None
+    frozen = frozen_features(demo, faces, chosen, progress=False, trunk_network=other)
+    for cached, _ in some(faces, "lambda_map=1", *overrides, frozen=frozen):
+        np.testing.assert_allclose(cached[3]["identity_map"], demo.trunk(cached[0]), atol=1e-4)
+    assert (frozen.identity_maps is frozen.maps) == (overrides in ((), ("augmentation=flip",)))
+    embedding = 128 * bool(chosen.lambda3)
+    size = tables * (8 * 8 * 48 + embedding) + 8 * 8 * 80 * bool(chosen.trunk)
+    assert cached_bytes(demo, chosen, 8, other) == 8 * 4 * size
+
+
+def test_a_step_with_cached_maps_is_that_without(faces, demo):
+    plain = build("FESR_JL", "batch_size=4", "lambda_map=1", "passes=separate")
+    frozen = frozen_features(demo, faces, plain.config, progress=False)
+    logs = []
+    for known in (None, frozen):
+        model = build("FESR_JL", "batch_size=4", "lambda_map=1", "passes=separate")
+        step = tf.function(model.train_step, autograph=False)
+        logs.append(step(next(iter(batches(faces, model.config, frozen=known)))))
+    assert logs[0].keys() == logs[1].keys()
+    for name, value in logs[0].items():
+        assert float(value) == pytest.approx(float(logs[1][name]), rel=1e-5), name
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(
