@@ -134,6 +134,7 @@ _LATER = {
     "recognizer_iterations": 0,
     "upsampling": "transposed",
     "lambda_map": 0.0,
+    "own_intensity": "drawn",
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

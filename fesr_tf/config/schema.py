@@ -106,6 +106,9 @@ class Settings(pydantic.BaseModel):
         "both", "over the pixels of L_rec", silent="a sum would drown every other term"
     )
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
+    own_intensity: Literal["drawn", "data"] = _key(
+        "both", "v of the own class in x_rec", compared=True, silent="drawn, eq. 2"
+    )
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
     intra_features: Literal["post_dropout", "shared_mask", "pre_dropout"] = _key(
         "second", "features of L_intra"

@@ -47,9 +47,9 @@ def batches(
 
     Each batch has a fourth member, `fesr_tf.model.batch.More`, where there is anything in it: with
     `frozen` the cached features of `faces`; with `augmentation` x as R sees it, where its map is
-    not cached (the positive, which only R sees, is then augmented in its place); `votes`; and
-    `weight`, of `class_weights`. Without `recognizer`, what R alone reads is left out: a batch of
-    stage 1.
+    not cached (the positive, which only R sees, is then augmented in its place); `votes`; `weight`,
+    of `class_weights`; and `intensity`, of `own_intensity: data`. Without `recognizer`, what R
+    alone reads is left out: a batch of stage 1.
 
     Raises `BadUse` where `config.batch_size` exceeds the number of faces, and with `targets: votes`
     for faces without votes.
@@ -58,7 +58,7 @@ def batches(
     if size > count:
         raise BadUse(f"batch_size={size} exceeds the {count} training images; lower it")
     augmentation = config.augmentation if recognizer else "none"
-    of_row = _of_row(faces, config) if recognizer else {}
+    of_row = _of_row(faces, config, recognizer)
     per_epoch = count // size
     seed = tf.constant(config.seed, tf.int64)
     fold_in = tf.random.experimental.stateless_fold_in
@@ -153,13 +153,22 @@ def _scaled(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     return tf.minimum(tf.cast(uniform * tf.cast(count, tf.float32), tf.int64), count - 1)
 
 
-def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray | Rows]:
-    """What the loss of R on an image needs beside its label, a row an image.
+def _of_row(faces: Faces, config: Config, recognizer: bool) -> dict[str, np.ndarray | Rows]:
+    """What the losses on an image need beside its label, a row an image; without `recognizer`
+    those of FESGAN alone.
 
-    votes: float32 (N,K); weight: float32 (N,), n / (K n_c) for a class of n_c of the n images,
-    with K classes that have any, so that its mean is 1.
+    intensity: float32 (N,), from 0 at the onset of a sequence to 1 at its peak; 1 for the images of
+    a class that has none above 0, as a neutral one, which has no onset. votes: float32 (N,K);
+    weight: float32 (N,), n / (K n_c) for a class of n_c of the n images, with K classes that have
+    any, so that its mean is 1.
     """
     tables: dict[str, np.ndarray | Rows] = {}
+    if config.trains_fesgan and config.own_intensity == "data":
+        peaks = np.zeros(faces.labels.max() + 1, np.float32)
+        np.maximum.at(peaks, faces.labels, faces.intensity)
+        tables["intensity"] = np.where(peaks[faces.labels] > 0, faces.intensity, np.float32(1))
+    if not recognizer:
+        return tables
     if config.targets == "votes":
         if faces.votes is None:
             raise BadUse(

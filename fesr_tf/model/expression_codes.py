@@ -24,12 +24,18 @@ class Draws(NamedTuple):
 
     prior_code: tf.Tensor  # z ~ U(-1, 1), (B, n): for D_z and for x^{p,f}
     target_label: tf.Tensor  # y' != y, uniform over the other K - 1 classes, (B,)
-    own_intensity: tf.Tensor  # v of u(y) in x_rec, U(0, 1), (B, K)
+    own_intensity: tf.Tensor  # v of u(y) in x_rec, U(0, 1) unless `with_own`, (B, K)
     target_intensity: tf.Tensor  # v of u(y') in the translated face
     synthetic_intensity: tf.Tensor  # v of u(y) in x^{p,f}
     synthetic_label: tf.Tensor  # uniform over all K classes, (B,): FESR_Real only
     penalty_seed: tf.Tensor  # int32 (2,): alpha of the gradient penalty
     dropout_seeds: tf.Tensor  # int32 (4, 2): x, x^{p,r}, x^{p,f} for R, x^{p,f} for G
+
+    def with_own(self, label: tf.Tensor, intensity: tf.Tensor) -> Draws:
+        """The same with the given intensity (B,) of each image's own class in x_rec."""
+        own = tf.one_hot(label, self.own_intensity.shape[-1], True, False, dtype=tf.bool)
+        given = tf.cast(intensity, self.own_intensity.dtype)[:, tf.newaxis]
+        return self._replace(own_intensity=tf.where(own, given, self.own_intensity))
 
 
 def draw(

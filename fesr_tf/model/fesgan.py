@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.model import collapse_signals, losses
-from fesr_tf.model.batch import Batch, More, unpack
+from fesr_tf.model.batch import Batch, More, require, unpack
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
@@ -116,7 +116,8 @@ class FESGAN(keras.Model):
     def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 for t < P_pre. Returns every loss by name."""
         image, _, label, more = unpack(batch, self.config)
-        draws = self.draw(label)
+        require(more, self.config, recognizer=False)
+        draws = self.draw(label, more)
         with tf.GradientTape() as tape:
             face_code = self.encode(image)  # line 3
             with tape.stop_recording():
@@ -136,12 +137,16 @@ class FESGAN(keras.Model):
         self.step.assign_add(1)  # line 20
         return replicas.mean(logs)
 
-    def draw(self, label: tf.Tensor) -> Draws:
-        """z, y' and every v of this iteration (line 4 and eq. 2)."""
+    def draw(self, label: tf.Tensor, more: More | None = None) -> Draws:
+        """z, y' and every v of this iteration (line 4 and eq. 2); with `own_intensity: data` the v
+        of the own class in x_rec is the batch's."""
         config = self.config
-        return draw(
+        draws = draw(
             label, self.num_classes, config.code_size, config.seed, self.step, config.intensity
         )
+        if more and config.own_intensity == "data":
+            draws = draws.with_own(label, more["intensity"])
+        return draws
 
     def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_hat = G_dec([g(x), u(y')]), eq. 3."""

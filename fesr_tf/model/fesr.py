@@ -126,7 +126,7 @@ class FESR(keras.Model):
         image, positive, label, more = unpack(batch, self.config)
         require(more, self.config)
         gan, config, frozen = self.fesgan, self.config, self.frozen
-        draws = gan.draw(label)
+        draws = gan.draw(label, more)
         # A trunk that F_id and R share processes each image once.
         own_image = more.get("recognizer_image", image)
         real = more["map"] if "map" in more else self.read(own_image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from fesr_tf import runs
 from fesr_tf.data import batches
 from fesr_tf.export import main as export
 from fesr_tf.model import losses
+from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.synthesize import main as synthesize
@@ -20,7 +22,7 @@ from pipelines.common.errors import BadUse
 from tests.fesr_tf.model.test_beyond_paper import STILL, checkpoint_values, settings, some
 from tests.fesr_tf.model.test_fesr import batch, build
 
-ALL = ("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5")
+ALL = ("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data")
 
 
 def test_penalty_on_the_mean_of_patches():
@@ -80,6 +82,49 @@ def test_a_step_with_cached_maps_is_that_without(faces, demo):
     assert logs[0].keys() == logs[1].keys()
     for name, value in logs[0].items():
         assert float(value) == pytest.approx(float(logs[1][name]), rel=1e-5), name
+
+
+def test_the_own_class_has_the_datas_intensity_in_x_rec():
+    """Classes 1 and 0 of three at 0.25 and 1: the own entry, the others as drawn."""
+    label = tf.constant([1, 0])
+    drawn = draw(label, 3, 4, 0, tf.constant(0))
+    given = drawn.with_own(label, tf.constant([0.25, 1.0]))
+    first, second = drawn.own_intensity.numpy()
+    found = expression_code(label, given.own_intensity, 3)
+    wanted = [[-first[0], 0.25, -first[2]], [1.0, -second[1], -second[2]]]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    for name in set(Draws._fields) - {"own_intensity"}:
+        np.testing.assert_array_equal(getattr(given, name), getattr(drawn, name))
+
+
+def test_a_batch_carries_its_images_intensities(faces):
+    """Those of the sequence of one class; of the other, none of which is above 0, 1."""
+    intensity = np.array([0.1, 0.5, 1, 0.7, 0.2, 1, 0, 0], np.float32)
+    changed = dataclasses.replace(faces, intensity=intensity)
+    for recognizer in (True, False):
+        chosen = batches(changed, settings("own_intensity=data"), recognizer=recognizer)
+        for (image, _, _, more), (_, rows) in zip(chosen.take(6), some(faces), strict=True):
+            np.testing.assert_array_equal(image, faces.floats(rows))
+            np.testing.assert_array_equal(more["intensity"], np.where(rows > 5, 1, intensity[rows]))
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_step_reconstructs_with_the_datas_intensity(stage):
+    """L_rec as with every v of the own class at the batch's 0.5, and no other loss changes."""
+    (image, positive, label), more = batch(), {"intensity": tf.fill([3], 0.5)}
+    model, plain = (build("FESR_JL", STILL, f"own_intensity={each}") for each in ("data", "drawn"))
+    draws = plain.fesgan.draw(label).with_own(label, more["intensity"])
+    reconstructed = plain.fesgan.reconstruct(plain.fesgan.encode(image), label, draws)
+    wanted = losses.l1(image, reconstructed)
+    found, drawn = (
+        (each.fesgan if stage == 1 else each).train_step((image, positive, label, more))
+        for each in (model, plain)
+    )
+    assert float(found["L_rec"]) == pytest.approx(float(wanted), rel=1e-5)
+    changed = {name for name in drawn if "/" not in name and drawn[name] != found[name]}
+    assert changed == {"L_rec", "L_id", "L_G"}
+    with pytest.raises(BadUse, match="own_intensity"):
+        model.fesgan.train_step((image, positive, label))
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(
