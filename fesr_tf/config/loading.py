@@ -135,6 +135,7 @@ _LATER = {
     "upsampling": "transposed",
     "lambda_map": 0.0,
     "own_intensity": "drawn",
+    "style_size": 0,
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

@@ -70,6 +70,9 @@ class Settings(pydantic.BaseModel):
 
     width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
     code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
+    style_size: int = _key(
+        "both", "last entries of g(x) that x_hat takes from z", compared=True, ge=0, silent="0"
+    )
     leaky_slope: Float = _key(
         "both", "slope of LReLU", ge=0, silent="PyTorch's default, the paper's framework"
     )
@@ -251,6 +254,11 @@ class Config(Settings):
                     f"{key} ({getattr(self, key)}) must be a multiple of steps_per_execution "
                     f"({together}): callbacks see only the last of these steps"
                 )
+        if self.style_size >= self.code_size:
+            raise BadUse(
+                f"style_size={self.style_size} leaves nothing of the face in a code of "
+                f"code_size={self.code_size}; lower it"
+            )
         if self.trunk_weights and not self.trunk:
             raise BadUse(
                 f"trunk_weights={self.trunk_weights} needs the name of its network: set trunk"

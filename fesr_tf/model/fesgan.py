@@ -149,9 +149,16 @@ class FESGAN(keras.Model):
         return draws
 
     def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """x_hat = G_dec([g(x), u(y')]), eq. 3."""
+        """x_hat = G_dec([g(x), u(y')]), eq. 3, with the style of `drawn_style`."""
         code = expression_code(draws.target_label, draws.target_intensity, self.num_classes)
-        return self.decode(face_code, code)
+        return self.decode(self.drawn_style(face_code, draws), code)
+
+    def drawn_style(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """g(x) with its last `style_size` entries, the style of the expression, from z."""
+        size = self.config.style_size
+        if not size:
+            return face_code
+        return tf.concat([face_code[:, :-size], draws.prior_code[:, -size:]], axis=-1)
 
     def reconstruct(self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_rec = G_dec([g(x), u(y)]), eq. 11."""

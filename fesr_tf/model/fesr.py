@@ -179,7 +179,7 @@ class FESR(keras.Model):
         """
         code = draws.prior_code
         if self.config.synthetic == "encoder":
-            code, label = face_code, draws.synthetic_label
+            code, label = self.fesgan.drawn_style(face_code, draws), draws.synthetic_label
         expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
         return self.fesgan.decode(code, expression), label
 

@@ -22,7 +22,13 @@ from pipelines.common.errors import BadUse
 from tests.fesr_tf.model.test_beyond_paper import STILL, checkpoint_values, settings, some
 from tests.fesr_tf.model.test_fesr import batch, build
 
-ALL = ("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data")
+ALL = (
+    "penalty_patches=mean",
+    "upsampling=resize",
+    "lambda_map=0.5",
+    "own_intensity=data",
+    "style_size=8",
+)
 
 
 def test_penalty_on_the_mean_of_patches():
@@ -125,6 +131,23 @@ def test_a_step_reconstructs_with_the_datas_intensity(stage):
     assert changed == {"L_rec", "L_id", "L_G"}
     with pytest.raises(BadUse, match="own_intensity"):
         model.fesgan.train_step((image, positive, label))
+
+
+def test_translation_takes_the_style_from_z_and_reconstruction_from_the_face():
+    """The last 8 of 64 entries; in FESR_Real x^{p,f}, too, is a translation."""
+    model = build("FESR_Real", "style_size=8")
+    (image, _, label), gan = batch(), model.fesgan
+    draws, decoded = gan.draw(label), []
+    face_code = gan.encode(image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gan, "decode", lambda code, _: decoded.append(code.numpy()))
+        gan.translate(face_code, draws)
+        gan.reconstruct(face_code, label, draws)
+        model.synthesize(face_code, label, draws)
+    g, z = face_code.numpy(), draws.prior_code.numpy()
+    styled = np.concatenate([g[:, :56], z[:, 56:]], 1)
+    for found, wanted in zip(decoded, (styled, g, styled), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(
