@@ -136,6 +136,7 @@ _LATER = {
     "lambda_map": 0.0,
     "own_intensity": "drawn",
     "style_size": 0,
+    "critic_augmentation": "none",
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

@@ -68,6 +68,10 @@ class Settings(pydantic.BaseModel):
         "second", "random changes of R's real images", compared=True, silent="none"
     )
 
+    critic_augmentation: Literal["none", "light"] = _key(
+        "both", "random changes of what D_img sees", compared=True, silent="none"
+    )
+
     width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
     code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
     style_size: int = _key(

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.model import collapse_signals, losses
+from fesr_tf.model import collapse_signals, critic_augmentation, losses
 from fesr_tf.model.batch import Batch, More, require, unpack
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import FrozenPasses
@@ -192,13 +192,15 @@ class FESGAN(keras.Model):
             return {}
         logs: Scalars = {}
         for repeat in range(config.critic_steps):
+            real_seed, fake_seed, _ = tf.unstack(draws.augmentation_seeds + repeat)
+            real, fake = self.augment(image, real_seed), self.augment(translated, fake_seed)
             with tf.GradientTape() as tape:
-                on_real, logits, on_fake = critic.compare(image, translated, self.frozen.together)
+                on_real, logits, on_fake = critic.compare(real, fake, self.frozen.together)
                 adversarial = losses.critic_adversarial_image(on_real, on_fake)
                 penalty = losses.gradient_penalty(
                     critic.realness,
-                    image,
-                    translated,
+                    real,
+                    fake,
                     draws.penalty_seed + repeat,
                     patches=config.penalty_patches,
                 )
@@ -211,9 +213,15 @@ class FESGAN(keras.Model):
             logs["signals/gradient_D_img"] = norm
         logs["signals/gap_D_img"] = -adversarial
         logs["signals/slope_D_img"] = collapse_signals.critic_slope(
-            on_real, on_fake, image, translated, config.penalty_patches
+            on_real, on_fake, real, fake, config.penalty_patches
         )
         return logs
+
+    def augment(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """An image as D_img sees it, by `critic_augmentation`."""
+        if self.config.critic_augmentation == "none":
+            return image
+        return critic_augmentation.augment(image, seed)
 
     def identities(
         self,
@@ -259,7 +267,8 @@ class FESGAN(keras.Model):
         config = self.config
         terms: dict[str, tuple[float, tf.Tensor]] = {}
         if config.image_critic:
-            realness, logits = self.image_critic(translated)
+            seen = self.augment(translated, draws.augmentation_seeds[2])
+            realness, logits = self.image_critic(seen)
             terms["L_advg_img"] = (1.0, losses.generator_adversarial_image(realness))
             if config.auxiliary_classifier:
                 loss = losses.classification(draws.target_label, logits)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from fesr_tf import runs
 from fesr_tf.data import batches
 from fesr_tf.export import main as export
-from fesr_tf.model import losses
+from fesr_tf.model import critic_augmentation, losses
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
@@ -135,7 +135,7 @@ def test_a_step_reconstructs_with_the_datas_intensity(stage):
 
 def test_translation_takes_the_style_from_z_and_reconstruction_from_the_face():
     """The last 8 of 64 entries; in FESR_Real x^{p,f}, too, is a translation."""
-    model = build("FESR_Real", "style_size=8")
+    model = build("FESR_Real", "style_size=8", "critic_augmentation=light")
     (image, _, label), gan = batch(), model.fesgan
     draws, decoded = gan.draw(label), []
     face_code = gan.encode(image)
@@ -148,6 +148,66 @@ def test_translation_takes_the_style_from_z_and_reconstruction_from_the_face():
     styled = np.concatenate([g[:, :56], z[:, 56:]], 1)
     for found, wanted in zip(decoded, (styled, g, styled), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def numpy_augment(image: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """`critic_augmentation.augment` of one image (S,S,c), by loops."""
+    side = len(image)
+    brightness, contrast, down, right, top, left = draws
+    image = image + brightness - 0.5
+    image = image.mean() + (contrast + 0.5) * (image - image.mean())
+    shifts = [int(draw * (2 * (side // 8) + 1)) - side // 8 for draw in (down, right)]
+    out = np.zeros_like(image)
+    for i, j in np.ndindex(side, side):
+        source = i + shifts[0], j + shifts[1]
+        far = max(abs(i + 0.5 - side * top), abs(j + 0.5 - side * left))
+        if all(0 <= each < side for each in source) and far >= side / 8:
+            out[i, j] = image[source]
+    return out
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_the_critic_sees_by_loops(channels):
+    images = tf.random.stateless_uniform((5, 16, 16, channels), (0, 1), -1.0, 1.0)
+    draws = tf.random.stateless_uniform((5, 6), (3, 4)).numpy()
+    wanted = [numpy_augment(image, row) for image, row in zip(images.numpy(), draws, strict=True)]
+    found = critic_augmentation.augment(images, [3, 4])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert len(np.unique(np.floor(5 * draws[:, 2:4]))) > 2
+
+
+def test_the_critics_changes_pass_their_gradient_on():
+    """Every pixel that is neither shifted away nor covered, by its contrast less the mean's."""
+    with tf.GradientTape() as tape:
+        image = tf.Variable(tf.zeros((1, 16, 16, 1)))
+        first = critic_augmentation.augment(image, [0, 1])[0, 2, 3, 0]
+    gradient = tape.gradient(first, image).numpy()[0, ..., 0]
+    contrast = tf.random.stateless_uniform((1, 6), [0, 1])[0, 1].numpy() + 0.5
+    source = np.unravel_index(np.argmax(gradient), (16, 16))
+    wanted = np.full((16, 16), (1 - contrast) / 256)
+    wanted[source] += contrast
+    np.testing.assert_allclose(gradient, wanted, atol=1e-6)
+
+
+def test_both_updates_see_changed_images_and_the_class_head_too():
+    model = build("FESR_JL", STILL, "critic_augmentation=light", "penalty_weight=0")
+    (image, positive, label), gan = batch(), model.fesgan
+    draws = gan.draw(label)
+    translated = gan.translate(gan.encode(image), draws)
+    seeds = tf.unstack(draws.augmentation_seeds)
+    real, fake, again = (
+        gan.image_critic(critic_augmentation.augment(each, seed))
+        for each, seed in zip((image, translated, translated), seeds, strict=True)
+    )
+    logs = gan.train_step((image, positive, label))
+    wanted = {
+        "L_advd_img": losses.critic_adversarial_image(real[0], fake[0]),
+        "L_cls_D_r": losses.classification(label, real[1]),
+        "L_advg_img": losses.generator_adversarial_image(again[0]),
+        "L_cls_D_f": losses.classification(draws.target_label, again[1]),
+    }
+    for name, value in wanted.items():
+        assert float(logs[name]) == pytest.approx(float(value), rel=1e-4, abs=1e-6), name
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(

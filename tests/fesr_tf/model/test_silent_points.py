@@ -55,6 +55,7 @@ ON_X_PF = {"L_dist_rf", "L_intra", "L_cls_R_f", "L_R", "L_cls_R_f_to_G"}
         ("penalty_patches=mean", {"penalty", "L_D_img"}),
         ("lambda_map=1", {"L_G"}),
         ("style_size=8", ON_X_HAT),
+        ("critic_augmentation=light", {*ON_X_HAT, "L_cls_D_r"}),
         ("critic_steps=2", {"penalty", "L_D_img"}),  # another alpha each time
         ("dropout=0.25", ON_R),
         ("intensity=one", {*ON_X_HAT, *ON_X_PF, "L_rec", "L_id"}),
