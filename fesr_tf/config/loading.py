@@ -137,6 +137,7 @@ _LATER = {
     "own_intensity": "drawn",
     "style_size": 0,
     "critic_augmentation": "none",
+    "generator_augmentation": "none",
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

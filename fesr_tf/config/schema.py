@@ -68,6 +68,9 @@ class Settings(pydantic.BaseModel):
         "second", "random changes of R's real images", compared=True, silent="none"
     )
 
+    generator_augmentation: Literal["none", "flip", "standard"] = _key(
+        "both", "random changes of FESGAN's x", compared=True, silent="none"
+    )
     critic_augmentation: Literal["none", "light"] = _key(
         "both", "random changes of what D_img sees", compared=True, silent="none"
     )
@@ -203,6 +206,11 @@ class Config(Settings):
     def trains_recognizer(self) -> bool:
         """False for the FG variants, which end with the pre-training of FESGAN."""
         return not self.stop_after_pretraining
+
+    @property
+    def augments_generator(self) -> bool:
+        """Whether FESGAN sees changed images, and R the originals or others."""
+        return self.trains_fesgan and self.generator_augmentation != "none"
 
     @property
     def face_networks(self) -> list[str]:

@@ -54,6 +54,7 @@ def require(more: More, config: Config, recognizer: bool = True) -> None:
         own_image = more.keys() & {"map", "recognizer_image"}
         needs |= {
             "augmentation": config.augmentation == "none" or own_image,
+            "generator_augmentation": not config.augments_generator or own_image,
             "targets": config.targets == "labels" or "votes" in more,
             "class_weights": config.class_weights == "none" or "weight" in more,
         }

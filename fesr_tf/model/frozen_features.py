@@ -148,7 +148,9 @@ def cache_place(
     bytes that they take."""
     steps = "every step computes the features of its real images"
     changes = _changes_maps(config) if config.trains_recognizer else ""
+    generators = _changes_identities(config)
     if not any(_wanted(config)):
+        changes = ", ".join(filter(None, (changes, generators)))
         return (
             f"none: {steps} ({changes})"
             if changes
@@ -161,6 +163,8 @@ def cache_place(
     about = f"{size / GIB:.2f} GiB ({size:,} bytes)"
     if changes:
         about += f" of F_id alone, as every step computes R's maps ({changes}),"
+    if generators:
+        about += f" of R's maps alone, as every step computes F_id ({generators}),"
     if size <= limit * GIB:
         return f"{about} in memory, briefly twice that while they are computed"
     return (
@@ -178,10 +182,11 @@ class _Wanted(NamedTuple):
 
 
 def _wanted(config: Config) -> _Wanted:
+    fixed = config.trains_fesgan and not _changes_identities(config)
     return _Wanted(
         config.trains_recognizer and not _changes_maps(config),
-        config.trains_fesgan and config.lambda3 > 0,
-        config.trains_fesgan and config.lambda_map > 0,
+        fixed and config.lambda3 > 0,
+        fixed and config.lambda_map > 0,
     )
 
 
@@ -194,10 +199,20 @@ def _changes_maps(config: Config) -> str:
     return ", ".join(settings)
 
 
+def _changes_identities(config: Config) -> str:
+    """The setting with which F_id of an image, where it is needed, differs from step to step."""
+    needed = config.augments_generator and (config.lambda3 or config.lambda_map)
+    changes = needed and config.generator_augmentation == "standard"
+    return "generator_augmentation=standard" if changes else ""
+
+
 def _orientations(config: Config) -> int:
     """2 where some features of mirror images are needed, else 1."""
-    recognizers = _wanted(config).maps and config.augmentation == "flip"
-    return 1 + (config.horizontal_flip or recognizers)
+    wanted = _wanted(config)
+    recognizers = wanted.maps and config.augmentation == "flip"
+    identities = wanted.embeddings or wanted.identity_maps
+    generators = identities and config.generator_augmentation == "flip"
+    return 1 + (config.horizontal_flip or recognizers or generators)
 
 
 def frozen_features(

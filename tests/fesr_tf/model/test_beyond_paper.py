@@ -103,7 +103,11 @@ def test_votes_are_refused_where_the_data_have_none(faces):
 
 
 @pytest.mark.parametrize(
-    "override", ["targets=votes", "class_weights=balanced", "augmentation=standard"]
+    "override",
+    [
+        *("targets=votes", "class_weights=balanced", "augmentation=standard"),
+        *("generator_augmentation=flip", "own_intensity=data"),
+    ],
 )
 def test_a_dataset_of_ones_own_without_them_is_refused(override):
     with pytest.raises(BadUse, match=override):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fesr_tf import runs
+from fesr_tf import config, runs
 from fesr_tf.data import batches
 from fesr_tf.export import main as export
 from fesr_tf.model import critic_augmentation, losses
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
-from fesr_tf.model.frozen_features import cached_bytes, frozen_features
+from fesr_tf.model.frozen_features import cache_place, cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.synthesize import main as synthesize
 from fesr_tf.train import main as train
@@ -23,11 +23,8 @@ from tests.fesr_tf.model.test_beyond_paper import STILL, checkpoint_values, sett
 from tests.fesr_tf.model.test_fesr import batch, build
 
 ALL = (
-    "penalty_patches=mean",
-    "upsampling=resize",
-    "lambda_map=0.5",
-    "own_intensity=data",
-    "style_size=8",
+    *("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data"),
+    *("style_size=8", "critic_augmentation=light", "generator_augmentation=standard"),
 )
 
 
@@ -135,7 +132,9 @@ def test_a_step_reconstructs_with_the_datas_intensity(stage):
 
 def test_translation_takes_the_style_from_z_and_reconstruction_from_the_face():
     """The last 8 of 64 entries; in FESR_Real x^{p,f}, too, is a translation."""
-    model = build("FESR_Real", "style_size=8", "critic_augmentation=light")
+    model = build(
+        "FESR_Real", "style_size=8", "critic_augmentation=light", "generator_augmentation=standard"
+    )
     (image, _, label), gan = batch(), model.fesgan
     draws, decoded = gan.draw(label), []
     face_code = gan.encode(image)
@@ -208,6 +207,66 @@ def test_both_updates_see_changed_images_and_the_class_head_too():
     }
     for name, value in wanted.items():
         assert float(logs[name]) == pytest.approx(float(value), rel=1e-4, abs=1e-6), name
+
+
+@pytest.mark.parametrize("kind", ["flip", "standard"])
+def test_generator_augmentation_changes_what_fesgan_sees_and_not_what_r_sees(faces, kind):
+    override = f"generator_augmentation={kind}"
+    mirrored = []
+    made = batches(faces, settings(override)).take(6)
+    for (image, positive, label, more), (plain, _) in zip(made, some(faces), strict=True):
+        np.testing.assert_array_equal(more["recognizer_image"], plain[0])
+        np.testing.assert_array_equal(positive, plain[1])
+        np.testing.assert_array_equal(label, plain[2])
+        same = (image == plain[0]).numpy().all((1, 2, 3))
+        if kind == "flip":
+            mirrored += (~same).tolist()
+            assert (same | (image == plain[0][:, :, ::-1]).numpy().all((1, 2, 3))).all()
+        else:
+            assert not same.any() and image.shape == plain[0].shape
+    assert kind == "standard" or 5 < sum(mirrored) < 19
+    # Stage 1 sees the same, and BASELINE, which has no FESGAN, the originals alone.
+    first = next(iter(batches(faces, settings(override), recognizer=False)))
+    np.testing.assert_array_equal(first[0], next(iter(made))[0])
+    assert len(first) == 3
+    alone = config.resolve("demo", "BASELINE", ["image_size=32", "batch_size=4", override])
+    assert len(next(iter(batches(faces, alone)))) == 3
+
+
+@pytest.mark.parametrize("kind", ["flip", "standard"])
+@pytest.mark.parametrize("own", ["none", "flip"])
+def test_the_cache_serves_f_id_of_the_changed_image_or_not_at_all(faces, demo, kind, own):
+    overrides = (f"generator_augmentation={kind}", f"augmentation={own}", "lambda_map=1")
+    chosen = settings(*overrides)
+    frozen = frozen_features(demo, faces, chosen, progress=False)
+    uncached = batches(faces, chosen).take(6)
+    for cached, plain in zip(batches(faces, chosen, frozen=frozen).take(6), uncached, strict=True):
+        image, _, _, more = cached
+        np.testing.assert_array_equal(image, plain[0])
+        np.testing.assert_allclose(more["map"], demo.trunk(plain[3]["recognizer_image"]), atol=1e-4)
+        if kind == "standard":
+            assert more.keys() == {"map", "positive_map"}
+        else:
+            np.testing.assert_allclose(more["identity"], demo.embed(image), atol=1e-4)
+            np.testing.assert_allclose(more["identity_map"], demo.trunk(image), atol=1e-4)
+    place = cache_place(demo, chosen, 8)
+    assert (kind == "standard") == ("generator_augmentation=standard" in place)
+
+
+def test_f_id_reads_the_changed_image_where_r_has_the_map_of_another():
+    """L_id and L_map of a batch with R's cached map alone."""
+    (image, positive, label), other = batch(), batch(5)[0]
+    model = build("FESR_JL", STILL, "generator_augmentation=standard", "lambda_map=1")
+    network, gan = model.face_network, model.fesgan
+    more = {"map": network.trunk(other), "positive_map": network.trunk(positive)}
+    reconstructed = gan.reconstruct(gan.encode(image), label, gan.draw(label))
+    wanted = {
+        "L_id": losses.l1(network.embed(image), network.embed(reconstructed)),
+        "L_map": losses.l1(network.trunk(image), network.trunk(reconstructed)),
+    }
+    logs = model.train_step((image, positive, label, more))
+    for name, value in wanted.items():
+        assert float(logs[name]) == pytest.approx(float(value), rel=1e-4), name
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(
