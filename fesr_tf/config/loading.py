@@ -138,6 +138,7 @@ _LATER = {
     "style_size": 0,
     "critic_augmentation": "none",
     "generator_augmentation": "none",
+    "synthetic_weight": "none",
     "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""

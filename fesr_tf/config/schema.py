@@ -132,6 +132,9 @@ class Settings(pydantic.BaseModel):
     class_weights: Literal["none", "balanced"] = _key(
         "second", "weights of the classes in L_cls,R^r", silent="none"
     )
+    synthetic_weight: Literal["none", "critic"] = _key(
+        "second", "weights of x^{p,f} in R's loss", compared=True, silent="none"
+    )
 
     learning_rate: Float = _key("both", "of every Adam", compared=True, gt=0)
     # The next three decide which variables a checkpoint holds, at the end of stage 1 too.
@@ -270,6 +273,13 @@ class Config(Settings):
             raise BadUse(
                 f"style_size={self.style_size} leaves nothing of the face in a code of "
                 f"code_size={self.code_size}; lower it"
+            )
+        weighted = self.synthetic_weight == "critic" and self.trains_fesgan
+        class_head = self.image_critic and self.auxiliary_classifier
+        if weighted and self.trains_recognizer and not class_head:
+            raise BadUse(
+                "synthetic_weight=critic needs D_img's class head: set image_critic=true and "
+                "auxiliary_classifier=true, or synthetic_weight=none"
             )
         if self.trunk_weights and not self.trunk:
             raise BadUse(

@@ -223,6 +223,14 @@ class FESGAN(keras.Model):
             return image
         return critic_augmentation.augment(image, seed)
 
+    def confidence(self, image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        """D_img's probability of each image's label, divided by its mean over the batch: (B,),
+        constant."""
+        _, logits = self.image_critic(image)
+        probability = tf.gather(tf.nn.softmax(logits), label, batch_dims=1)
+        mean = replicas.mean({"mean": tf.reduce_mean(probability)})["mean"]
+        return tf.stop_gradient(tf.math.divide_no_nan(probability, mean))
+
     def identities(
         self,
         image: tf.Tensor,

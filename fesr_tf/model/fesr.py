@@ -146,7 +146,12 @@ class FESR(keras.Model):
             with tape.stop_recording():
                 maps = (real, real_positive, synthetic_map)
                 targets = self.targets(label, more)
-                logs |= self.update_recognizer(maps, targets, synthetic_label, draws)  # 15, 16
+                weight = None
+                if config.synthetic_weight == "critic":
+                    weight = gan.confidence(synthetic, synthetic_label)
+                logs |= self.update_recognizer(
+                    maps, targets, synthetic_label, draws, weight
+                )  # lines 15, 16
             if config.tunes_trunk and config.recognizer_guides_generator:
                 synthetic_map = frozen.trunk(synthetic)  # by the updated trunk
             # R's map of x is F_id's too where both have the same trunk and read the same image.
@@ -219,9 +224,11 @@ class FESR(keras.Model):
         targets: Targets,
         synthetic_label: tf.Tensor,
         draws: Draws,
+        synthetic_weight: tf.Tensor | None = None,
     ) -> Scalars:
         """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}, or from
-        these images where the trunk is trained."""
+        these images where the trunk is trained. `synthetic_weight` (B,) is of x^{p,f} in L_cls,R^f,
+        else 1."""
         recognizer, config = self.recognizer, self.config
         with tf.GradientTape() as tape:
             if config.tunes_trunk:
@@ -242,7 +249,8 @@ class FESR(keras.Model):
             )
             intra = real_real + real_fake  # eq. 14
             on_real = classify_real(targets, recognizer.classify(dropped[0]))
-            on_fake = losses.classification(synthetic_label, recognizer.classify(dropped[2]))
+            logits = recognizer.classify(dropped[2])
+            on_fake = losses.classification(synthetic_label, logits, synthetic_weight)
             loss = config.lambda6 * intra + on_real + on_fake
         norm = self.minimise_recognizer(tape, loss)
         return {

@@ -62,11 +62,12 @@ def critic_adversarial_code(prior: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(-prior)) + tf.reduce_mean(tf.nn.softplus(encoded))
 
 
-def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """-E[log p(y | .)], eq. 8, 9, 20 and 21: labels (B,) int, logits (B, K)."""
-    return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
-    )
+def classification(
+    label: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor | None = None
+) -> tf.Tensor:
+    """-E[w log p(y | .)], eq. 8, 9, 20 and 21: labels (B,) int, logits (B, K); w (B,), else 1."""
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
+    return tf.reduce_mean(each if weight is None else weight * each)
 
 
 def shares(

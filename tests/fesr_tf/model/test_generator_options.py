@@ -25,6 +25,7 @@ from tests.fesr_tf.model.test_fesr import batch, build
 ALL = (
     *("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data"),
     *("style_size=8", "critic_augmentation=light", "generator_augmentation=standard"),
+    "synthetic_weight=critic",
 )
 
 
@@ -267,6 +268,44 @@ def test_f_id_reads_the_changed_image_where_r_has_the_map_of_another():
     logs = model.train_step((image, positive, label, more))
     for name, value in wanted.items():
         assert float(logs[name]) == pytest.approx(float(value), rel=1e-4), name
+
+
+def test_synthetic_images_count_by_the_critics_probability():
+    """L_cls,R^f of R before its update; that which guides G is of images alike."""
+    model = build("FESR_JL", STILL, "synthetic_weight=critic")
+    (image, _, label), gan = batch(), model.fesgan
+    head = gan.image_critic.class_logits.kernel
+    head.assign(300 * head)  # at first every class is about as probable
+    draws = gan.draw(label)
+    synthetic, _ = model.synthesize(gan.encode(image), label, draws)
+    shares = tf.nn.softmax(gan.image_critic(synthetic)[1]).numpy()[range(3), label]
+    recognizer = model.recognizer
+    features = recognizer.extract(model.frozen.trunk(synthetic))
+    cross_entropies = {}
+    for stream in (2, 3):
+        logits = recognizer.classify(recognizer.drop(features, draws.dropout_seeds[stream]))
+        every = tf.nn.log_softmax(logits).numpy()
+        cross_entropies[stream] = -every[range(3), label]
+    logs = model.train_step(batch())
+    weights = shares / shares.mean()
+    assert weights.max() > 1.2
+    weighted = np.mean(weights * cross_entropies[2])
+    assert float(logs["L_cls_R_f"]) == pytest.approx(weighted, rel=1e-4)
+    assert float(logs["L_cls_R_f_to_G"]) == pytest.approx(cross_entropies[3].mean(), rel=1e-4)
+
+
+def test_weights_of_a_classification_by_hand():
+    """Probabilities 1/2 and 1/4 of the labels, of weights 3/2 and 1/2."""
+    logits = tf.math.log([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
+    loss = losses.classification(tf.constant([0, 2]), logits, tf.constant([1.5, 0.5]))
+    assert float(loss) == pytest.approx((1.5 * np.log(2) + 0.5 * np.log(4)) / 2)
+
+
+@pytest.mark.parametrize("missing", ["image_critic=false", "auxiliary_classifier=false"])
+def test_weights_by_the_critic_need_its_class_head(missing):
+    with pytest.raises(BadUse, match="synthetic_weight"):
+        settings("synthetic_weight=critic", missing)
+    assert config.resolve("demo", "BASELINE", ["synthetic_weight=critic", missing])
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_is_exported(
