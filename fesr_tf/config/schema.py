@@ -88,7 +88,7 @@ class Settings(pydantic.BaseModel):
     )
     instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
     upsampling: Literal["transposed", "resize"] = _key(
-        "both", "layers that double G_dec's maps", compared=True, silent="Table I's DeConv"
+        "both", "layers that double G_dec's maps", compared=True
     )
     dropout: Float = _key("second", "rate of R's dropout", ge=0, lt=1)
     identity: str = _key("both", "the face network F_id", compared=True)
@@ -117,7 +117,7 @@ class Settings(pydantic.BaseModel):
     )
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
     own_intensity: Literal["drawn", "data"] = _key(
-        "both", "v of the own class in x_rec", compared=True, silent="drawn, eq. 2"
+        "both", "v of the own class in x_rec", compared=True
     )
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
     intra_features: Literal["post_dropout", "shared_mask", "pre_dropout"] = _key(
