@@ -130,9 +130,9 @@ def cached_bytes(
     frozen, wanted = FrozenPasses(face_network, config, trunk_network), _wanted(config)
     values = 0
     if wanted.maps:
-        values += tf.size(frozen.trunk(image)).numpy()
+        values += int(tf.size(frozen.trunk(image)))
     if wanted.identity_maps and not (wanted.maps and frozen.shared):
-        values += tf.size(frozen.identity_map(image)).numpy()
+        values += int(tf.size(frozen.identity_map(image)))
     if wanted.embeddings:
         values += face_network.embedding_size
     return images * _orientations(config) * values * tf.as_dtype(config.frozen_dtype).size
