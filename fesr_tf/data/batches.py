@@ -58,7 +58,8 @@ def batches(
     if size > count:
         raise BadUse(f"batch_size={size} exceeds the {count} training images; lower it")
     augmentation = config.augmentation if recognizer else "none"
-    generator = config.generator_augmentation if config.trains_fesgan else "none"
+    fesgan = not recognizer or config.trains_fesgan
+    generator = config.generator_augmentation if fesgan else "none"
     kinds = {augmentation, generator}
     of_row = _of_row(faces, config, recognizer)
     per_epoch = count // size
@@ -167,7 +168,7 @@ def _of_row(faces: Faces, config: Config, recognizer: bool) -> dict[str, np.ndar
     any, so that its mean is 1.
     """
     tables: dict[str, np.ndarray | Rows] = {}
-    if config.trains_fesgan and config.own_intensity == "data":
+    if config.own_intensity == "data" and (not recognizer or config.trains_fesgan):
         peaks = np.zeros(faces.labels.max() + 1, np.float32)
         np.maximum.at(peaks, faces.labels, faces.intensity)
         tables["intensity"] = np.where(peaks[faces.labels] > 0, faces.intensity, np.float32(1))

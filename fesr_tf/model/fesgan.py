@@ -251,9 +251,10 @@ class FESGAN(keras.Model):
         if config.lambda_map and image_map is None:
             image_map = more.get("identity_map")
             image_map = frozen.identity_map(image) if image_map is None else image_map
-        reconstructed_map = frozen.identity_map(reconstructed, reconstructed_map)
         if config.lambda3:
             identity = more["identity"] if "identity" in more else frozen.embed(image, image_map)
+        reconstructed_map = frozen.identity_map(reconstructed, reconstructed_map)
+        if config.lambda3:
             pairs["L_id"] = identity, frozen.embed_map(reconstructed_map)
         if config.lambda_map:
             pairs["L_map"] = image_map, reconstructed_map
