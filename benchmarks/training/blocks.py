@@ -4,9 +4,11 @@ A block is 15 rendered people with a FESGAN and a seed of their own. Each row of
 on it and tested on one population of other rendered people, the peak images of 1,000. A block's
 answers are archived as soon as it is done; a call that was stopped resumes.
 docs/results/blocks/plan.md has the hypotheses and the stopping rule, written before the first run.
+A condition of `benchmarks.training.rendered` changes the images, and has an archive of its own.
 
     python -m benchmarks.training.blocks --work WORK --blocks 0-11    # an hour a block and core
     python -m benchmarks.training.blocks                              # the tables of the archive
+    python -m benchmarks.training.blocks --condition gap --work WORK --blocks 0-7
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.heading import heading, parser
+from benchmarks.training.rendered import BASE, CONDITIONS, GAP, PEOPLE, PLAIN, faces_of
 from benchmarks.training.studies import difference, load, numbers, python, save, scores
 from fesr_tf import runs
 from fesr_tf.metrics.comparison import SCORES
@@ -28,11 +32,9 @@ from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.text import table
 
 ARCHIVE = Path(__file__).parents[2] / "docs/results/blocks"
-POPULATION, PEOPLE, TESTED = "population.json.gz", 15, 1000
+POPULATION, TESTED = "population.json.gz", 1000
 _POPULATION_SEED, _FIRST_SEED = 500_000, 1_000
-LOOKS = (8, 12, 16, 20)
-BASE = ("ema=0.999", "recognizer_iterations=2000", "keep_checkpoints=1", "picture_every=6000",
-        "checkpoint_every=1000", "log_every=100", "projector_faces=0")  # fmt: skip
+LOOKS, LOOKS_OF_A_CONDITION = (8, 12, 16, 20), (8,)
 ROWS = {
     "BASELINE": ("BASELINE", ""),
     "BASELINE, augmented": ("BASELINE", "augmentation=standard"),
@@ -46,6 +48,9 @@ ROWS = {
     "FESR_JL, augmented": ("FESR_JL", "augmentation=standard"),
 }
 """Variant and settings of each row; all train R for the same number of iterations."""
+ROWS_OF_A_CONDITION = (
+    "BASELINE", "BASELINE, augmented", "FESR_JL", "FESR_SL", "FESR_JL, augmented"
+)  # fmt: skip
 CONTROL = ("FESR_JL", "BASELINE, augmented")
 INEQUALITIES = tuple(
     ("FESR_JL", other)
@@ -58,12 +63,9 @@ OTHERS = (
 )
 
 
-def faces_of(folder: Path, people: int, seed: int, *options: object) -> Path:
-    """`folder`, with rendered people in it; made where they are not there yet."""
-    if not (folder / "manifest.json").is_file():
-        given = ("--demo-subjects", people, "--demo-seed", seed, "--output", folder)
-        python("pipelines.preprocess", "--db", "demo", *given, *options)
-    return folder
+def archive_of(condition: str) -> Path:
+    """Where a condition's blocks are archived."""
+    return ARCHIVE if condition == PLAIN else ARCHIVE / condition
 
 
 def answers(run: Path) -> dict:
@@ -73,20 +75,22 @@ def answers(run: Path) -> dict:
     return {"predictions": predictions, **{name: round(result[name], 5) for name in SCORES}}
 
 
-def block(number: int, work: Path, population: Path) -> None:
+def block(number: int, work: Path, population: Path, condition: str) -> None:
     """Trains, tests and archives one block."""
-    place = ARCHIVE / f"block-{number:02d}.json.gz"
+    archive = archive_of(condition)
+    place = archive / f"block-{number:02d}.json.gz"
     if place.is_file():
         print(f"block {number}: archived already", flush=True)
         return
     folder, seed = work / f"block-{number:02d}", _FIRST_SEED + number
-    data = faces_of(folder / "data", PEOPLE, seed)
+    data = faces_of(folder / "data", PEOPLE, seed, condition=condition)
     rows = {}
     common = ("--db", "demo", "--data", data, "--fold", "all")
     stage_one = folder / "first"
     python("fesr_tf.train", *common, "--runs", stage_one, "--variant", "FG", *BASE, f"seed={seed}")
     first = runs.run_folder(stage_one, "demo", "FG", "all")
-    for name, (variant, settings) in ROWS.items():
+    for name in ROWS if condition == PLAIN else ROWS_OF_A_CONDITION:
+        variant, settings = ROWS[name]
         own = folder / name.replace(", ", "-").replace(" ", "_")
         run = runs.run_folder(own, "demo", variant, "all")
         begin = () if variant in ("BASELINE", "FESR_OneSt") else ("--first-stage", first)
@@ -98,12 +102,12 @@ def block(number: int, work: Path, population: Path) -> None:
     labelled = json.loads((run / runs.files.evaluation("people")).read_text(encoding="utf-8"))
     truth = [[row["key"], row["subject"], row["label"]] for row in labelled["predictions"]]
     asked = {"images": truth, "classes": labelled["classes"]}
-    if (ARCHIVE / POPULATION).is_file() and load(ARCHIVE / POPULATION) != asked:
+    if (archive / POPULATION).is_file() and load(archive / POPULATION) != asked:
         raise FailedWork(
-            f"{population} has other images than {ARCHIVE / POPULATION}, on which every block is "
+            f"{population} has other images than {archive / POPULATION}, on which every block is "
             "tested: render it with the version that made the archive"
         )
-    save(ARCHIVE / POPULATION, asked)
+    save(archive / POPULATION, asked)
     about = {"seed": seed, "commit": machine.commit(), "machine": machine.processor()}
     save(place, {"block": number, **about, "rows": rows})
     for each in folder.iterdir():  # the networks: 40 MB a row
@@ -117,7 +121,8 @@ def archived(folder: Path = ARCHIVE) -> tuple[np.ndarray, dict[str, np.ndarray],
     if not blocks:
         raise FailedWork(f"{folder} has no block yet: give --work and --blocks")
     labels = np.array([label for *_, label in load(folder / POPULATION)["images"]])
-    digits = {name: [list(one["rows"][name]["predictions"]) for one in blocks] for name in ROWS}
+    names = [name for name in ROWS if name in blocks[0]["rows"]]
+    digits = {name: [list(one["rows"][name]["predictions"]) for one in blocks] for name in names}
     predictions = {name: np.array(rows, dtype=int) for name, rows in digits.items()}
     return labels, predictions, blocks
 
@@ -128,8 +133,12 @@ def accuracies(folder: Path = ARCHIVE) -> dict[str, np.ndarray]:
     return {name: (given == labels).mean(1) for name, given in predictions.items()}
 
 
-def tables(folder: Path = ARCHIVE) -> str:
-    """The accuracies and the differences of the archive, as text."""
+def tables(folder: Path = ARCHIVE, looks: Sequence[int] = LOOKS, plain: Path | None = None) -> str:
+    """The accuracies and the differences of the archive, as text.
+
+    looks: numbers of blocks at which verdicts are given. plain: an archive of blocks of the same
+    people, whose differences are subtracted in a third table.
+    """
     blocks, found = archived(folder)[2], accuracies(folder)
     head = ["row", *(str(one["block"]) for one in blocks), "mean", *SCORES]
     cells = []
@@ -139,14 +148,36 @@ def tables(folder: Path = ARCHIVE) -> str:
     text = f"accuracy in % by block\n{table(head, cells)}\n"
     if len(blocks) < 2:
         return text + "\none block: no interval yet"
-    look = max((count for count in LOOKS if count <= len(blocks)), default=None)
-    level = dict(zip(LOOKS, obrien_fleming(LOOKS), strict=True)).get(look, 0.05)
+    text += f"\ndifferences over {len(blocks)} blocks, Student's t\n{_differences(found, looks)}"
+    if plain is None:
+        return text
+    more = less(folder, plain)
+    count = len(more["BASELINE"])
+    text += f"\n\nthe same less the differences on the plain images, over {count} blocks of both\n"
+    return text + (_differences(more, looks) if count > 1 else "no interval yet")
+
+
+def less(folder: Path, plain: Path) -> dict[str, np.ndarray]:
+    """Each row's accuracy in `folder` less that in `plain`, in the blocks that both archives have:
+    they have the same people."""
+    own, base = ([one["block"] for one in archived(path)[2]] for path in (folder, plain))
+    _, these, those = np.intersect1d(own, base, return_indices=True)
+    beside = accuracies(plain)
+    return {name: of[these] - beside[name][those] for name, of in accuracies(folder).items()}
+
+
+def _differences(found: dict[str, np.ndarray], looks: Sequence[int]) -> str:
+    """The table of the planned differences between the rows that are there."""
+    count = len(next(iter(found.values())))
+    look = max((each for each in looks if each <= count), default=None)
+    level = dict(zip(looks, obrien_fleming(looks), strict=True)).get(look, 0.05)
     cells = []
     for better, other in (CONTROL, *INEQUALITIES, *OTHERS):
-        row = difference(found, better, other, 1 - level)
-        cells.append([*(row if look else row | {"verdict": "before the first look"}).values()])
+        if better in found and other in found:
+            row = difference(found, better, other, 1 - level)
+            cells.append([*(row if look else row | {"verdict": "before the first look"}).values()])
     head = ["difference", "points", f"{100 * (1 - level):.4g} % interval", "p of signs", "verdict"]
-    return f"{text}\ndifferences over {len(blocks)} blocks, Student's t\n{table(head, cells)}"
+    return table(head, cells)
 
 
 @command
@@ -154,16 +185,22 @@ def main(argv: list[str] | None = None) -> int:
     options = parser("benchmarks.training.blocks", __doc__)
     options.add_argument("--work", type=Path, metavar="DIR", help="faces and runs")
     options.add_argument("--blocks", type=numbers, metavar="A-B", help="the blocks to run, from 0")
+    options.add_argument(
+        "--condition", choices=CONDITIONS, default=PLAIN, help="of the images [%(default)s]"
+    )
     args = options.parse_args(argv)
     if bool(args.work) != bool(args.blocks):
         raise BadUse("--work and --blocks belong together")
+    condition = args.condition
     if args.work:
-        population = faces_of(args.work / "population", TESTED, _POPULATION_SEED,
-                              "--demo-frames", 2, "--allow-copies")  # fmt: skip
+        work = args.work if condition == PLAIN else args.work / condition
+        population = faces_of(work / "population", TESTED, _POPULATION_SEED, "--allow-copies",
+                              frames=2, condition=condition, trains=False)  # fmt: skip
         for number in args.blocks:
-            block(number, args.work, population)
+            block(number, work, population, condition)
     print(heading(options, argv))
-    print(tables())
+    looks = LOOKS if condition == PLAIN else LOOKS_OF_A_CONDITION
+    print(tables(archive_of(condition), looks, ARCHIVE if condition == GAP else None))
     return 0
 
 

@@ -8,14 +8,14 @@ from benchmarks.training import blocks, studies
 from pipelines.common.errors import FailedWork
 
 
-def archive(folder, right: dict[str, list[int]]) -> None:
+def archive(folder, right: dict[str, list[int]], names=blocks.ROWS) -> None:
     """Four images of class 0; in block b a row classifies `right[row][b]` of them correctly, and
-    rows that are not named none."""
+    rows that are not named none. names: the rows."""
     images = [[f"k{i}", f"p{i}", 0] for i in range(4)]
     studies.save(folder / blocks.POPULATION, {"images": images, "classes": ["a", "b"]})
     for number in range(len(next(iter(right.values())))):
         rows = {}
-        for name in blocks.ROWS:
+        for name in names:
             count = right.get(name, [0] * 99)[number]
             digits = "0" * count + "1" * (4 - count)
             rows[name] = {"predictions": digits, "brier": 0.5, "log_loss": 1.0}
@@ -53,6 +53,26 @@ def test_eight_blocks_are_judged_at_the_level_of_the_first_look(tmp_path):
     archive(tmp_path, {"FESR_JL": [1, 2] * 4})
     (line,) = (e for e in blocks.tables(tmp_path).splitlines() if "FESR_JL > BASELINE " in e)
     assert "+10.9 to +64.1" in line and line.endswith("holds")
+
+
+def test_a_condition_has_its_own_rows_and_is_decided_at_eight_blocks(tmp_path):
+    # As above, but one look: at the level 0.05, t = 2.365, the interval is 37.5 -+ 2.365 * 4.7246.
+    archive(tmp_path, {"FESR_JL": [1, 2] * 4}, blocks.ROWS_OF_A_CONDITION)
+    text = blocks.tables(tmp_path, blocks.LOOKS_OF_A_CONDITION)
+    assert "FESR_JL-IL" not in text
+    (line,) = (e for e in text.splitlines() if "FESR_JL > BASELINE " in e)
+    assert "+26.3 to +48.7" in line and line.endswith("holds")
+
+
+def test_a_gain_is_compared_with_that_of_the_same_block_of_plain_images(tmp_path):
+    gap, plain = tmp_path / "gap", tmp_path / "plain"
+    archive(gap, {"FESR_JL": [4, 3, 4], "BASELINE": [1, 1, 1]}, blocks.ROWS_OF_A_CONDITION)
+    archive(plain, {"FESR_JL": [4, 2, 4], "BASELINE": [4, 1, 2]})
+    (plain / "block-00.json.gz").unlink()
+    # Blocks 1 and 2 have gains of 50 and 75 points, and of 25 and 50 on the plain images.
+    found = blocks.less(gap, plain)
+    assert found["FESR_JL"] - found["BASELINE"] == pytest.approx([0.25, 0.25])
+    assert "over 2 blocks of both" in blocks.tables(gap, blocks.LOOKS_OF_A_CONDITION, plain)
 
 
 def test_an_empty_archive_is_refused(tmp_path):
