@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from PIL import Image
 
 from benchmarks.training import rendered
 from pipelines.databases import demo
-from tests.conftest import FRAMES, SUBJECTS
 
 
 def samples(folder) -> list[tuple]:
@@ -20,27 +20,28 @@ def samples(folder) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def photographed(demo_images, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gap") / "images"
-    rendered.photograph(demo_images, folder, seed=5)
+def few(demo_images, tmp_path_factory):
+    """One rendered sequence of fear, and one of happiness."""
+    folder = tmp_path_factory.mktemp("few") / "images"
+    rendered.thin(demo_images, folder, 0, {"fear": 1, "happiness": 1})
     return folder
 
 
-def test_the_gap_keeps_every_image_and_its_labels(demo_images, photographed):
-    assert samples(photographed) == samples(demo_images)
-    assert {Image.open(s.path).format for s in demo.read(photographed).samples} == {"JPEG"}
+def test_the_gap_keeps_every_image_and_its_labels(few, tmp_path):
+    rendered.photograph(few, tmp_path / "gap", seed=5)
+    assert samples(tmp_path / "gap") == samples(few)
+    paths = [sample.path for sample in demo.read(tmp_path / "gap").samples]
+    assert {Image.open(path).format for path in paths} == {"JPEG"}
 
 
-def test_equal_seeds_give_equal_images(demo_images, photographed, tmp_path):
-    for seed in (5, 6):
-        rendered.photograph(demo_images, tmp_path / str(seed), seed)
-    paths = sorted(path.relative_to(photographed) for path in photographed.glob("*/*.jpg"))
-    first, again, other = (
-        [(folder / path).read_bytes() for path in paths]
-        for folder in (photographed, tmp_path / "5", tmp_path / "6")
-    )
-    assert first == again
-    assert not set(first) & set(other)
+def test_equal_seeds_give_equal_images(few, tmp_path):
+    first, again, other = (tmp_path / name for name in ("first", "again", "other"))
+    for folder, seed in ((first, 5), (again, 5), (other, 6)):
+        rendered.photograph(few, folder, seed)
+    for path in (sample.path for sample in demo.read(first).samples):
+        name = Path(path).relative_to(first)
+        assert (again / name).read_bytes() == (first / name).read_bytes()
+        assert (other / name).read_bytes() != (first / name).read_bytes()
 
 
 def test_sensor_noise_is_that_of_the_photons(tmp_path, monkeypatch):
@@ -70,9 +71,9 @@ def test_the_classes_are_as_unbalanced_as_ckplus():
 
 
 def test_thinning_keeps_whole_sequences_of_so_many_people(demo_images, tmp_path):
-    rendered.thin(demo_images, tmp_path / "thin", 3, {"fear": 1, "surprise": SUBJECTS})
-    kept = demo.read(tmp_path / "thin").samples
-    counts = Counter((demo.CLASSES[sample.label], sample.subject) for sample in kept)
-    assert set(counts.values()) == {FRAMES}
-    assert Counter(label for label, _ in counts) == {"fear": 1, "surprise": SUBJECTS}
-    assert set(samples(tmp_path / "thin")) < set(samples(demo_images))
+    everyone = len({sample.subject for sample in demo.read(demo_images).samples})
+    rendered.thin(demo_images, tmp_path / "thin", 3, {"fear": 1, "surprise": everyone})
+    all_, kept = set(samples(demo_images)), set(samples(tmp_path / "thin"))
+    sequences = Counter((demo.CLASSES[label], subject) for _, label, subject, *_ in kept)
+    assert Counter(label for label, _ in sequences) == {"fear": 1, "surprise": everyone}
+    assert kept == {one for one in all_ if (demo.CLASSES[one[1]], one[2]) in sequences}
