@@ -43,6 +43,7 @@ OPTIONS = (
     "critic_augmentation=light",
     "generator_augmentation=flip",
     "generator_augmentation=standard",
+    "generator_norm=layer",
     "synthetic_weight=critic",
 )
 """Settings of a row each; docs/guide/training.md describes them."""
