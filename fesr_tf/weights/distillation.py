@@ -1,4 +1,4 @@
-"""Teaches the tail of a Light CNN, what follows its frozen trunk, a teacher's embeddings."""
+"""Teaches a Light CNN, or its tail alone, what follows its frozen trunk, a teacher's embeddings."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def teach(teacher: FaceNetwork, faces: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def leading(embeddings: np.ndarray, dimensions: int) -> np.ndarray:
+    """Embeddings (N,E) as (N,`dimensions`), which keeps their scalar products as nearly as a linear
+    map can; unchanged where E is no more."""
+    if embeddings.shape[1] <= dimensions:
+        return embeddings
+    _, vectors = np.linalg.eigh(embeddings.T @ embeddings)  # in ascending order
+    return embeddings @ vectors[:, -dimensions:]
+
+
+def _lengths(rows: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 def distil(
     network: LightCNN,
     faces: np.ndarray,
@@ -49,30 +62,35 @@ def distil(
     epochs: int,
     batch_size: int,
     seed: int,
+    whole: bool = False,
 ) -> None:
     """Trains the layers of `network` after pool3 to give the directions of `embeddings`.
 
-    faces: uint8 (N,S,S,1) of the network's own size; embeddings: float32 (N,E), the teacher's. The
-    loss compares each embedding's direction, and the cosines between those of a batch. Afterwards
-    the weights of `fc` are divided so that the embeddings' root mean square on `faces` is 1, which
-    gives L_id (12) a known scale. Prints one line an epoch. Raises `FailedWork` if the loss becomes
-    infinite or NaN.
+    whole: trains those before pool3 too.
+
+    faces: uint8 (N,S,S,1) of the network's own size; embeddings: float32 (N,E), the teacher's, of
+    which a network with fewer dimensions learns the `leading` ones. The loss compares each
+    embedding's direction, and the cosines between those of a batch. Afterwards the weights of `fc`
+    are divided so that the embeddings' root mean square on `faces` is 1, which gives L_id (12) a
+    known scale. Prints one line an epoch. Raises `FailedWork` if the loss becomes infinite or NaN.
     """
     batch_size = min(batch_size, len(faces))
-    tail = [network.layers_by_name[each.name] for each in layers_of(network.spec)
-            if not each.in_trunk]  # fmt: skip
-    variables = [variable for layer in tail for variable in (layer.kernel, layer.bias)]
+    trained = [network.layers_by_name[each.name] for each in layers_of(network.spec)
+               if whole or not each.in_trunk]  # fmt: skip
+    variables = [variable for layer in trained for variable in (layer.kernel, layer.bias)]
     steps = epochs * (len(faces) // batch_size)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps))
     optimizer.build(variables)
-    targets = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    targets = leading(embeddings / _lengths(embeddings), network.spec.embedding)
+    targets /= _lengths(targets)
 
     # AutoGraph would spend a minute rewriting tf_keras.
     @tf.function(autograph=False)
     def step(images: tf.Tensor, target: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         image01 = augment(images, network.spec.size, tf.stack([seed, index]))
-        hidden = tf.cast(network.trunk(tf.cast(image01, DTYPE)), tf.float32)
         with tf.GradientTape() as tape:
+            hidden = tf.cast(network.trunk(tf.cast(image01, DTYPE)), tf.float32)
+            hidden = hidden if whole else tf.stop_gradient(hidden)
             unit = tf.math.l2_normalize(network.embed_trunk(hidden), axis=1)
             own = 1 - tf.reduce_mean(tf.reduce_sum(unit * target, 1))
             cosines = [tf.matmul(each, each, transpose_b=True) for each in (unit, target)]

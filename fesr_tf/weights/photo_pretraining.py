@@ -1,5 +1,5 @@
-"""Trains `light_cnn_photo`: its trunk on expressions of real faces, its tail on a teacher's
-embeddings of people."""
+"""Trains a face network on photographs: its trunk on expressions of real faces, its tail on a
+teacher's embeddings of people; without epochs for expressions, all of it on the embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fesr_tf.networks.face_networks import (
     load_face_network,
     pack_weights,
 )
-from fesr_tf.networks.light_cnn import SPECS
+from fesr_tf.networks.light_cnn import SPECS, LightCNN
 from fesr_tf.weights import distillation, expression_training
 from fesr_tf.weights.expression_faces import LabelledFaces, read_faces, training_faces
 from fesr_tf.weights.expression_training import ExpressionNetwork
@@ -40,10 +40,11 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
     """Trains, writes the weights to `args.output` and returns the record of it.
 
     `args.work` keeps checkpoints, the teacher's embeddings, R's own layers and the keys of the
-    held-out images (`HELD_OUT`): a call with the same settings resumes there. Raises `BadUse` where
-    `args.work` is of other settings.
+    held-out images (`HELD_OUT`): a call with the same settings resumes there. With `args.epochs` 0
+    the network learns no label and no vote: all its layers learn from the embeddings. Raises
+    `BadUse` where `args.work` is of other settings.
     """
-    spec = SPECS[IDENTITY]
+    spec = SPECS[args.identity]
     teacher = load_face_network(FETCHED)
     faces, counts = training_faces(read_faces(args.faces, args.votes))
     trained, held_out = faces.divided(args.held_out, args.seed)
@@ -55,33 +56,40 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
         "are copies",
         flush=True,
     )
-    network = ExpressionNetwork(spec, configs.resolve("images", overrides=_RECOGNIZER), args.seed)
-    spent = expression_training.train(
-        network,
-        trained,
-        args.epochs,
-        args.batch_size,
-        args.seed,
-        args.work / "expressions",
-        args.cycles,
-    )
-    student = network.trunk.folded()
+    if args.epochs:
+        settings = configs.resolve("images", overrides=_RECOGNIZER)
+        network = ExpressionNetwork(spec, settings, args.seed)
+        folder = args.work / "expressions"
+        shape = args.epochs, args.batch_size, args.seed, folder, args.cycles
+        spent = expression_training.train(network, trained, *shape)
+        student = network.trunk.folded()
+    else:
+        network, spent, student = None, 0.0, LightCNN(spec, seed=args.seed)
 
     rendered = read_people(people, teacher.network.spec.size).images
     own = [to_size(each, spec.size, 1).numpy() for each in (trained.images, rendered)]
     embeddings = _taught(teacher, [trained.images, rendered], args.work / "teacher.npy")
     start = time.monotonic()
     distillation.distil(
-        student, np.concatenate(own), embeddings, args.tail_epochs, args.batch_size, args.seed
+        student,
+        np.concatenate(own),
+        embeddings,
+        args.tail_epochs,
+        args.batch_size,
+        args.seed,
+        whole=not args.epochs,
     )
     seconds = round(time.monotonic() - start)
 
     write_whole(args.output, pack_weights(student))
     # Measured as it will be used: read back from the file, at half precision.
-    stored = load_face_network(IDENTITY, args.output).network
+    stored = load_face_network(args.identity, args.output).network
     unseen = to_size(held_out.images, spec.size, 1).numpy()
-    likeness = _cosine(embed(stored, unseen), distillation.teach(teacher, held_out.images))
-    write_whole(args.work / _RECOGNIZER_FILE, network.pack_recognizer())
+    likeness = _likeness(embed(stored, unseen), distillation.teach(teacher, held_out.images))
+    figures = {"images": len(held_out)} | likeness
+    if network:
+        write_whole(args.work / _RECOGNIZER_FILE, network.pack_recognizer())
+        figures |= expression_training.measure(network, stored, held_out)
     return {
         "cycles": args.cycles,
         "teacher": FETCHED,
@@ -90,8 +98,7 @@ def pretrain(people: list[Path], args: argparse.Namespace) -> dict:
         "images": counts,
         "images_trained": len(trained),
         "images_rendered": len(rendered),
-        "held_out": expression_training.measure(network, stored, held_out)
-        | {"cosine_with_teacher": likeness},
+        "held_out": figures,
         "expression_seconds": round(spent),
         "identity_seconds": seconds,
     }
@@ -105,7 +112,7 @@ def keys_of(faces: LabelledFaces) -> str:
 
 def _claim(args: argparse.Namespace, digest: str) -> None:
     """Records the settings in the work folder, or compares them with those recorded there."""
-    names = ("seed", "epochs", "cycles", "batch_size", "held_out", "subjects")
+    names = ("identity", "seed", "epochs", "cycles", "batch_size", "held_out", "subjects")
     settings = {name: getattr(args, name) for name in names} | {"data_digest": digest}
     path = args.work / "settings.json"
     if path.is_file():
@@ -113,7 +120,7 @@ def _claim(args: argparse.Namespace, digest: str) -> None:
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise FailedWork(f"{path} is damaged ({error}); give another --work") from None
-        if changed := [name for name in settings if before.get(name) != settings[name]]:
+        if changed := [name for name in settings if before.get(name, IDENTITY) != settings[name]]:
             raise BadUse(
                 f"{args.work} was started with another {' and '.join(changed)}; give another "
                 "--work, or delete it to restart"
@@ -135,7 +142,13 @@ def _taught(teacher: FaceNetwork, parts: list[np.ndarray], path: Path) -> np.nda
     return embeddings
 
 
-def _cosine(left: np.ndarray, right: np.ndarray) -> float:
-    """The mean cosine of the rows of two arrays (N,E)."""
-    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    return float(np.mean((left * right).sum(1) / lengths))
+def _likeness(embeddings: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
+    """How alike two arrays of embeddings (N,E) and (N,T) are: the correlation of the cosines
+    between images, and where E is T the mean cosine of an image's own two embeddings."""
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (embeddings, teacher)]
+    pairs = np.triu_indices(len(embeddings), 1)
+    cosines = [(rows @ rows.T)[pairs] for rows in unit]
+    found = {"correlation_of_cosines": float(np.corrcoef(cosines)[0, 1])}
+    if embeddings.shape == teacher.shape:
+        found["cosine_with_teacher"] = float(np.mean((unit[0] * unit[1]).sum(1)))
+    return found

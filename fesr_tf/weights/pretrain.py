@@ -2,7 +2,8 @@
 
 The demo's learns to identify rendered people outside the demo database, across expressions,
 intensities, poses and lights. It is tested on held-out subjects, by the area under the ROC curve of
-same/different pairs. That for photographs is described in `photo_pretraining`.
+same/different pairs. That for photographs is described in `photo_pretraining`; with `--faces` the
+demo's learns there too, from a teacher's embeddings alone.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ from pipelines.dataset import manifest
 from pipelines.demo_faces.source import DEMO_SEED
 
 IDENTITY = "light_cnn_demo"
+TAUGHT = "light_cnn_demo with --faces"
 DEFAULTS = {
     IDENTITY: {"subjects": 100, "held_out": 16, "seed": 9001, "epochs": 12, "batch_size": 32},
     photo_pretraining.IDENTITY: {
         "subjects": 24, "held_out": 1000, "seed": 1, "epochs": 56, "batch_size": 64,
         "cycles": 2, "tail_epochs": 10,
     },
+    TAUGHT: {
+        "subjects": 24, "held_out": 1000, "seed": 1, "epochs": 0, "batch_size": 64,
+        "cycles": 1, "tail_epochs": 15,
+    },
 }  # fmt: skip
-"""The options that depend on the network."""
+"""The options that depend on the network and on what it learns from."""
 # The same people twice: as the demo database shows them, and in other poses and lights.
 SCENES = {
     "frontal": ["--frames", "3"],
@@ -127,26 +133,28 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fesr_tf.weights pretrain",
         description="Trains a face network: the demo's on rendered people, or that for photographs "
         "on FER2013's faces with the votes of FER+, on rendered people and on the embeddings of "
-        "light_cnn_v4 (fetch it before).",
+        "light_cnn_v4 (fetch it before). With --epochs 0, or for the demo's network with --faces, "
+        "labels and votes are not learned: the embeddings teach the whole network.",
     )
     add = parser.add_argument
-    add("--identity", choices=DEFAULTS, default=IDENTITY, help="the network (%(default)s)")
-    add("--faces", type=Path, metavar="FILE", help="fer2013.csv, for light_cnn_photo")
-    add("--votes", type=Path, metavar="FILE", help="fer2013new.csv of FER+, for light_cnn_photo")
+    networks = IDENTITY, photo_pretraining.IDENTITY
+    add("--identity", choices=networks, default=IDENTITY, help="the network (%(default)s)")
+    add("--faces", type=Path, metavar="FILE", help="fer2013.csv, from which light_cnn_photo learns")
+    add("--votes", type=Path, metavar="FILE", help="fer2013new.csv of FER+, with --faces")
     add("--data", type=Path, nargs="+", metavar="DIR",
         help="preprocessed folders of people; people are rendered if not given")  # fmt: skip
     add("--work", type=Path, metavar="DIR",
-        help="checkpoints of light_cnn_photo, from which a second call resumes")  # fmt: skip
+        help="checkpoints with --faces, from which a second call resumes")  # fmt: skip
     for name, purpose in (
         ("subjects", "people to render"),
         ("held_out", "people, or images of --faces, never trained on"),
         ("seed", "of people, images and weights"),
         ("epochs", "of the demo's network, or of the trunk"),
         ("cycles", "of the trunk's learning rate, in which its epochs are divided"),
-        ("tail_epochs", "of what follows the trunk, for light_cnn_photo"),
+        ("tail_epochs", "of the layers that learn from the embeddings"),
         ("batch_size", "images a step"),
     ):
-        values = [str(of[name]) for of in DEFAULTS.values() if name in of]
+        values = dict.fromkeys(str(of[name]) for of in DEFAULTS.values() if name in of)
         add(f"--{_option(name)}", type=int, help=f"{purpose} ({' or '.join(values)})")
     add("--output", type=Path, required=True, help="weights, .npz; a .json is written beside them")
     return parser
@@ -158,27 +166,34 @@ def _option(name: str) -> str:
 
 def _check(args: argparse.Namespace) -> None:
     """Fills in the defaults of the network. Raises `BadUse` for options that do not fit."""
-    for name in ("faces", "votes", "work", "cycles", "tail_epochs"):
-        if args.identity == IDENTITY and getattr(args, name) is not None:
-            raise BadUse(f"--{_option(name)} is for --identity {photo_pretraining.IDENTITY}")
+    on_photographs = args.identity != IDENTITY or args.faces is not None
+    for name in ("votes", "work", "cycles", "tail_epochs"):
+        if not on_photographs and getattr(args, name) is not None:
+            raise BadUse(f"--{_option(name)} goes with --faces, FER2013's table")
     for name in ("faces", "votes"):
-        if args.identity != IDENTITY and getattr(args, name) is None:
+        if on_photographs and getattr(args, name) is None:
             raise BadUse(f"--identity {args.identity} needs --{name}: it learns from FER2013")
-    for name, value in DEFAULTS[args.identity].items():
+    if on_photographs and args.identity == IDENTITY and args.epochs:
+        raise BadUse(
+            f"{IDENTITY} learns no expressions: leave out --epochs, or give --identity "
+            f"{photo_pretraining.IDENTITY}"
+        )
+    taught = TAUGHT if on_photographs and args.identity == IDENTITY else args.identity
+    for name, value in DEFAULTS[taught].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
     if args.output.suffix != ".npz":
         raise BadUse(f"--output {args.output} must end in .npz")
     for name, least in (
-        ("held_out", 2), ("epochs", 1), ("cycles", 1), ("tail_epochs", 1), ("batch_size", 1),
-        ("seed", 0),
+        ("held_out", 2), ("epochs", 0 if on_photographs else 1), ("cycles", 1),
+        ("tail_epochs", 1), ("batch_size", 1), ("seed", 0),
     ):  # fmt: skip
         value = getattr(args, name)
         if value is not None and value < least:
             raise BadUse(f"--{_option(name)} must be at least {least}, not {value}")
     if args.cycles and args.epochs % args.cycles:
         raise BadUse(f"--epochs {args.epochs} cannot be divided into {args.cycles} equal --cycles")
-    if args.data is None and args.identity == IDENTITY and args.subjects < args.held_out + 2:
+    if args.data is None and not on_photographs and args.subjects < args.held_out + 2:
         raise BadUse(
             f"--subjects {args.subjects} leaves fewer than two people to train on beside the "
             f"{args.held_out} of --held-out"
@@ -192,16 +207,20 @@ def _check(args: argparse.Namespace) -> None:
 
 def _said(record: dict) -> str:
     held_out = record["held_out"]
-    if record["identity"] == IDENTITY:
+    if "teacher" not in record:
         return (
             f"held-out verification: AUC {held_out['auc']:.4f} over {held_out['pairs_same']} same "
             f"and {held_out['pairs_different']} different pairs"
         )
-    return (
-        f"held-out images: {held_out['by_label']:.1%} accuracy by label, "
-        f"{held_out['by_votes']:.1%} by votes, mean cosine with {record['teacher']} "
-        f"{held_out['cosine_with_teacher']:.3f}"
+    said = (
+        f"held-out images: cosines between images as those of {record['teacher']}, correlation "
+        f"{held_out['correlation_of_cosines']:.3f}"
     )
+    if "by_label" in held_out:
+        said += (
+            f", {held_out['by_label']:.1%} accuracy by label, {held_out['by_votes']:.1%} by votes"
+        )
+    return said
 
 
 @command
@@ -210,14 +229,14 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     _check(args)
     start = time.monotonic()
-    train_network = pretrain if args.identity == IDENTITY else photo_pretraining.pretrain
+    train_network = photo_pretraining.pretrain if args.faces else pretrain
     with tempfile.TemporaryDirectory() as folder:
         args.work = args.work or Path(folder)
         data = args.data or render_people(args.work / "people", args.subjects, args.seed)
         record = _about(args, train_network(data, args))
     words = ["python", "-m", "fesr_tf.weights", "pretrain", *argv]
     record = {"command": shlex.join(words), **record}
-    if args.identity == IDENTITY:  # the other resumes: this call may be a small part
+    if not args.faces:  # the other resumes: this call may be a small part
         record["seconds"] = round(time.monotonic() - start)
     report = args.output.with_suffix(".json")
     write_whole(report, json.dumps(record, indent=1) + "\n")

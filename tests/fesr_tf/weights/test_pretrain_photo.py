@@ -27,6 +27,7 @@ from tests.support.naming import naming
 import tensorflow as tf
 
 PHOTO = SPECS["light_cnn_photo"]
+DEMO_WORDS = ("--faces", "f.csv", "--votes", "v.csv")
 PHOTO_WORDS = ("--identity", "light_cnn_photo", "--faces", "f.csv", "--votes", "v.csv")
 
 
@@ -88,6 +89,22 @@ def test_the_command_end_to_end_and_again_from_its_work(
     assert again.read_bytes() == output.read_bytes()
     assert run(*command, "--epochs", 2, "--output", again) == 2
     assert re.search(naming(work, "epochs"), capsys.readouterr().err)
+
+
+@pytest.mark.slow
+def test_the_demo_s_network_learns_from_embeddings_without_a_label(
+    tables, teacher, demo_data, tmp_path
+):
+    output = tmp_path / "taught.npz"
+    words = ["--faces", tables[0], "--votes", tables[1], "--data", demo_data, "--held-out", 4]
+    assert run(*words, "--tail-epochs", 1, "--batch-size", 8, "--output", output) == 0
+    record = json.loads(output.with_suffix(".json").read_text())
+    assert (record["identity"], record["epochs"]) == ("light_cnn_demo", 0)
+    assert record["held_out"].keys() == {"images", "correlation_of_cosines"}
+    assert load_face_network("light_cnn_demo", output).embed(tf.zeros((2, 64, 64, 1))).shape == (
+        2,
+        128,
+    )
 
 
 def test_multiply_adds_and_parameters_by_hand():
@@ -152,20 +169,30 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tables, tmp_path, m
         np.testing.assert_array_equal(again, value)
 
 
-def test_distillation_turns_the_tail_alone_to_the_teacher(capsys):
+@pytest.mark.parametrize("whole", [False, True])
+def test_distillation_turns_the_tail_or_all_of_it_to_the_teacher(whole, capsys):
     network = LightCNN(PHOTO, seed=0)
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (16, 8, 8, 1), np.uint8).repeat(8, 1).repeat(8, 2)
     targets = (1 + 0.5 * rng.normal(size=(16, 256))).astype(np.float32)
     before = {name: layer.get_weights() for name, layer in network.layers_by_name.items()}
-    distillation.distil(network, faces, targets, epochs=20, batch_size=8, seed=0)
+    distillation.distil(network, faces, targets, 20, batch_size=8, seed=0, whole=whole)
     cosines = [float(each) for each in re.findall(r"cosine ([-\d.]+)", capsys.readouterr().out)]
     assert len(cosines) == 20 and cosines[-1] > cosines[0] + 0.3 > 0.3
     for layer in layers_of(PHOTO):
         same = np.array_equal(network.layers_by_name[layer.name].kernel, before[layer.name][0])
-        assert same == layer.in_trunk, layer.name
+        assert same == (layer.in_trunk and not whole), layer.name
     embeddings = network(tf.cast(faces, tf.float32) / 255.0)
     assert np.sqrt(np.mean(embeddings**2)) == pytest.approx(1, rel=1e-3)
+
+
+def test_leading_dimensions_keep_the_scalar_products():
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 8))  # of rank 3
+    kept = distillation.leading(flat, 3)
+    assert kept.shape == (20, 3)
+    np.testing.assert_allclose(kept @ kept.T, flat @ flat.T, atol=1e-9)
+    assert distillation.leading(flat, 8) is flat
 
 
 def test_targets_that_are_not_finite_end_the_distillation():
@@ -180,9 +207,10 @@ def test_targets_that_are_not_finite_end_the_distillation():
     ("words", "values"),
     [
         (["--identity", "light_cnn_photo", "--output", "w.npz"], ("light_cnn_photo", "--faces")),
-        (["--faces", "f.csv", "--output", "w.npz"], ("--faces", "light_cnn_photo")),
-        (["--work", "w", "--output", "w.npz"], ("--work", "light_cnn_photo")),
-        (["--cycles", "2", "--output", "w.npz"], ("--cycles", "light_cnn_photo")),
+        (["--faces", "f.csv", "--output", "w.npz"], ("light_cnn_demo", "--votes")),
+        (["--work", "w", "--output", "w.npz"], ("--work", "--faces")),
+        (["--cycles", "2", "--output", "w.npz"], ("--cycles", "--faces")),
+        ([*DEMO_WORDS, "--epochs", "5", "--output", "w.npz"], ("light_cnn_demo", "--epochs")),
         ([*PHOTO_WORDS, "--epochs", "5", "--cycles", "2", "--output", "w.npz"], (5, 2)),
     ],
 )
