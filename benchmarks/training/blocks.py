@@ -11,23 +11,20 @@ docs/results/blocks/plan.md has the hypotheses and the stopping rule, written be
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.heading import heading, parser
+from benchmarks.training.studies import difference, load, numbers, python, save, scores
 from fesr_tf import runs
 from fesr_tf.metrics.comparison import SCORES
-from fesr_tf.metrics.inference import obrien_fleming, over_blocks
-from fesr_tf.processes.sequence import call
+from fesr_tf.metrics.inference import obrien_fleming
 from fesr_tf.runs import machine
 from pipelines.common.errors import BadUse, FailedWork, command
-from pipelines.common.files import write_whole
 from pipelines.common.text import table
 
 ARCHIVE = Path(__file__).parents[2] / "docs/results/blocks"
@@ -59,18 +56,6 @@ OTHERS = (
     ("FESR_JL, augmented", "BASELINE, augmented"),
     ("FESR_JL, before dropout", "FESR_JL-IL"),
 )
-
-
-def numbers(text: str) -> range:
-    """`0-11` or `3` as the numbers of blocks. Raises ValueError for anything else."""
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
-
-
-def python(*words: object) -> None:
-    """Runs `python -m words`; raises `FailedWork` where it fails."""
-    if code := call(["-m", *map(str, words)]):
-        raise FailedWork(f"python -m {' '.join(map(str, words))} ended with exit code {code}")
 
 
 def faces_of(folder: Path, people: int, seed: int, *options: object) -> Path:
@@ -126,16 +111,6 @@ def block(number: int, work: Path, population: Path) -> None:
             shutil.rmtree(each)
 
 
-def save(path: Path, value: dict) -> None:
-    """Writes JSON, compressed; equal values give equal bytes."""
-    write_whole(path, gzip.compress(json.dumps(value).encode(), mtime=0))
-
-
-def load(path: Path) -> dict:
-    """Reads what `save` wrote."""
-    return json.loads(gzip.decompress(path.read_bytes()))
-
-
 def archived(folder: Path = ARCHIVE) -> tuple[np.ndarray, dict[str, np.ndarray], list[dict]]:
     """The labels (N,) of the population, each row's predictions (blocks, N), and the blocks."""
     blocks = [load(path) for path in sorted(folder.glob("block-*.json.gz"))]
@@ -153,21 +128,14 @@ def accuracies(folder: Path = ARCHIVE) -> dict[str, np.ndarray]:
     return {name: (given == labels).mean(1) for name, given in predictions.items()}
 
 
-def verdict(interval: Sequence[float] | None) -> str:
-    """`holds`, `does not` or `undecided`, of an interval of a difference; None: equal blocks."""
-    low, high = interval or (0.0, 0.0)
-    return "holds" if low > 0 else "does not" if high < 0 else "undecided"
-
-
 def tables(folder: Path = ARCHIVE) -> str:
     """The accuracies and the differences of the archive, as text."""
     blocks, found = archived(folder)[2], accuracies(folder)
     head = ["row", *(str(one["block"]) for one in blocks), "mean", *SCORES]
     cells = []
     for name, values in found.items():
-        scores = [np.mean([one["rows"][name][key] for one in blocks]) for key in SCORES]
         shown = [f"{100 * value:.1f}" for value in (*values, values.mean())]
-        cells.append([name, *shown, *(f"{score:.3f}" for score in scores)])
+        cells.append([name, *shown, *scores(blocks, name)])
     text = f"accuracy in % by block\n{table(head, cells)}\n"
     if len(blocks) < 2:
         return text + "\none block: no interval yet"
@@ -175,12 +143,8 @@ def tables(folder: Path = ARCHIVE) -> str:
     level = dict(zip(LOOKS, obrien_fleming(LOOKS), strict=True)).get(look, 0.05)
     cells = []
     for better, other in (CONTROL, *INEQUALITIES, *OTHERS):
-        found_here = over_blocks(found[better] - found[other], 1 - level)
-        interval = found_here["interval"]
-        decided = verdict(interval) if look else "before the first look"
-        shown = " to ".join(f"{100 * end:+.1f}" for end in interval) if interval else "no spread"
-        p = f"{found_here['p']:.2g}"
-        cells.append([f"{better} > {other}", f"{100 * found_here['mean']:+.1f}", shown, p, decided])
+        row = difference(found, better, other, 1 - level)
+        cells.append([*(row if look else row | {"verdict": "before the first look"}).values()])
     head = ["difference", "points", f"{100 * (1 - level):.4g} % interval", "p of signs", "verdict"]
     return f"{text}\ndifferences over {len(blocks)} blocks, Student's t\n{table(head, cells)}"
 

@@ -1,4 +1,4 @@
-"""Does joint learning help on photographs? Class-balanced training sets of FER2013, size by size.
+"""Does joint learning help on photographs? Class-balanced training sets of FER2013 of four sizes.
 
 Every set is drawn from FER2013's part Training with a seed of its own, has a FESGAN of its own, and
 every row of `ROWS` is tested on all of PublicTest. WEIGHTS is a face network that learned no
@@ -24,10 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.heading import heading, parser
-from benchmarks.training.blocks import load, numbers, python, save, verdict
+from benchmarks.training.studies import difference, load, numbers, python, save, scores
 from fesr_tf import runs
 from fesr_tf.metrics.comparison import SCORES
-from fesr_tf.metrics.inference import over_blocks
 from fesr_tf.runs import machine
 from pipelines.common.errors import BadUse, FailedWork, command
 from pipelines.common.files import sha256_of, write_whole
@@ -57,19 +56,23 @@ DIFFERENCES = (
 
 
 def drawn(faces: Table, size: int, seed: int) -> np.ndarray:
-    """The rows of a training set: `size` images of Training, equally many a class, none of which is
-    also in PublicTest or twice in the set. Raises `BadUse` where a class has too few."""
-    tested = {image.tobytes() for image in faces.images[faces.usages == "PublicTest"]}
+    """The rows of a training set: `size` images of Training, none of which is also in PublicTest or
+    twice in the set, equally many a class; a class with too few gives all it has, and the others
+    the rest in equal numbers. Raises `BadUse` where all classes together have too few."""
+    taken = {image.tobytes() for image in faces.images[faces.usages == "PublicTest"]}
     order = np.random.default_rng(seed).permutation(np.flatnonzero(faces.usages == "Training"))
-    chosen: list[list[int]] = [[] for _ in CLASSES]
+    own: list[list[int]] = [[] for _ in CLASSES]
     for row in order.tolist():
-        pixels, own = faces.images[row].tobytes(), chosen[faces.emotions[row]]
-        if len(own) < size // len(CLASSES) and pixels not in tested:
-            tested.add(pixels)
-            own.append(row)
-    if lacking := [CLASSES[i] for i, own in enumerate(chosen) if len(own) < size // len(CLASSES)]:
-        raise BadUse(f"Training has too few images of {', '.join(lacking)} for {size} in all")
-    return np.concatenate(chosen)
+        pixels = faces.images[row].tobytes()
+        if pixels not in taken:
+            taken.add(pixels)
+            own[faces.emotions[row]].append(row)
+    chosen: list[int] = []
+    for index, rows in enumerate(sorted(own, key=len)):
+        chosen += rows[: (size - len(chosen)) // (len(CLASSES) - index)]
+    if len(chosen) < size:
+        raise BadUse(f"Training has only {sum(map(len, own))} images that can be used, not {size}")
+    return np.array(chosen)
 
 
 def subset(faces: Table, size: int, seed: int) -> str:
@@ -146,23 +149,18 @@ def tables(folder: Path = ARCHIVE) -> str:
             for name in ROWS
         }
         for name, values in found.items():
-            scores = [np.mean([one["rows"][name][key] for one in sets]) for key in SCORES]
             each = " ".join(f"{100 * value:.1f}" for value in values)
-            shown = [f"{100 * values.mean():.1f}", *(f"{score:.3f}" for score in scores)]
-            cells.append([str(size), name, each, *shown])
+            cells.append([str(size), name, each, f"{100 * values.mean():.1f}", *scores(sets, name)])
         for better, other in DIFFERENCES if len(sets) > 1 else ():
-            of = over_blocks(found[better] - found[other])
-            ends = of["interval"]
-            interval = " to ".join(f"{100 * end:+.1f}" for end in ends) if ends else "no spread"
-            mean, words = f"{100 * of['mean']:+.1f}", f"{better} > {other}"
-            differences.append([str(size), words, str(len(sets)), mean, interval, verdict(ends)])
+            row = difference(found, better, other)
+            differences.append([str(size), str(len(sets)), *row.values()])
     if not cells:
         raise FailedWork(f"{folder} has no set yet: give --faces, --weights and --work")
     text = "accuracy on PublicTest in %, by training images\n"
     text += table(["images", "row", "sets", "mean", *SCORES], cells)
     if not differences:
         return text + "\n\none set a size: no interval yet"
-    head = ["images", "difference", "sets", "points", "95 % interval", "verdict"]
+    head = ["images", "sets", "difference", "points", "95 % interval", "p of signs", "verdict"]
     return f"{text}\n\ndifferences over sets, Student's t\n{table(head, differences)}"
 
 

@@ -132,6 +132,14 @@ _LATER = {
     "trunk_learning_rate": 0.0,
     "ema": 0.0,
     "recognizer_iterations": 0,
+    "upsampling": "transposed",
+    "lambda_map": 0.0,
+    "own_intensity": "drawn",
+    "style_size": 0,
+    "critic_augmentation": "none",
+    "generator_augmentation": "none",
+    "synthetic_weight": "none",
+    "penalty_patches": "sum",
 }
 """Keys that runs of earlier versions were saved without, and the values that those trained with."""
 

@@ -68,8 +68,18 @@ class Settings(pydantic.BaseModel):
         "second", "random changes of R's real images", compared=True, silent="none"
     )
 
+    generator_augmentation: Literal["none", "flip", "standard"] = _key(
+        "both", "random changes of FESGAN's x", compared=True, silent="none"
+    )
+    critic_augmentation: Literal["none", "light"] = _key(
+        "both", "random changes of what D_img sees", compared=True, silent="none"
+    )
+
     width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
     code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
+    style_size: int = _key(
+        "both", "last entries of g(x) that x_hat takes from z", compared=True, ge=0, silent="0"
+    )
     leaky_slope: Float = _key(
         "both", "slope of LReLU", ge=0, silent="PyTorch's default, the paper's framework"
     )
@@ -77,6 +87,9 @@ class Settings(pydantic.BaseModel):
         "both", "added to the variance", gt=0, silent="PyTorch's default"
     )
     instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
+    upsampling: Literal["transposed", "resize"] = _key(
+        "both", "layers that double G_dec's maps", compared=True
+    )
     dropout: Float = _key("second", "rate of R's dropout", ge=0, lt=1)
     identity: str = _key("both", "the face network F_id", compared=True)
     identity_weights: str | None = _key("both", "file of its weights; null: found by its name")
@@ -90,13 +103,22 @@ class Settings(pydantic.BaseModel):
     lambda4: Float = _key("both", "weight of L_cls,D^f and L_cls,R^f (eq. 25)", compared=True, ge=0)
     lambda5: Float = _key("both", "weight of L_advd^img in L_D_img, eq. 23", compared=True, ge=0)
     lambda6: Float = _key("second", "weight of L_intra in L_R, eq. 26", compared=True, ge=0)
+    lambda_map: Float = _key(
+        "both", "weight of L_map, L_id's on F_id's trunk", compared=True, ge=0, silent="0"
+    )
     penalty_weight: Float = _key(
         "both", "weight of the gradient penalty", ge=0, silent="WGAN-GP's, as in StarGAN and AttGAN"
+    )
+    penalty_patches: Literal["sum", "mean"] = _key(
+        "both", "of D_img's patches, whose gradient the penalty takes", silent="sum, StarGAN's"
     )
     l1_reduction: Literal["mean", "sum"] = _key(
         "both", "over the pixels of L_rec", silent="a sum would drown every other term"
     )
     intensity: Literal["uniform", "one"] = _key("both", "distribution of eq. 2's v_i")
+    own_intensity: Literal["drawn", "data"] = _key(
+        "both", "v of the own class in x_rec", compared=True
+    )
     distance_squared: bool = _key("second", "squares the distances of eq. 15 and 16")
     intra_features: Literal["post_dropout", "shared_mask", "pre_dropout"] = _key(
         "second", "features of L_intra"
@@ -109,6 +131,9 @@ class Settings(pydantic.BaseModel):
     )
     class_weights: Literal["none", "balanced"] = _key(
         "second", "weights of the classes in L_cls,R^r", silent="none"
+    )
+    synthetic_weight: Literal["none", "critic"] = _key(
+        "second", "weights of x^{p,f} in R's loss", compared=True, silent="none"
     )
 
     learning_rate: Float = _key("both", "of every Adam", compared=True, gt=0)
@@ -186,6 +211,11 @@ class Config(Settings):
         return not self.stop_after_pretraining
 
     @property
+    def augments_generator(self) -> bool:
+        """Whether FESGAN sees changed images, and R the originals or others."""
+        return self.trains_fesgan and self.generator_augmentation != "none"
+
+    @property
     def face_networks(self) -> list[str]:
         """The names of F_id's and, where it is another, of R's trunk's face network."""
         return list(dict.fromkeys(name for name in (self.identity, self.trunk) if name))
@@ -239,6 +269,18 @@ class Config(Settings):
                     f"{key} ({getattr(self, key)}) must be a multiple of steps_per_execution "
                     f"({together}): callbacks see only the last of these steps"
                 )
+        if self.style_size >= self.code_size:
+            raise BadUse(
+                f"style_size={self.style_size} leaves nothing of the face in a code of "
+                f"code_size={self.code_size}; lower it"
+            )
+        weighted = self.synthetic_weight == "critic" and self.trains_fesgan
+        class_head = self.image_critic and self.auxiliary_classifier
+        if weighted and self.trains_recognizer and not class_head:
+            raise BadUse(
+                "synthetic_weight=critic needs D_img's class head: set image_critic=true and "
+                "auxiliary_classifier=true, or synthetic_weight=none"
+            )
         if self.trunk_weights and not self.trunk:
             raise BadUse(
                 f"trunk_weights={self.trunk_weights} needs the name of its network: set trunk"

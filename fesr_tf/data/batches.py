@@ -46,10 +46,10 @@ def batches(
     same for any number of faces, but for the first of each epoch.
 
     Each batch has a fourth member, `fesr_tf.model.batch.More`, where there is anything in it: with
-    `frozen` the cached features of `faces`; with `augmentation` x as R sees it, where its map is
-    not cached (the positive, which only R sees, is then augmented in its place); `votes`; and
-    `weight`, of `class_weights`. Without `recognizer`, what R alone reads is left out: a batch of
-    stage 1.
+    `frozen` the cached features of `faces`; with `augmentation` or `generator_augmentation` x as R
+    sees it, where its map is not cached (the positive, which only R sees, is augmented in its
+    place); `votes`; `weight`, of `class_weights`; and `intensity`, of `own_intensity: data`.
+    Without `recognizer`, what R alone reads is left out: a batch of stage 1.
 
     Raises `BadUse` where `config.batch_size` exceeds the number of faces, and with `targets: votes`
     for faces without votes.
@@ -58,7 +58,10 @@ def batches(
     if size > count:
         raise BadUse(f"batch_size={size} exceeds the {count} training images; lower it")
     augmentation = config.augmentation if recognizer else "none"
-    of_row = _of_row(faces, config) if recognizer else {}
+    fesgan = not recognizer or config.trains_fesgan
+    generator = config.generator_augmentation if fesgan else "none"
+    kinds = {augmentation, generator}
+    of_row = _of_row(faces, config, recognizer)
     per_epoch = count // size
     seed = tf.constant(config.seed, tf.int64)
     fold_in = tf.random.experimental.stateless_fold_in
@@ -81,7 +84,7 @@ def batches(
 
     def float_images(rows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
         selected = to_float(gather(images, rows))
-        if not (config.horizontal_flip or augmentation == "flip"):
+        if not (config.horizontal_flip or "flip" in kinds):
             return selected
         return tf.where(flips[:, None, None, None], selected[:, :, ::-1], selected)
 
@@ -118,30 +121,32 @@ def batches(
         if not config.horizontal_flip:
             flips = tf.zeros_like(flips)
         own_flips, positive_flips = tf.unstack(flips)
-        if augmentation != "none":
-            seeds = tf.random.experimental.stateless_split(fold_in(tf.stack([seed, step]), 4), 2)
+        face_flips, face_seed = own_flips, fold_in(tf.stack([seed, step]), 6)
+        if generator == "flip":
+            face_flips = tf.random.stateless_uniform((size,), face_seed) < 0.5
+        seeds = tf.random.experimental.stateless_split(fold_in(tf.stack([seed, step]), 4), 2)
         if augmentation == "flip":
             own_flips, positive_flips = (
                 tf.random.stateless_uniform((size,), each) < 0.5 for each in tf.unstack(seeds)
             )
 
-        def seen(rows: tf.Tensor, flips: tf.Tensor, stream: int) -> tf.Tensor:
-            """The images as R sees them."""
-            if augmentation != "standard":
+        def seen(rows: tf.Tensor, flips: tf.Tensor, kind: str, stream: tf.Tensor) -> tf.Tensor:
+            """The images mirrored by `flips`, or changed by `kind`."""
+            if kind != "standard":
                 return float_images(rows, flips)
-            image01 = augment(gather(images, rows), config.image_size, seeds[stream])
+            image01 = augment(gather(images, rows), config.image_size, stream)
             return tf.ensure_shape(2.0 * image01 - 1.0, (size, *images.shape[1:]))
 
         triplet = (
-            float_images(rows, flips[0]),
-            seen(positives, positive_flips, 1),
+            seen(rows, face_flips, generator, face_seed),
+            seen(positives, positive_flips, augmentation, seeds[1]),
             label,
         )
         more = {name: gather(table, rows) for name, table in of_row.items()}
         if frozen:
-            more |= frozen.of(rows, positives, flips[0], own_flips, positive_flips)
-        if augmentation != "none" and "map" not in more:
-            more["recognizer_image"] = seen(rows, own_flips, 0)
+            more |= frozen.of(rows, positives, face_flips, own_flips, positive_flips)
+        if recognizer and kinds != {"none"} and "map" not in more:
+            more["recognizer_image"] = seen(rows, own_flips, augmentation, seeds[0])
         return (*triplet, more) if more else triplet
 
     epochs = tf.data.Dataset.range(start // per_epoch, np.iinfo(np.int64).max)
@@ -153,13 +158,22 @@ def _scaled(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     return tf.minimum(tf.cast(uniform * tf.cast(count, tf.float32), tf.int64), count - 1)
 
 
-def _of_row(faces: Faces, config: Config) -> dict[str, np.ndarray | Rows]:
-    """What the loss of R on an image needs beside its label, a row an image.
+def _of_row(faces: Faces, config: Config, recognizer: bool) -> dict[str, np.ndarray | Rows]:
+    """What the losses on an image need beside its label, a row an image; without `recognizer`
+    those of FESGAN alone.
 
-    votes: float32 (N,K); weight: float32 (N,), n / (K n_c) for a class of n_c of the n images,
-    with K classes that have any, so that its mean is 1.
+    intensity: float32 (N,), from 0 at the onset of a sequence to 1 at its peak; 1 for the images of
+    a class that has none above 0, as a neutral one, which has no onset. votes: float32 (N,K);
+    weight: float32 (N,), n / (K n_c) for a class of n_c of the n images, with K classes that have
+    any, so that its mean is 1.
     """
     tables: dict[str, np.ndarray | Rows] = {}
+    if config.own_intensity == "data" and (not recognizer or config.trains_fesgan):
+        peaks = np.zeros(faces.labels.max() + 1, np.float32)
+        np.maximum.at(peaks, faces.labels, faces.intensity)
+        tables["intensity"] = np.where(peaks[faces.labels] > 0, faces.intensity, np.float32(1))
+    if not recognizer:
+        return tables
     if config.targets == "votes":
         if faces.votes is None:
             raise BadUse(

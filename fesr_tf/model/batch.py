@@ -11,9 +11,10 @@ from fesr_tf.config import Config
 from pipelines.common.errors import BadUse
 
 More = dict[str, tf.Tensor]
-"""The fourth member of a batch, any of: `map`, `positive_map` and `identity`, the cached features
-of the face networks; `recognizer_image`, x as R sees it, where that differs from FESGAN's; `votes`
-float32 (B,K), shares; `weight` float32 (B,), of each image in R's loss on real images."""
+"""The fourth member of a batch, any of: `map`, `positive_map`, `identity` and `identity_map`, the
+cached features of the face networks, the last two of F_id; `recognizer_image`, x as R sees it,
+where that differs from FESGAN's; `votes` float32 (B,K), shares; `weight` float32 (B,), of each
+image in R's loss on real images; `intensity` float32 (B,) in [0, 1], of x's expression."""
 
 Batch = tuple[Any, ...]
 """(image, positive, label) of `fesr_tf.data`, and `More` where there is any."""
@@ -44,13 +45,19 @@ def unpack(batch: Batch, config: Config) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
     return image, positive, label, members[3] if len(members) == 4 else {}
 
 
-def require(more: More, config: Config) -> None:
-    """Raises `BadUse` where a batch of R's training lacks what the configuration needs."""
-    needs = {
-        "augmentation": config.augmentation == "none" or more.keys() & {"map", "recognizer_image"},
-        "targets": config.targets == "labels" or "votes" in more,
-        "class_weights": config.class_weights == "none" or "weight" in more,
-    }
+def require(more: More, config: Config, recognizer: bool = True) -> None:
+    """Raises `BadUse` where a batch lacks what the configuration needs; without `recognizer`, what
+    FESGAN alone needs."""
+    drawn = config.own_intensity == "drawn" or not config.trains_fesgan
+    needs = {"own_intensity": drawn or "intensity" in more}
+    if recognizer:
+        own_image = more.keys() & {"map", "recognizer_image"}
+        needs |= {
+            "augmentation": config.augmentation == "none" or own_image,
+            "generator_augmentation": not config.augments_generator or own_image,
+            "targets": config.targets == "labels" or "votes" in more,
+            "class_weights": config.class_weights == "none" or "weight" in more,
+        }
     lacking = [f"{key}={getattr(config, key)}" for key, there in needs.items() if not there]
     if lacking:
         raise BadUse(

@@ -31,15 +31,20 @@ def critic_accuracy(prior: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
 
 
 def critic_slope(
-    on_real: tf.Tensor, on_fake: tf.Tensor, image: tf.Tensor, translated: tf.Tensor
+    on_real: tf.Tensor,
+    on_fake: tf.Tensor,
+    image: tf.Tensor,
+    translated: tf.Tensor,
+    patches: str = "sum",
 ) -> tf.Tensor:
     """D_img's mean slope from x_hat to x: its gap divided by the distance between the images.
 
-    Critic outputs (B, …) are summed over patches, as in the gradient penalty; images are
-    (B, H, W, C). The penalty keeps the slope along these lines at 1, so the mean stays within
+    Critic outputs (B, …) are summed or averaged over patches, as in the gradient penalty; images
+    are (B, H, W, C). The penalty keeps the slope along these lines at 1, so the mean stays within
     -1 to 1 while the penalty is effective.
     """
-    patches = tf.cast(tf.size(on_real) / tf.shape(on_real)[0], on_real.dtype)
-    gap = patches * (tf.reduce_mean(on_real) - tf.reduce_mean(on_fake))
+    gap = tf.reduce_mean(on_real) - tf.reduce_mean(on_fake)
+    if patches == "sum":
+        gap *= tf.cast(tf.size(on_real) / tf.shape(on_real)[0], on_real.dtype)
     squares = tf.reduce_sum(tf.square(image - translated), axis=[1, 2, 3])
     return tf.math.divide_no_nan(gap, tf.reduce_mean(tf.sqrt(squares)))

@@ -24,12 +24,19 @@ class Draws(NamedTuple):
 
     prior_code: tf.Tensor  # z ~ U(-1, 1), (B, n): for D_z and for x^{p,f}
     target_label: tf.Tensor  # y' != y, uniform over the other K - 1 classes, (B,)
-    own_intensity: tf.Tensor  # v of u(y) in x_rec, U(0, 1), (B, K)
+    own_intensity: tf.Tensor  # v of u(y) in x_rec, U(0, 1) unless `with_own`, (B, K)
     target_intensity: tf.Tensor  # v of u(y') in the translated face
     synthetic_intensity: tf.Tensor  # v of u(y) in x^{p,f}
     synthetic_label: tf.Tensor  # uniform over all K classes, (B,): FESR_Real only
     penalty_seed: tf.Tensor  # int32 (2,): alpha of the gradient penalty
     dropout_seeds: tf.Tensor  # int32 (4, 2): x, x^{p,r}, x^{p,f} for R, x^{p,f} for G
+    augmentation_seeds: tf.Tensor  # int32 (3, 2): x and x_hat for D_img, x_hat for G
+
+    def with_own(self, label: tf.Tensor, intensity: tf.Tensor) -> Draws:
+        """The same with the given intensity (B,) of each image's own class in x_rec."""
+        own = tf.one_hot(label, self.own_intensity.shape[-1], True, False, dtype=tf.bool)
+        given = tf.cast(intensity, self.own_intensity.dtype)[:, tf.newaxis]
+        return self._replace(own_intensity=tf.where(own, given, self.own_intensity))
 
 
 def draw(
@@ -47,9 +54,9 @@ def draw(
     only the class.
     """
     batch = tf.shape(label)[0]
-    seeds = tf.random.experimental.stateless_split(
-        tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)]), 11
-    )
+    root = tf.stack([tf.constant(seed, tf.int64), tf.cast(step, tf.int64)])
+    random = tf.random.experimental
+    seeds = random.stateless_split(root, 11)
     dtype = keras.backend.floatx()
 
     def uniform(index: int, shape: tuple[int, ...], *range_and_type: object) -> tf.Tensor:
@@ -73,4 +80,6 @@ def draw(
         synthetic_label=uniform(5, (), 0, num_classes, tf.int32),
         penalty_seed=seeds[6],
         dropout_seeds=seeds[7:11],
+        # `fesr_tf.data.batches` has the streams 1 to 6.
+        augmentation_seeds=random.stateless_split(random.stateless_fold_in(root, 7), 3),
     )

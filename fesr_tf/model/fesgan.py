@@ -8,8 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.model import collapse_signals, losses
-from fesr_tf.model.batch import Batch, unpack
+from fesr_tf.model import collapse_signals, critic_augmentation, losses
+from fesr_tf.model.batch import Batch, More, require, unpack
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
@@ -116,7 +116,8 @@ class FESGAN(keras.Model):
     def train_step(self, batch: Batch) -> Scalars:
         """One iteration of Algorithm 1 for t < P_pre. Returns every loss by name."""
         image, _, label, more = unpack(batch, self.config)
-        draws = self.draw(label)
+        require(more, self.config, recognizer=False)
+        draws = self.draw(label, more)
         with tf.GradientTape() as tape:
             face_code = self.encode(image)  # line 3
             with tape.stop_recording():
@@ -125,10 +126,7 @@ class FESGAN(keras.Model):
             with tape.stop_recording():
                 logs |= self.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = self.reconstruct(face_code, label, draws)  # line 10
-            identities = None
-            if self.config.lambda3:
-                identity = more["identity"] if "identity" in more else self.frozen.embed(image)
-                identities = identity, self.frozen.embed(reconstructed)
+            identities = self.identities(image, reconstructed, more)
             terms = self.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -139,17 +137,28 @@ class FESGAN(keras.Model):
         self.step.assign_add(1)  # line 20
         return replicas.mean(logs)
 
-    def draw(self, label: tf.Tensor) -> Draws:
-        """z, y' and every v of this iteration (line 4 and eq. 2)."""
+    def draw(self, label: tf.Tensor, more: More | None = None) -> Draws:
+        """z, y' and every v of this iteration (line 4 and eq. 2); with `own_intensity: data` the v
+        of the own class in x_rec is the batch's."""
         config = self.config
-        return draw(
+        draws = draw(
             label, self.num_classes, config.code_size, config.seed, self.step, config.intensity
         )
+        if more and config.own_intensity == "data":
+            draws = draws.with_own(label, more["intensity"])
+        return draws
 
     def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """x_hat = G_dec([g(x), u(y')]), eq. 3."""
+        """x_hat = G_dec([g(x), u(y')]), eq. 3, with the style of `drawn_style`."""
         code = expression_code(draws.target_label, draws.target_intensity, self.num_classes)
-        return self.decode(face_code, code)
+        return self.decode(self.drawn_style(face_code, draws), code)
+
+    def drawn_style(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """g(x) with its last `style_size` entries, the style of the expression, from z."""
+        size = self.config.style_size
+        if not size:
+            return face_code
+        return tf.concat([face_code[:, :-size], draws.prior_code[:, -size:]], axis=-1)
 
     def reconstruct(self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_rec = G_dec([g(x), u(y)]), eq. 11."""
@@ -183,11 +192,17 @@ class FESGAN(keras.Model):
             return {}
         logs: Scalars = {}
         for repeat in range(config.critic_steps):
+            real_seed, fake_seed, _ = tf.unstack(draws.augmentation_seeds + repeat)
+            real, fake = self.augment(image, real_seed), self.augment(translated, fake_seed)
             with tf.GradientTape() as tape:
-                on_real, logits, on_fake = critic.compare(image, translated, self.frozen.together)
+                on_real, logits, on_fake = critic.compare(real, fake, self.frozen.together)
                 adversarial = losses.critic_adversarial_image(on_real, on_fake)
                 penalty = losses.gradient_penalty(
-                    critic.realness, image, translated, draws.penalty_seed + repeat
+                    critic.realness,
+                    real,
+                    fake,
+                    draws.penalty_seed + repeat,
+                    patches=config.penalty_patches,
                 )
                 loss = config.lambda5 * (adversarial + config.penalty_weight * penalty)
                 if config.auxiliary_classifier:
@@ -198,14 +213,57 @@ class FESGAN(keras.Model):
             logs["signals/gradient_D_img"] = norm
         logs["signals/gap_D_img"] = -adversarial
         logs["signals/slope_D_img"] = collapse_signals.critic_slope(
-            on_real, on_fake, image, translated
+            on_real, on_fake, real, fake, config.penalty_patches
         )
         return logs
+
+    def augment(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """An image as D_img sees it, by `critic_augmentation`."""
+        if self.config.critic_augmentation == "none":
+            return image
+        return critic_augmentation.augment(image, seed)
+
+    def confidence(self, image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+        """D_img's probability of each image's label, divided by its mean over the batch: (B,),
+        constant."""
+        _, logits = self.image_critic(image)
+        probability = tf.gather(tf.nn.softmax(logits), label, batch_dims=1)
+        mean = replicas.mean({"mean": tf.reduce_mean(probability)})["mean"]
+        return tf.stop_gradient(tf.math.divide_no_nan(probability, mean))
+
+    def identities(
+        self,
+        image: tf.Tensor,
+        reconstructed: tf.Tensor,
+        more: More,
+        image_map: tf.Tensor | None = None,
+        reconstructed_map: tf.Tensor | None = None,
+    ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """What L_id and L_map compare, by their names: F_id's outputs of x and x_rec, and the maps
+        of its trunk. A loss of weight 0 needs none.
+
+        image_map, reconstructed_map: these maps, where they are known.
+        """
+        config, frozen = self.config, self.frozen
+        pairs = {}
+        if not (config.lambda3 or config.lambda_map):
+            return pairs
+        if config.lambda_map and image_map is None:
+            image_map = more.get("identity_map")
+            image_map = frozen.identity_map(image) if image_map is None else image_map
+        if config.lambda3:
+            identity = more["identity"] if "identity" in more else frozen.embed(image, image_map)
+        reconstructed_map = frozen.identity_map(reconstructed, reconstructed_map)
+        if config.lambda3:
+            pairs["L_id"] = identity, frozen.embed_map(reconstructed_map)
+        if config.lambda_map:
+            pairs["L_map"] = image_map, reconstructed_map
+        return pairs
 
     def generator_terms(
         self,
         image: tf.Tensor,
-        identities: tuple[tf.Tensor, tf.Tensor] | None,
+        identities: dict[str, tuple[tf.Tensor, tf.Tensor]],
         face_code: tf.Tensor,
         translated: tf.Tensor,
         reconstructed: tf.Tensor,
@@ -213,12 +271,13 @@ class FESGAN(keras.Model):
     ) -> dict[str, tuple[float, tf.Tensor]]:
         """The terms of L_G (eq. 22), each with its weight. A term of weight 0 is not computed.
 
-        identities: F_id(x), a constant, and F_id(x_rec); None only where lambda3 is 0.
+        identities: from `identities`.
         """
         config = self.config
         terms: dict[str, tuple[float, tf.Tensor]] = {}
         if config.image_critic:
-            realness, logits = self.image_critic(translated)
+            seen = self.augment(translated, draws.augmentation_seeds[2])
+            realness, logits = self.image_critic(seen)
             terms["L_advg_img"] = (1.0, losses.generator_adversarial_image(realness))
             if config.auxiliary_classifier:
                 loss = losses.classification(draws.target_label, logits)
@@ -229,9 +288,9 @@ class FESGAN(keras.Model):
         if config.lambda2:
             loss = losses.l1(image, reconstructed, config.l1_reduction)
             terms["L_rec"] = (config.lambda2, loss)
-        if config.lambda3:
-            loss = losses.l1(*identities, config.l1_reduction)
-            terms["L_id"] = (config.lambda3, loss)
+        for name, weight in (("L_id", config.lambda3), ("L_map", config.lambda_map)):
+            if weight:
+                terms[name] = (weight, losses.l1(*identities[name], config.l1_reduction))
         return terms
 
     def update_generator(self, tape: tf.GradientTape, loss: tf.Tensor) -> Scalars:

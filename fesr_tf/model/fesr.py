@@ -126,7 +126,7 @@ class FESR(keras.Model):
         image, positive, label, more = unpack(batch, self.config)
         require(more, self.config)
         gan, config, frozen = self.fesgan, self.config, self.frozen
-        draws = gan.draw(label)
+        draws = gan.draw(label, more)
         # A trunk that F_id and R share processes each image once.
         own_image = more.get("recognizer_image", image)
         real = more["map"] if "map" in more else self.read(own_image)
@@ -146,14 +146,19 @@ class FESR(keras.Model):
             with tape.stop_recording():
                 maps = (real, real_positive, synthetic_map)
                 targets = self.targets(label, more)
-                logs |= self.update_recognizer(maps, targets, synthetic_label, draws)  # 15, 16
+                weight = None
+                if config.synthetic_weight == "critic":
+                    weight = gan.confidence(synthetic, synthetic_label)
+                logs |= self.update_recognizer(
+                    maps, targets, synthetic_label, draws, weight
+                )  # lines 15, 16
             if config.tunes_trunk and config.recognizer_guides_generator:
                 synthetic_map = frozen.trunk(synthetic)  # by the updated trunk
-            identities = None
-            if config.lambda3:
-                real_map = None if own_image is not image or config.tunes_trunk else real
-                identity = more["identity"] if "identity" in more else frozen.embed(image, real_map)
-                identities = identity, frozen.embed(reconstructed, reconstructed_map)
+            # R's map of x is F_id's too where both have the same trunk and read the same image.
+            serves = frozen.shared and own_image is image and "map" not in more
+            identities = gan.identities(
+                image, reconstructed, more, real if serves else None, reconstructed_map
+            )
             terms = gan.generator_terms(
                 image, identities, face_code, translated, reconstructed, draws
             )
@@ -179,20 +184,20 @@ class FESR(keras.Model):
         """
         code = draws.prior_code
         if self.config.synthetic == "encoder":
-            code, label = face_code, draws.synthetic_label
+            code, label = self.fesgan.drawn_style(face_code, draws), draws.synthetic_label
         expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
         return self.fesgan.decode(code, expression), label
 
     def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor
     ) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """The maps of R's trunk of x_rec (None where L_id does not need it) and x^{p,f}.
+        """The maps of R's trunk of x_rec (None where L_id and L_map do not need it) and x^{p,f}.
 
         They share one pass only where L_G needs the gradient of both; otherwise half of the
         backward pass would be wasted.
         """
         frozen, config = self.frozen, self.config
-        if not (config.lambda3 and frozen.shared):
+        if not (frozen.shared and (config.lambda3 or config.lambda_map)):
             return None, frozen.trunk(synthetic)
         if config.recognizer_guides_generator:
             return tuple(frozen.trunks(reconstructed, synthetic))
@@ -219,9 +224,11 @@ class FESR(keras.Model):
         targets: Targets,
         synthetic_label: tf.Tensor,
         draws: Draws,
+        synthetic_weight: tf.Tensor | None = None,
     ) -> Scalars:
         """Updates R by L_R (eq. 26) from the constant trunk maps of x, x^{p,r} and x^{p,f}, or from
-        these images where the trunk is trained."""
+        these images where the trunk is trained. `synthetic_weight` (B,) is of x^{p,f} in L_cls,R^f,
+        else 1."""
         recognizer, config = self.recognizer, self.config
         with tf.GradientTape() as tape:
             if config.tunes_trunk:
@@ -242,7 +249,8 @@ class FESR(keras.Model):
             )
             intra = real_real + real_fake  # eq. 14
             on_real = classify_real(targets, recognizer.classify(dropped[0]))
-            on_fake = losses.classification(synthetic_label, recognizer.classify(dropped[2]))
+            logits = recognizer.classify(dropped[2])
+            on_fake = losses.classification(synthetic_label, logits, synthetic_weight)
             loss = config.lambda6 * intra + on_real + on_fake
         norm = self.minimise_recognizer(tape, loss)
         return {

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -55,24 +56,34 @@ class FrozenPasses:
         """Whether R's maps are also those of F_id."""
         return self.trunk_network is self.face_network
 
-    def embed(self, image: tf.Tensor, feature_map: tf.Tensor | None = None) -> tf.Tensor:
-        """F_id, from R's map of the image where that is known and serves."""
+    def identity_map(self, image: tf.Tensor, feature_map: tf.Tensor | None = None) -> tf.Tensor:
+        """The map of F_id's trunk: R's map of the image where that is known and serves."""
         if feature_map is None or not self.shared:
             feature_map = self.face_network.trunk(image, self.dtype)
-        return self.face_network.embed_trunk(feature_map, self.dtype)
+        return feature_map
+
+    def embed(self, image: tf.Tensor, feature_map: tf.Tensor | None = None) -> tf.Tensor:
+        """F_id, from R's map of the image where that is known and serves."""
+        return self.embed_map(self.identity_map(image, feature_map))
+
+    def embed_map(self, identity_map: tf.Tensor) -> tf.Tensor:
+        """F_id, from the map of its trunk."""
+        return self.face_network.embed_trunk(identity_map, self.dtype)
 
 
 @dataclass(frozen=True)
 class FrozenFeatures:
     """The cache: row i is image i, row N + i its mirror image, where training sees any.
 
-    maps: of the trunk, (rows, s/8, s/8, C); embeddings: F_id, (rows, E); both of `frozen_dtype`,
-    None where the run does not need them. Arrays are mapped files.
+    maps: of R's trunk, (rows, s/8, s/8, C); embeddings: F_id, (rows, E); identity_maps: of F_id's
+    trunk, the same table where R has that trunk. All of `frozen_dtype`, None where the run does not
+    need them. Arrays are mapped files.
     """
 
     maps: tf.Tensor | np.ndarray | None
     embeddings: tf.Tensor | np.ndarray | None
     images: int
+    identity_maps: tf.Tensor | np.ndarray | None = None
 
     def of(
         self,
@@ -82,7 +93,8 @@ class FrozenFeatures:
         own_flips: tf.Tensor,
         positive_flips: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """The cached features of a batch, float32: any of `map`, `positive_map` and `identity`.
+        """The cached features of a batch, float32: any of `map`, `positive_map`, `identity` and
+        `identity_map`.
 
         rows and positives (B,) int; flips (B,) bool: of x for F_id, of x for R, of the positives.
         """
@@ -95,6 +107,8 @@ class FrozenFeatures:
             sources |= {"map": (self.maps, own), "positive_map": (self.maps, there)}
         if self.embeddings is not None:
             sources["identity"] = (self.embeddings, here)
+        if self.identity_maps is not None:
+            sources["identity_map"] = (self.identity_maps, here)
         return {
             name: tf.cast(_rows(table, index), tf.float32)
             for name, (table, index) in sources.items()
@@ -112,11 +126,15 @@ def cached_bytes(
     trunk_network: FaceNetwork | None = None,
 ) -> int:
     """The size, in bytes, of `frozen_features` for a number of images."""
-    shape = (1, config.image_size, config.image_size, config.channels)
-    _, rows, columns, channels = (trunk_network or face_network).trunk(tf.zeros(shape)).shape
-    wants_maps, wants_embeddings = _wanted(config)
-    values = wants_maps * rows * columns * channels
-    values += wants_embeddings * face_network.embedding_size
+    image = tf.zeros((1, config.image_size, config.image_size, config.channels))
+    frozen, wanted = FrozenPasses(face_network, config, trunk_network), _wanted(config)
+    values = 0
+    if wanted.maps:
+        values += int(tf.size(frozen.trunk(image)))
+    if wanted.identity_maps and not (wanted.maps and frozen.shared):
+        values += int(tf.size(frozen.identity_map(image)))
+    if wanted.embeddings:
+        values += face_network.embedding_size
     return images * _orientations(config) * values * tf.as_dtype(config.frozen_dtype).size
 
 
@@ -129,9 +147,10 @@ def cache_place(
     """One sentence: whether the features are kept in memory, in a file or not at all, and the
     bytes that they take."""
     steps = "every step computes the features of its real images"
-    wants_maps, wants_embeddings = _wanted(config)
     changes = _changes_maps(config) if config.trains_recognizer else ""
-    if not (wants_maps or wants_embeddings):
+    generators = _changes_identities(config)
+    if not any(_wanted(config)):
+        changes = ", ".join(filter(None, (changes, generators)))
         return (
             f"none: {steps} ({changes})"
             if changes
@@ -144,6 +163,8 @@ def cache_place(
     about = f"{size / GIB:.2f} GiB ({size:,} bytes)"
     if changes:
         about += f" of F_id alone, as every step computes R's maps ({changes}),"
+    if generators:
+        about += f" of R's maps alone, as every step computes F_id ({generators}),"
     if size <= limit * GIB:
         return f"{about} in memory, briefly twice that while they are computed"
     return (
@@ -152,10 +173,21 @@ def cache_place(
     )
 
 
-def _wanted(config: Config) -> tuple[bool, bool]:
-    """Whether a run needs maps, and embeddings, of real images that never change."""
-    maps = config.trains_recognizer and not _changes_maps(config)
-    return maps, config.trains_fesgan and config.lambda3 > 0
+class _Wanted(NamedTuple):
+    """Which features of real images a run needs that never change, as in `FrozenFeatures`."""
+
+    maps: bool
+    embeddings: bool
+    identity_maps: bool
+
+
+def _wanted(config: Config) -> _Wanted:
+    fixed = config.trains_fesgan and not _changes_identities(config)
+    return _Wanted(
+        config.trains_recognizer and not _changes_maps(config),
+        fixed and config.lambda3 > 0,
+        fixed and config.lambda_map > 0,
+    )
 
 
 def _changes_maps(config: Config) -> str:
@@ -167,10 +199,20 @@ def _changes_maps(config: Config) -> str:
     return ", ".join(settings)
 
 
+def _changes_identities(config: Config) -> str:
+    """The setting with which F_id of an image, where it is needed, differs from step to step."""
+    needed = config.augments_generator and (config.lambda3 or config.lambda_map)
+    changes = needed and config.generator_augmentation == "standard"
+    return "generator_augmentation=standard" if changes else ""
+
+
 def _orientations(config: Config) -> int:
     """2 where some features of mirror images are needed, else 1."""
-    wants_maps, _ = _wanted(config)
-    return 1 + (config.horizontal_flip or (wants_maps and config.augmentation == "flip"))
+    wanted = _wanted(config)
+    recognizers = wanted.maps and config.augmentation == "flip"
+    identities = wanted.embeddings or wanted.identity_maps
+    generators = identities and config.generator_augmentation == "flip"
+    return 1 + (config.horizontal_flip or recognizers or generators)
 
 
 def frozen_features(
@@ -189,8 +231,8 @@ def frozen_features(
     `frozen_cache: none` and where the run needs no features; the steps then compute them
     themselves. Raises `FailedWork` where the disk is too small.
     """
-    wants_maps, wants_embeddings = _wanted(config)
-    if config.frozen_cache == "none" or not (wants_maps or wants_embeddings):
+    wanted = _wanted(config)
+    if config.frozen_cache == "none" or not any(wanted):
         return None
     size = cached_bytes(face_network, config, len(faces), trunk_network)
     limit = config.frozen_cache_limit_gib
@@ -205,14 +247,18 @@ def frozen_features(
     dtype = tf.as_dtype(config.frozen_dtype)
 
     @tf.function(autograph=False)
-    def features(image: tf.Tensor) -> list[tf.Tensor]:
-        feature_map = frozen.trunk(image) if wants_maps else None
-        values = [feature_map] if wants_maps else []
-        values += [frozen.embed(image, feature_map)] if wants_embeddings else []
-        return [tf.cast(value, dtype) for value in values]
+    def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = {"maps": frozen.trunk(image)} if wanted.maps else {}
+        if wanted.identity_maps or wanted.embeddings:
+            identity_map = frozen.identity_map(image, values.get("maps"))
+        if wanted.identity_maps and not (wanted.maps and frozen.shared):
+            values["identity_maps"] = identity_map
+        if wanted.embeddings:
+            values["embeddings"] = frozen.embed_map(identity_map)
+        return {name: tf.cast(value, dtype) for name, value in values.items()}
 
     count = len(faces)
-    tables: list[np.ndarray] = []
+    tables: dict[str, np.ndarray] = {}
     total = count * _orientations(config)
     for begin in bar(iterable=range(0, total, batch), unit="batch", disable=not progress):
         # Batches of the training size, so that the same kernels run; the last one is padded.
@@ -220,18 +266,20 @@ def frozen_features(
         image = faces.floats(rows % count)
         mirrored = (rows >= count)[:, None, None, None]
         image = tf.where(mirrored, image[:, :, ::-1], image)
-        parts = [part.numpy() for part in features(image)]
-        if not tables:
-            shapes = [((total, *part.shape[1:]), part.dtype) for part in parts]
-            tables = [_mapped(folder, *shape) if on_disk else np.empty(*shape) for shape in shapes]
-        for table, part in zip(tables, parts, strict=True):
-            table[begin : begin + batch] = part[: total - begin]
-    kept: list[tf.Tensor | np.ndarray] = tables
+        for name, value in features(image).items():
+            part = value.numpy()
+            if begin == 0:
+                shape = (total, *part.shape[1:]), part.dtype
+                tables[name] = _mapped(folder, *shape) if on_disk else np.empty(*shape)
+            tables[name][begin : begin + batch] = part[: total - begin]
+    kept: dict[str, tf.Tensor | np.ndarray] = tables
     if not on_disk:
         with tf.device("CPU:0"):  # only the rows of a batch are copied to a GPU
-            kept = [tf.constant(tables.pop(0)) for _ in range(len(tables))]
+            kept = {name: tf.constant(tables.pop(name)) for name in list(tables)}
+    if wanted.identity_maps and "identity_maps" not in kept:
+        kept["identity_maps"] = kept["maps"]
     return FrozenFeatures(
-        kept[0] if wants_maps else None, kept[-1] if wants_embeddings else None, count
+        kept.get("maps"), kept.get("embeddings"), count, kept.get("identity_maps")
     )
 
 

@@ -24,12 +24,17 @@ def critic_adversarial_image(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def gradient_penalty(
-    critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    critic: Callable[[tf.Tensor], tf.Tensor],
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    seed: tf.Tensor,
+    patches: str = "sum",
 ) -> tf.Tensor:
     """WGAN-GP [65]: E[(||d critic / d x|| - 1)^2] at x on the line from `real` to `fake`.
 
     Images (B, H, W, C); one alpha ~ U(0, 1) per image, from `seed` (int32 (2,)). The norm is over
-    the whole image; the outputs of a patch critic are summed over its patches.
+    the whole image; the outputs of a patch critic are summed over its patches, or averaged where
+    `patches` is "mean".
     """
     alpha = replicas.own_rows(
         lambda rows: tf.random.stateless_uniform((rows, 1, 1, 1), seed, dtype=real.dtype),
@@ -39,6 +44,8 @@ def gradient_penalty(
     with tf.GradientTape() as tape:
         tape.watch(between)
         realness = critic(between)
+        if patches == "mean":
+            realness = tf.reduce_mean(realness, axis=list(range(1, realness.shape.rank)))
     gradient = tape.gradient(realness, between)
     squares = tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3])
     # Inside the root: tf.norm has a NaN gradient at 0.
@@ -55,11 +62,12 @@ def critic_adversarial_code(prior: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(-prior)) + tf.reduce_mean(tf.nn.softplus(encoded))
 
 
-def classification(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """-E[log p(y | .)], eq. 8, 9, 20 and 21: labels (B,) int, logits (B, K)."""
-    return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
-    )
+def classification(
+    label: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor | None = None
+) -> tf.Tensor:
+    """-E[w log p(y | .)], eq. 8, 9, 20 and 21: labels (B,) int, logits (B, K); w (B,), else 1."""
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
+    return tf.reduce_mean(each if weight is None else weight * each)
 
 
 def shares(

@@ -47,6 +47,35 @@ class MatrixConv(keras.layers.Conv2D):
         return tf.reshape(product, (-1, rows, columns, self.filters))
 
 
+class ResizeConv(keras.layers.Conv2D):
+    """Doubles the size by repeating pixels, then Conv(filters, 3, 1).
+
+    Odena et al. 2016, "Deconvolution and checkerboard artifacts".
+
+    Computed as the transposed convolution that this amounts to: its 4x4 kernel is the 3x3 kernel
+    spread over the 2x2 copies of a pixel. The same sums, in another order, with 4 instead of 9
+    products a pixel.
+    """
+
+    def __init__(self, filters: int):
+        super().__init__(filters, 3, padding="same", kernel_initializer=initializer())
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        batch, (height, width) = tf.shape(inputs)[0], inputs.shape[1:3]
+        mirrored = tf.transpose(self.kernel[::-1, ::-1], (0, 1, 3, 2))
+        spread = tf.add_n(
+            [
+                tf.pad(mirrored, [[i, 1 - i], [j, 1 - j], [0, 0], [0, 0]])
+                for i in (0, 1)
+                for j in (0, 1)
+            ]
+        )
+        doubled = tf.nn.conv2d_transpose(
+            inputs, spread, (batch, 2 * height, 2 * width, self.filters), 2, "SAME"
+        )
+        return tf.nn.bias_add(doubled, self.bias)
+
+
 def conv(filters: int, kernel: int, stride: int, padding: str = "same") -> keras.layers.Conv2D:
     """Conv(filters, kernel, stride). `same` at (4, 2) on an even size pads 1 on each side."""
     return keras.layers.Conv2D(

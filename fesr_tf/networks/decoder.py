@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from fesr_tf.config import Config
-from fesr_tf.networks.blocks import channels, deconv
+from fesr_tf.networks.blocks import ResizeConv, channels, deconv
 from fesr_tf.networks.normalization import instance_norm
 
 
@@ -15,20 +15,21 @@ class Decoder(keras.Model):
 
     The input is a map of 1x1 pixel. The first DeConv(512, 4, 2) is unpadded and gives 4x4;
     log2(S) - 2 padded ones double it to S (the only way in which Table I's six layers give 128).
+    With `upsampling: resize` these are `ResizeConv`s instead.
     """
 
     def __init__(self, config: Config):
         super().__init__(name="G_dec")
         depth = config.image_size.bit_length() - 3
         widths = [channels(512 // 2**i, config.width) for i in range(depth)]
-        self.deconvolutions = [
-            deconv(width, "same" if i else "valid") for i, width in enumerate(widths)
-        ]
+        double = ResizeConv if config.upsampling == "resize" else deconv
+        first, *others = widths
+        self.deconvolutions = [deconv(first, "valid"), *map(double, others)]
         self.norms = [
             instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
             for _ in range(depth)
         ]
-        self.to_image = deconv(config.channels)
+        self.to_image = double(config.channels)
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         hidden = tf.concat(inputs, axis=-1)[:, tf.newaxis, tf.newaxis, :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.training import blocks
+from benchmarks.training import blocks, studies
 from pipelines.common.errors import FailedWork
 
 
@@ -12,7 +12,7 @@ def archive(folder, right: dict[str, list[int]]) -> None:
     """Four images of class 0; in block b a row classifies `right[row][b]` of them correctly, and
     rows that are not named none."""
     images = [[f"k{i}", f"p{i}", 0] for i in range(4)]
-    blocks.save(folder / blocks.POPULATION, {"images": images, "classes": ["a", "b"]})
+    studies.save(folder / blocks.POPULATION, {"images": images, "classes": ["a", "b"]})
     for number in range(len(next(iter(right.values())))):
         rows = {}
         for name in blocks.ROWS:
@@ -20,7 +20,7 @@ def archive(folder, right: dict[str, list[int]]) -> None:
             digits = "0" * count + "1" * (4 - count)
             rows[name] = {"predictions": digits, "brier": 0.5, "log_loss": 1.0}
         content = {"block": number, "rows": rows}
-        blocks.save(folder / f"block-{number:02d}.json.gz", content)
+        studies.save(folder / f"block-{number:02d}.json.gz", content)
 
 
 def test_accuracies_are_those_of_each_block(tmp_path):
@@ -36,7 +36,7 @@ def test_accuracies_are_those_of_each_block(tmp_path):
      (None, "undecided")],
 )  # fmt: skip
 def test_a_verdict_is_the_side_of_zero_on_which_the_interval_lies(interval, word):
-    assert blocks.verdict(interval) == word
+    assert studies.verdict(interval) == word
 
 
 def test_before_the_first_look_nothing_is_decided_and_equal_blocks_have_no_spread(tmp_path):
@@ -58,3 +58,16 @@ def test_eight_blocks_are_judged_at_the_level_of_the_first_look(tmp_path):
 def test_an_empty_archive_is_refused(tmp_path):
     with pytest.raises(FailedWork, match=str(tmp_path)):
         blocks.tables(tmp_path)
+
+
+def test_the_page_has_the_tables_of_the_archive():
+    page = (blocks.ARCHIVE / "README.md").read_text(encoding="utf-8")
+    assert blocks.tables() in page
+
+
+def test_an_archived_accuracy_is_the_share_of_correct_answers():
+    """The first block by hand: correct answers of FESR_JL, counted without the module."""
+    truth = studies.load(blocks.ARCHIVE / blocks.POPULATION)["images"]
+    given = studies.load(blocks.ARCHIVE / "block-00.json.gz")["rows"]["FESR_JL"]["predictions"]
+    correct = sum(int(digit) == label for digit, (_, _, label) in zip(given, truth, strict=True))
+    assert len(truth) == 8000 and blocks.accuracies()["FESR_JL"][0] == correct / 8000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.training import blocks, real_faces
+from benchmarks.training import real_faces, studies
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.databases.fer2013 import Table, read_table
 
@@ -33,6 +33,14 @@ def test_a_set_has_equally_many_images_a_class_and_none_twice_or_tested():
         real_faces.drawn(table, 21, seed=1)
 
 
+def test_a_class_with_too_few_gives_all_and_the_others_the_rest_alike():
+    table = faces(per_class=5)
+    disgust = np.flatnonzero((table.emotions == 1) & (table.usages == "Training"))
+    table.usages[disgust[2:]] = "PrivateTest"  # leaves one that is not in PublicTest
+    rows = real_faces.drawn(table, 19, seed=1)
+    assert np.bincount(table.emotions[rows]).tolist() == [3, 1, 3, 3, 3, 3, 3]
+
+
 def test_a_subset_is_a_table_that_the_reader_takes(tmp_path):
     table, path = faces(), tmp_path / "fer2013.csv"
     path.write_text(real_faces.subset(table, 7, seed=2))
@@ -49,7 +57,7 @@ def test_the_tables_compare_the_sets_of_a_size(tmp_path):
             name: {"correct": right.get(name, "0000"), "brier": 0.5, "log_loss": 1.0}
             for name in real_faces.ROWS
         }
-        blocks.save(tmp_path / f"700-{number:02d}.json.gz", {"rows": rows})
+        studies.save(tmp_path / f"700-{number:02d}.json.gz", {"rows": rows})
 
     one(0, {"FESR_JL": "1100", "BASELINE": "1000"})
     one(1, {"FESR_JL": "1110", "BASELINE": "0001"})

@@ -24,6 +24,7 @@ LOSSES = {
     "L_advg_z": "eq. 6: -ln D_z(g(x)); ln 2 = 0.693 when codes match the prior",
     "L_rec": "eq. 10: |x - x_rec| per pixel, images in [-1, 1]",
     "L_id": "eq. 12: |F_id(x) - F_id(x_rec)| per feature",
+    "L_map": "|map of F_id's trunk of x - that of x_rec| per entry (lambda_map)",
     "L_G": "eq. 22, and eq. 25 in the second stage: G's total loss, a weighted sum",
     "L_dist_r": "eq. 15: distance of R_ext(x) and R_ext(x^{p,r}), two real faces of a class",
     "L_dist_rf": "eq. 16: distance of R_ext(x) and R_ext(x^{p,f}), real and generated of a class",

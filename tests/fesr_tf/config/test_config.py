@@ -95,6 +95,7 @@ def test_an_invalid_value_is_refused_with_its_key_and_place(override, values):
     [
         ("max_iterations=1", ("max_iterations", "pretrain_iterations")),
         ("seed", ("seed", "key=value")),
+        ("style_size=64", ("style_size", 64, "code_size")),
         ("synthetic=encoder", ("synthetic", "encoder", "lambda6")),
         ("steps_per_execution=7", ("log_every", 20, "steps_per_execution", 7)),
     ],

@@ -21,7 +21,6 @@ from fesr_tf.model import losses
 from fesr_tf.model.batch import require
 from fesr_tf.model.frozen_features import cached_bytes, frozen_features
 from fesr_tf.model.optimizers import adam, recognizer_adam
-from fesr_tf.networks.face_networks import FaceNetwork, load_face_network
 from fesr_tf.train import main as train
 from pipelines.common.errors import BadUse
 from tests.fesr_tf.model.test_fesr import batch, build, moved, snapshot
@@ -34,20 +33,6 @@ LOGITS = tf.constant([[0.0, 0.0, 0.0], [math.log(2), 0.0, 0.0]])
 
 def settings(*overrides: str) -> config.Config:
     return config.resolve("demo", overrides=["image_size=32", "batch_size=4", *overrides])
-
-
-@pytest.fixture(scope="module")
-def faces() -> Faces:
-    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 1), np.uint8)
-    names = np.array(list("abcdefgh"))
-    votes = np.random.default_rng(1).dirichlet(np.ones(3), 8).astype(np.float32)
-    labels = np.array([0, 0, 0, 0, 0, 0, 2, 2], np.int32)
-    return Faces(images, labels, names, names, np.ones(8, np.float32), votes=votes)
-
-
-@pytest.fixture(scope="module")
-def demo() -> FaceNetwork:
-    return load_face_network("light_cnn_demo", random_seed=0)
 
 
 def some(faces: Faces, *overrides: str, frozen=None, start: int = 0, count: int = 6) -> list[tuple]:
@@ -118,7 +103,11 @@ def test_votes_are_refused_where_the_data_have_none(faces):
 
 
 @pytest.mark.parametrize(
-    "override", ["targets=votes", "class_weights=balanced", "augmentation=standard"]
+    "override",
+    [
+        *("targets=votes", "class_weights=balanced", "augmentation=standard"),
+        *("generator_augmentation=flip", "own_intensity=data"),
+    ],
 )
 def test_a_dataset_of_ones_own_without_them_is_refused(override):
     with pytest.raises(BadUse, match=override):
@@ -239,10 +228,15 @@ def trained(home: Path, data: Path, words: list[str]) -> tuple[Path, dict[str, n
     command = ["--db", "demo", "--data", data, "--runs", home, "--variant", "BASELINE", *words]
     assert train([str(word) for word in command]) == 0
     folder = runs.run_folder(home, "demo", "BASELINE", 0)
+    return folder, checkpoint_values(folder)
+
+
+def checkpoint_values(folder: Path) -> dict[str, np.ndarray]:
+    """Every value of a run's last checkpoint."""
     last = max((folder / "checkpoints").glob("step-*"))
     reader = tf.train.load_checkpoint(str(last / "weights"))
     names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
-    return folder, {name: reader.get_tensor(name) for name in names}
+    return {name: reader.get_tensor(name) for name in names}
 
 
 def test_a_run_with_all_resumes_to_the_same_bits_and_opens_with_averages(

@@ -84,8 +84,9 @@ def penalty_on(code: Callable) -> Mistake:
     """The penalty on G_dec([code, u(y)]) in place of x_hat."""
 
     def made(right, gan, image, translated, label, draws):
-        def penalty(critic, real, fake, seed):
-            return right(critic, real, gan.reconstruct(code(gan, image, draws), label, draws), seed)
+        def penalty(critic, real, fake, seed, **options):
+            other = gan.reconstruct(code(gan, image, draws), label, draws)
+            return right(critic, real, other, seed, **options)
 
         return penalty
 

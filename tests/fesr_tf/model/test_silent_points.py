@@ -52,6 +52,10 @@ ON_X_PF = {"L_dist_rf", "L_intra", "L_cls_R_f", "L_R", "L_cls_R_f_to_G"}
         ("intra_features=shared_mask", INTRA),
         ("l1_reduction=sum", {"L_rec", "L_id", "L_G"}),
         ("penalty_weight=20", {"L_D_img"}),
+        ("penalty_patches=mean", {"penalty", "L_D_img"}),
+        ("lambda_map=1", {"L_G"}),
+        ("style_size=8", ON_X_HAT),
+        ("critic_augmentation=light", {*ON_X_HAT, "L_cls_D_r"}),
         ("critic_steps=2", {"penalty", "L_D_img"}),  # another alpha each time
         ("dropout=0.25", ON_R),
         ("intensity=one", {*ON_X_HAT, *ON_X_PF, "L_rec", "L_id"}),
@@ -123,6 +127,7 @@ def outputs(*overrides: str) -> dict[str, np.ndarray]:
         ("leaky_slope=0.2", {"G_enc", "D_img", "D_z"}),  # G_dec and R have plain ReLU
         ("instance_norm_epsilon=0.1", {"G_enc", "G_dec"}),
         ("instance_norm_affine=true", set()),  # a scale of 1 and an offset of 0 at first
+        ("upsampling=resize", {"G_dec"}),
         ("dropout=0.9", set()),  # nothing is dropped outside of training
     ],
 )

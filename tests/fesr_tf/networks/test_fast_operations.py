@@ -57,6 +57,23 @@ def test_a_convolution_as_a_matrix_product_is_that_convolution():
         np.testing.assert_allclose(tape.gradient(ours, source), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_resizing_convolution_is_repeated_pixels_and_a_convolution():
+    layer = blocks.ResizeConv(4)
+    x = tf.random.stateless_normal((2, 5, 3, 6), (0, 1))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours = layer(x)
+        repeated = tf.repeat(tf.repeat(x, 2, 1), 2, 2)
+        theirs = tf.nn.conv2d(repeated, layer.kernel, 1, "SAME") + layer.bias
+    assert layer.kernel.shape == (3, 3, 6, 4) and ours.shape == (2, 10, 6, 4)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    upstream = tf.random.stateless_normal(ours.shape, (0, 2))
+    for source in (x, layer.kernel):
+        expected = tape.gradient(theirs, source, upstream)
+        found = tape.gradient(ours, source, upstream)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_adam_in_one_pass_is_keras_adam():
     ends, states = [], []
     for kind in (FusedAdam, keras.optimizers.Adam):

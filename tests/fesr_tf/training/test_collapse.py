@@ -42,9 +42,9 @@ def test_critic_accuracy_counts_both_kinds():
     assert collapse_signals.critic_accuracy(prior, encoded).numpy() == 0.75
 
 
-@pytest.mark.parametrize("patches", [1, 4])
-def test_the_slope_of_a_critic_that_keeps_to_its_penalty_is_one(patches):
-    """D(x) = <w, x> / patches on each patch with ||w|| = 1, and x - x_hat along w."""
+@pytest.mark.parametrize(("patches", "kind"), [(1, "sum"), (4, "sum"), (4, "mean")])
+def test_the_slope_of_a_critic_that_keeps_to_its_penalty_is_one(patches, kind):
+    """D(x) = <w, x> on the sum or mean of its patches with ||w|| = 1, and x - x_hat along w."""
     rng = np.random.default_rng(0)
     w = rng.normal(size=(4, 4, 1)).astype(np.float32)
     w /= np.linalg.norm(w)
@@ -52,10 +52,11 @@ def test_the_slope_of_a_critic_that_keeps_to_its_penalty_is_one(patches):
     drawn = image - 2.5 * w
 
     def critic(images):
-        score = (images * w).sum((1, 2, 3))[:, None] / patches
+        score = (images * w).sum((1, 2, 3))[:, None] / (patches if kind == "sum" else 1)
         return tf.constant(np.repeat(score, patches, 1))
 
-    slope = collapse_signals.critic_slope(critic(image), critic(drawn), tf.constant(image), drawn)
+    images = tf.constant(image), drawn
+    slope = collapse_signals.critic_slope(critic(image), critic(drawn), *images, kind)
     assert slope.numpy() == pytest.approx(1, rel=1e-5)
 
 

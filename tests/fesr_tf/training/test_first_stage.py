@@ -66,7 +66,7 @@ def test_stage_1_reads_no_key_of_the_second_stage(opened_run, demo_data):
     gan.compile()
     gan.fit(data.batches(fold.train, watched, recognizer=False), steps_per_epoch=1, verbose=0)
     assert {"lambda1", "learning_rate", "seed", "image_critic", "width"} <= read
-    assert not read & first_stage.UNREAD
+    assert read & first_stage.UNREAD == set()
 
 
 def test_the_variants_of_fig_8_that_share_a_stage_1():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from fesr_tf.model.fesr import build
 from fesr_tf.runs import files
@@ -43,9 +44,12 @@ def test_the_command_records_the_origin_of_its_first_weights(
     assert json.loads((folder / files.INITIAL_WEIGHTS).read_text())["variant"] == "FESR_JL"
 
 
-def test_networks_of_other_sizes_are_refused(tiny_run, demo_data, tiny_settings, tmp_path, capfd):
+@pytest.mark.parametrize("override", ["width=0.125", "upsampling=resize"])
+def test_networks_of_other_sizes_are_refused(
+    tiny_run, demo_data, tiny_settings, tmp_path, capfd, override
+):
     words = ["--db", "demo", "--data", str(demo_data), "--runs", str(tmp_path)]
-    words += ["--initial-weights", str(tiny_run), *tiny_settings, "width=0.125"]
+    words += ["--initial-weights", str(tiny_run), *tiny_settings, override]
     assert main(words) == 2
-    assert "width" in capfd.readouterr().err
+    assert override.partition("=")[0] in capfd.readouterr().err
     assert not list(tmp_path.iterdir())

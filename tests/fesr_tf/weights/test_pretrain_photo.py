@@ -101,10 +101,8 @@ def test_the_demo_s_network_learns_from_embeddings_without_a_label(
     record = json.loads(output.with_suffix(".json").read_text())
     assert (record["identity"], record["epochs"]) == ("light_cnn_demo", 0)
     assert record["held_out"].keys() == {"images", "correlation_of_cosines"}
-    assert load_face_network("light_cnn_demo", output).embed(tf.zeros((2, 64, 64, 1))).shape == (
-        2,
-        128,
-    )
+    network = load_face_network("light_cnn_demo", output)
+    assert network.embed(tf.zeros((2, 64, 64, 1))).shape == (2, 128)
 
 
 def test_multiply_adds_and_parameters_by_hand():
