@@ -21,11 +21,11 @@ EXTRA = "assets.extra"
 # TensorFlow's loader turns some of its errors into Python's.
 LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
 
-# Requests of one face after which a small model is converted for them: converting takes two
-# seconds, and saves each further request some milliseconds.
-SINGLE = 8
+# Requests of one face after which a small model is converted for them: converting takes a
+# second, and saves each further request two to three milliseconds.
+SINGLE = 200
 # A conversion whose first probabilities differ by more is not used.
-_SAME = 1e-3
+_SAME = 1e-4
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
