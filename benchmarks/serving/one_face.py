@@ -97,9 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         faster = [f"{each:.2f}" for each in peer / own] if compared else [""] * 3
         rows.append((times.title, worker.name, *(f"{each:.2f}" for each in own), *faster,
                      len(times.rows(1))))  # fmt: skip
-    print(
-        f"milliseconds a face: the lowest tenth, the median, the CPU's median; {PEER}'s over them"
-    )
+    print(f"milliseconds a face: lowest tenth, median, median of CPU; then {PEER}'s over it")
     print(table(("backend", "threads", "p10", "p50", "CPU", "times p10", "times p50", "times CPU",
                  "requests"), rows))  # fmt: skip
     return 0
