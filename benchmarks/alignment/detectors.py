@@ -17,7 +17,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment import scenes
 from benchmarks.alignment.__main__ import fitted
+from benchmarks.alignment.aligners import ALIGN, TimedFinder
 from benchmarks.alignment.scenes import Known
 from benchmarks.heading import heading, parser
 from fesr_tf.client.detector import BLAZEFACE, DETECTORS, DLIB, WHOLE, FaceFinder
@@ -57,6 +58,7 @@ class Tally:
     one_face: list[float] = field(default_factory=list)
     scene: list[float] = field(default_factory=list)
     photograph: list[float] = field(default_factory=list)
+    stages: list[list[float]] = field(default_factory=list)
     photographs: int = 0
     alarms: list[str] = field(default_factory=list)
     same: list[bool] = field(default_factory=list)
@@ -160,7 +162,8 @@ def main(argv: list[str] | None = None) -> int:
     files = sorted(args.photos.rglob("*")) if args.photos else []
     photos = [path for path in files if images.looks_like_image(path)]
     print(f"{heading(options, argv)}\n{EXPECTED}", flush=True)
-    finders = {name: FaceFinder(name) for name in DETECTORS}
+    timed = {name: TimedFinder(detector=name) for name in DETECTORS}
+    finders: dict[str, FaceFinder] = dict(timed)
     finders |= {f"{BLAZEFACE} {at:g}": FaceFinder(certain=at) for at in args.certain}
     network = next(finder.network for finder in finders.values() if finder.network)
     searches: dict[str, Callable[[np.ndarray], list[AlignedFace]]] = {
@@ -204,9 +207,14 @@ def main(argv: list[str] | None = None) -> int:
             tallies[name].false += false
     for i, path in enumerate(photos):
         image = fitted(images.to_rgb(images.read(path)))
+        for finder in timed.values():
+            finder.aligner.seconds.clear()
         for name, (aligned, seconds) in search_all(image, i).items():
             tallies[name].photograph.append(seconds)
             tallies[name].photographs += len(aligned) == 1
+        for name, finder in timed.items():
+            align = sum(finder.aligner.seconds[stage] for stage in ALIGN)
+            tallies[name].stages.append([sum(finder.aligner.seconds.values()) - align, align])
         tallies[ALONE].photographs += sum(1 for p in network.propose(image) if p.anchors) == 1
     without = [(name, pixels) for name, pixels in scenes.photographs_without()]
     without += [("back of a head", image) for image in scenes.backs(args.backs, args.seed + 50)]
@@ -220,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
             tallies[detector].alarms += [name] * len(search(image))
         tallies[ALONE].alarms += [name for each in network.propose(image) if each.anchors]
 
-    def ms(values: list[float]) -> str:
+    def ms(values: Sequence[float]) -> str:
         return f"{1000 * np.median(values):.1f}" if values else ""
 
     spans = [f"{low}-{high - 1}" for low, high in itertools.pairwise(WIDTHS)]
@@ -239,6 +247,11 @@ def main(argv: list[str] | None = None) -> int:
             (tally.same_first, tally.same)))
          for name, tally in tallies.items()],
     ))  # fmt: skip
+    if photos:
+        print("a photograph: milliseconds to find its face, and for landmarks and the aligned face")
+        print(table(("detector", "find", "align"),
+                    [(name, *map(ms, zip(*tallies[name].stages, strict=True))) for name in timed])
+        )  # fmt: skip
     for name, tally in tallies.items():
         if tally.alarms:
             print(f"{name}, false alarms: {counted(tally.alarms)}")
