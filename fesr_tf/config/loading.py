@@ -132,6 +132,7 @@ _LATER = {
     "trunk_learning_rate": 0.0,
     "ema": 0.0,
     "recognizer_iterations": 0,
+    "generator_norm": "instance",
     "upsampling": "transposed",
     "lambda_map": 0.0,
     "own_intensity": "drawn",

@@ -87,6 +87,9 @@ class Settings(pydantic.BaseModel):
         "both", "added to the variance", gt=0, silent="PyTorch's default"
     )
     instance_norm_affine: bool = _key("both", "learned scale, offset", silent="PyTorch's default")
+    generator_norm: Literal["instance", "layer"] = _key(
+        "both", "normalisation within G_enc and G_dec", compared=True
+    )
     upsampling: Literal["transposed", "resize"] = _key(
         "both", "layers that double G_dec's maps", compared=True
     )

@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.networks.blocks import ResizeConv, channels, deconv
-from fesr_tf.networks.normalization import instance_norm
+from fesr_tf.networks.normalization import instance_norm, layer_norm
 
 
 class Decoder(keras.Model):
@@ -15,6 +15,7 @@ class Decoder(keras.Model):
 
     The input is a map of 1x1 pixel. The first DeConv(512, 4, 2) is unpadded and gives 4x4;
     log2(S) - 2 padded ones double it to S (the only way in which Table I's six layers give 128).
+    With `generator_norm: layer` layer normalisation takes the place of IN.
     With `upsampling: resize` these are `ResizeConv`s instead.
     """
 
@@ -26,7 +27,9 @@ class Decoder(keras.Model):
         first, *others = widths
         self.deconvolutions = [deconv(first, "valid"), *map(double, others)]
         self.norms = [
-            instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
+            layer_norm(config.instance_norm_epsilon)
+            if config.generator_norm == "layer"
+            else instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
             for _ in range(depth)
         ]
         self.to_image = double(config.channels)

@@ -14,7 +14,8 @@ class Encoder(keras.Model):
     """g(x) = G_enc(x), eq. 1: (B, S, S, c) float32 in [-1, 1] -> (B, n) in [-1, 1].
 
     log2(S) - 2 convolutions Conv(64*2^i, 4, 2), IN, LReLU reach 4x4 (five at 128, ending in
-    1024 channels), then FC(n) and tanh.
+    1024 channels), then FC(n) and tanh. With `generator_norm: layer` there is no IN, which would
+    remove the brightness and the contrast of the image.
     """
 
     def __init__(self, config: Config):
@@ -22,8 +23,11 @@ class Encoder(keras.Model):
         depth = config.image_size.bit_length() - 3
         widths = [channels(64 * 2**i, config.width) for i in range(depth)]
         self.convolutions = [*(conv(n, 4, 2) for n in widths[:-1]), MatrixConv(widths[-1])]
+        plain = config.generator_norm == "layer"
         self.norms = [
-            instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
+            keras.layers.Activation("linear")
+            if plain
+            else instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
             for _ in range(depth)
         ]
         self.slope = config.leaky_slope

@@ -1,6 +1,6 @@
-"""Instance normalisation, the one difference between the two supported TensorFlow sets.
+"""Normalisation within G. Its instance normalisation is the one difference between the two sets.
 
-tensorflow-addons has the layer; where no wheel of it exists, Keras' group normalisation with
+tensorflow-addons has that layer; where no wheel of it exists, Keras' group normalisation with
 one group per channel is the same function.
 """
 
@@ -29,3 +29,12 @@ def instance_norm(epsilon: float, affine: bool) -> keras.layers.Layer:
     if InstanceNormalization is not None:
         return InstanceNormalization(**options)
     return keras.layers.GroupNormalization(groups=-1, **options)
+
+
+def layer_norm(epsilon: float) -> keras.layers.Layer:
+    """Normalises each image to mean 0 and variance 1 over its channels and pixels, then applies a
+    learned scale and offset per channel (Ba et al. 2016). Float tensors (B, H, W, C).
+
+    Other than instance normalisation it keeps how channels differ in their means.
+    """
+    return keras.layers.GroupNormalization(groups=1, epsilon=epsilon)

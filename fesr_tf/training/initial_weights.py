@@ -30,8 +30,8 @@ def take(model: FESR, source: Path) -> dict[str, object]:
     if other:
         raise BadUse(
             f"{', '.join(other)} of {source} {'has' if len(other) == 1 else 'have'} other sizes "
-            "than in this run: give the same image_size, channels, width, code_size, upsampling "
-            "and classes"
+            "than in this run: give the same image_size, channels, width, code_size, "
+            "generator_norm, upsampling and classes"
         )
     for name, weights in ours.items():
         for weight, value in zip(weights, theirs[name], strict=True):

@@ -24,6 +24,7 @@ from tests.fesr_tf.model.test_fesr import batch, build
 
 ALL = (
     *("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data"),
+    "generator_norm=layer",
     *("style_size=8", "critic_augmentation=light", "generator_augmentation=standard"),
     "synthetic_weight=critic",
 )

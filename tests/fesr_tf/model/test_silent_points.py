@@ -128,6 +128,7 @@ def outputs(*overrides: str) -> dict[str, np.ndarray]:
         ("instance_norm_epsilon=0.1", {"G_enc", "G_dec"}),
         ("instance_norm_affine=true", set()),  # a scale of 1 and an offset of 0 at first
         ("upsampling=resize", {"G_dec"}),
+        ("generator_norm=layer", {"G_enc", "G_dec"}),
         ("dropout=0.9", set()),  # nothing is dropped outside of training
     ],
 )

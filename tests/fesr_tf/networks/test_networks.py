@@ -14,7 +14,7 @@ from fesr_tf.networks.decoder import Decoder
 from fesr_tf.networks.encoder import Encoder
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.networks.image_critic import ImageCritic
-from fesr_tf.networks.normalization import instance_norm
+from fesr_tf.networks.normalization import instance_norm, layer_norm
 from fesr_tf.networks.recognizer import Recognizer
 
 
@@ -119,6 +119,30 @@ def test_affine_instance_normalisation_learns_a_scale_and_an_offset():
     layer = instance_norm(1e-5, affine=True)
     layer(tf.zeros((1, 2, 2, 3)))
     assert sorted(tuple(v.shape) for v in layer.trainable_variables) == [(3,), (3,)]
+
+
+def test_layer_normalisation_against_numpy():
+    image = np.random.default_rng(2).normal(3, 2, size=(2, 5, 5, 3)).astype(np.float32)
+    layer = layer_norm(1e-5)
+    layer(image)
+    layer.set_weights([np.float32([1, 2, 3]), np.float32([0, 0, 5])])  # scale, offset
+    mean, variance = (getattr(image, each)((1, 2, 3), keepdims=True) for each in ("mean", "var"))
+    expected = (image - mean) / np.sqrt(variance + 1e-5) * [1, 2, 3] + [0, 0, 5]
+    np.testing.assert_allclose(layer(image), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_brightness_reaches_the_code_without_instance_normalisation():
+    """IN takes away a constant that is added to the image, but where the border meets it."""
+    image = tf.random.stateless_uniform((1, 64, 64, 1), (0, 0), -0.5, 0.2)
+    changes = {}
+    for norm in ("instance", "layer"):
+        encoder = Encoder(config.resolve("demo", overrides=[f"generator_norm={norm}"]))
+        encoder.convolutions[0].padding = "valid"  # no border
+        first = [
+            encoder.norms[0](encoder.convolutions[0](each)).numpy() for each in (image, image + 0.3)
+        ]
+        changes[norm] = np.abs(first[1] - first[0]).max() / np.abs(first[0]).max()
+    assert changes["instance"] < 1e-4 and changes["layer"] > 0.05
 
 
 def test_recognizer_trains_everything_but_the_face_network():

@@ -44,7 +44,7 @@ def test_the_command_records_the_origin_of_its_first_weights(
     assert json.loads((folder / files.INITIAL_WEIGHTS).read_text())["variant"] == "FESR_JL"
 
 
-@pytest.mark.parametrize("override", ["width=0.125", "upsampling=resize"])
+@pytest.mark.parametrize("override", ["width=0.125", "upsampling=resize", "generator_norm=layer"])
 def test_networks_of_other_sizes_are_refused(
     tiny_run, demo_data, tiny_settings, tmp_path, capfd, override
 ):
