@@ -17,6 +17,8 @@ from pipelines.faces.scales import Rung, area
 from pipelines.media import images
 
 WIDTH, HEIGHT = 640, 480
+# The part of aligning; the other stages of `TimedAligner` are the detection of the face.
+ALIGN = ("landmarks", "chip")
 
 
 def onto_canvas(face: np.ndarray, side: int, seed: int) -> np.ndarray:

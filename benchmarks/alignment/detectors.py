@@ -1,11 +1,14 @@
 """The client's detectors: recall, false alarms and time; and of a film, search near the last faces.
 
     python -m benchmarks.alignment.detectors [--photos DIR] [--scenes 60] [--people 40] [--seed 2]
+        [--backs 8] [--certain 0.55 0.6]
 
 Scenes of 640×480 with 1 to 5 rendered people: widths of their faces 40 to 300 pixels, yaw up to
 ±45°. A face is found if the centre of a box lies in its own, and their widths differ by no more
 than a factor of 2.2. `--photos`: a folder of photographs with one face each. Times are the
 process's own, from decoded pixels to aligned faces; all detectors take turns, image by image.
+`--certain`: blazeface also with these scores, from which a proposal that dlib does not detect is a
+face.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +26,10 @@ from tqdm import tqdm
 
 from benchmarks.alignment import scenes
 from benchmarks.alignment.__main__ import fitted
+from benchmarks.alignment.aligners import ALIGN, TimedFinder
 from benchmarks.alignment.scenes import Known
 from benchmarks.heading import heading, parser
-from fesr_tf.client.detector import DETECTORS, DLIB, WHOLE, FaceFinder
+from fesr_tf.client.detector import BLAZEFACE, DETECTORS, DLIB, WHOLE, FaceFinder
 from pipelines.common.errors import BadUse, command
 from pipelines.common.text import table
 from pipelines.faces.alignment import AlignedFace
@@ -53,6 +58,7 @@ class Tally:
     one_face: list[float] = field(default_factory=list)
     scene: list[float] = field(default_factory=list)
     photograph: list[float] = field(default_factory=list)
+    stages: list[list[float]] = field(default_factory=list)
     photographs: int = 0
     alarms: list[str] = field(default_factory=list)
     same: list[bool] = field(default_factory=list)
@@ -105,6 +111,11 @@ def shares(tally: Tally, known: list[Known]) -> list[str]:
     return cells
 
 
+def counted(names: list[str]) -> str:
+    """Each name once, with its number where that is above 1."""
+    return ", ".join(f"{n} × {name}" if n > 1 else name for name, n in Counter(names).items())
+
+
 def film(people: list[scenes.Head], seed: int, frames: int = 60) -> list[np.ndarray]:
     """Two faces that move, grow and shrink, one of them leaving at two thirds."""
     canvas = scenes.background(np.random.default_rng(seed))
@@ -143,13 +154,17 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--scenes", type=int, default=60)
     options.add_argument("--people", type=int, default=40, help="in the scenes, at least 5")
     options.add_argument("--seed", type=int, default=2)
+    options.add_argument("--backs", type=int, default=8, help="backs of heads")
+    options.add_argument("--certain", type=float, nargs="+", default=[], metavar="SCORE")
     args = options.parse_args(argv)
     if args.people < 5 or args.scenes < 1:
         raise BadUse("--people must be at least 5, --scenes at least 1")
     files = sorted(args.photos.rglob("*")) if args.photos else []
     photos = [path for path in files if images.looks_like_image(path)]
     print(f"{heading(options, argv)}\n{EXPECTED}", flush=True)
-    finders = {name: FaceFinder(name) for name in DETECTORS}
+    timed = {name: TimedFinder(detector=name) for name in DETECTORS}
+    finders: dict[str, FaceFinder] = dict(timed)
+    finders |= {f"{BLAZEFACE} {at:g}": FaceFinder(certain=at) for at in args.certain}
     network = next(finder.network for finder in finders.values() if finder.network)
     searches: dict[str, Callable[[np.ndarray], list[AlignedFace]]] = {
         name: finder.find for name, finder in finders.items()
@@ -192,12 +207,17 @@ def main(argv: list[str] | None = None) -> int:
             tallies[name].false += false
     for i, path in enumerate(photos):
         image = fitted(images.to_rgb(images.read(path)))
+        for finder in timed.values():
+            finder.aligner.seconds.clear()
         for name, (aligned, seconds) in search_all(image, i).items():
             tallies[name].photograph.append(seconds)
             tallies[name].photographs += len(aligned) == 1
+        for name, finder in timed.items():
+            align = sum(finder.aligner.seconds[stage] for stage in ALIGN)
+            tallies[name].stages.append([sum(finder.aligner.seconds.values()) - align, align])
         tallies[ALONE].photographs += sum(1 for p in network.propose(image) if p.anchors) == 1
     without = [(name, pixels) for name, pixels in scenes.photographs_without()]
-    without += [("back of a head", image) for image in scenes.backs(8, args.seed + 50)]
+    without += [("back of a head", image) for image in scenes.backs(args.backs, args.seed + 50)]
     without += [("drawn cat", scenes.drawing(True)), ("drawn smile", scenes.drawing(False))]
     without += [
         ("background", scenes.background(np.random.default_rng([args.seed, 3, i])))
@@ -208,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
             tallies[detector].alarms += [name] * len(search(image))
         tallies[ALONE].alarms += [name for each in network.propose(image) if each.anchors]
 
-    def ms(values: list[float]) -> str:
+    def ms(values: Sequence[float]) -> str:
         return f"{1000 * np.median(values):.1f}" if values else ""
 
     spans = [f"{low}-{high - 1}" for low, high in itertools.pairwise(WIDTHS)]
@@ -227,9 +247,14 @@ def main(argv: list[str] | None = None) -> int:
             (tally.same_first, tally.same)))
          for name, tally in tallies.items()],
     ))  # fmt: skip
+    if photos:
+        print("a photograph: milliseconds to find its face, and for landmarks and the aligned face")
+        print(table(("detector", "find", "align"),
+                    [(name, *map(ms, zip(*tallies[name].stages, strict=True))) for name in timed])
+        )  # fmt: skip
     for name, tally in tallies.items():
         if tally.alarms:
-            print(f"{name}, false alarms: {', '.join(sorted(tally.alarms))}")
+            print(f"{name}, false alarms: {counted(tally.alarms)}")
     print(f"a film of 60 frames, two faces; near the last faces, and every {WHOLE} frames whole")
     frames = film(people, args.seed)
     print(table(("detector", "ms whole", "near", "faster", "frames with the same faces",

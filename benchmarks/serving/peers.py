@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.request_times import Backend, timer
+from tests.support.request_times import Backend, timed_cpu, timer
 from tests.support.workers import Questions, answer
 
 DEEPFACE_WEIGHTS = ".deepface/weights/facial_expression_model_weights.h5"
@@ -73,7 +73,7 @@ def deepface(faces: np.ndarray, scratch: Path) -> Peer:
         f"{versions('deepface', 'tensorflow', 'tf-keras')}; its network with {weights} weights"
     )
     return greeting, {
-        "analyze": Backend(one_or_list, analyze),
+        "analyze": Backend(one_or_list, timed_cpu(analyze)),
         "predict": Backend(lambda indices: [larger[i] for i in indices], predict),
     }
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.alignment.aligners import TimedFinder
+from benchmarks.alignment.aligners import ALIGN, TimedFinder
 from benchmarks.serving.models import CHIPS, PHOTOS
 from fesr_tf.client import Client
 from fesr_tf.client.saved_model import version_folder
@@ -29,8 +29,6 @@ from pipelines.media import images
 from tests.support.request_times import Backend, timer
 from tests.support.workers import Questions, answer
 
-# The part of aligning; the other stages of `TimedAligner` are the detection of the face.
-ALIGN = ("landmarks", "chip")
 # Of one attempt: the full-size model is slow on 32 faces where others use the machine.
 TIMEOUT = 300.0
 

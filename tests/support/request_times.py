@@ -43,6 +43,17 @@ def timer(backends: Mapping[str, Backend], count: int) -> Callable[..., list[lis
     return timed
 
 
+def timed_cpu(run: Callable[[Any], Any]) -> Callable[[Any], list[float]]:
+    """`run` as a backend's, its part the process's CPU seconds."""
+
+    def timed(request: Any) -> list[float]:
+        began = time.process_time()
+        run(request)
+        return [time.process_time() - began]
+
+    return timed
+
+
 @dataclass
 class Times:
     """The rows of one backend: for each batch size a list of rounds, each a list of rows."""
@@ -51,7 +62,7 @@ class Times:
     rounds: dict[int, list[list[list[float]]]] = field(default_factory=dict)
 
     def rows(self, batch: int) -> np.ndarray:
-        """(N, 1) or (N, 3): every request of that size."""
+        """(N, 1 + parts): every request of that size."""
         return np.array([row for rows in self.rounds[batch] for row in rows])
 
     def quantiles_ms(self, batch: int) -> np.ndarray:
