@@ -75,6 +75,8 @@ setup(
         "numpy",
         # Sparse matrices of the demo's head, distances and tests of rank.
         "scipy",
+        # One thread of linear algebra in each rendering process.
+        "threadpoolctl>=3",
         # TFD's .mat files that were saved again as v7.3.
         "h5py",
         # AVIF is in its wheels since 11.3.

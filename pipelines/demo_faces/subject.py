@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from pipelines.common.errors import BadUse
 from pipelines.demo_faces import action_units, palette
@@ -75,12 +76,15 @@ def person(seed: int, index: int) -> Identity:
 
 def render_subject(request: Request, index: int, folder: Path) -> list[Row]:
     """Writes one person's images into the class folders and returns their table rows."""
-    figure = build_figure(load_head(), person(request.seed, index))
-    return [
-        row
-        for number in range(len(CLASSES))
-        for row in _render_class(request, index, number, figure, folder)
-    ]
+    # With several threads on a busy machine, OpenBLAS sometimes rounds a product another way, and a
+    # pixel differs from the same rendering elsewhere. The processes already share the cores.
+    with threadpool_limits(1, "blas"):
+        figure = build_figure(load_head(), person(request.seed, index))
+        return [
+            row
+            for number in range(len(CLASSES))
+            for row in _render_class(request, index, number, figure, folder)
+        ]
 
 
 def _render_class(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipelines.demo_faces import (
     ACTION_UNITS,
@@ -19,6 +20,7 @@ from pipelines.demo_faces import (
     person,
     render,
     render_database,
+    subject,
 )
 from pipelines.demo_faces.__main__ import main
 from pipelines.demo_faces.action_units import column
@@ -57,6 +59,25 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(database, tmp_path):
     arguments += ["--size", "64", "--pose", "30", "--light", "--jobs", "2"]
     assert main(arguments) == 0
     assert contents(again) == contents(database)
+
+
+def test_a_person_is_rendered_with_one_thread_of_linear_algebra(tmp_path, monkeypatch):
+    """With several, OpenBLAS on a busy machine gave other bytes in one of four renderings."""
+    rendered, seen = subject.render, []
+
+    def render(*args, **options):
+        seen.append(blas_threads())
+        return rendered(*args, **options)
+
+    monkeypatch.setattr(subject, "render", render)
+    with threadpool_limits(2, "blas"):
+        render_database(tmp_path / "one", subjects=1, seed=0, frames=2, size=64, progress=False)
+        assert blas_threads() == {2}
+    assert seen and set().union(*seen) == {1}
+
+
+def blas_threads() -> set[int]:
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
 
 def test_another_seed_gives_other_people():
