@@ -22,7 +22,7 @@ EXTRA = "assets.extra"
 LOADING_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, RuntimeError)
 
 # Requests of one face after which a small model is converted for them: converting takes a
-# second, and saves each further request two to three milliseconds.
+# second, and saves each further request one to three milliseconds of CPU.
 SINGLE = 200
 # A conversion whose first probabilities differ by more is not used.
 _SAME = 1e-4
