@@ -137,6 +137,7 @@ _LATER = {
     "lambda_map": 0.0,
     "own_intensity": "drawn",
     "style_size": 0,
+    "details": 0.0,
     "critic_augmentation": "none",
     "generator_augmentation": "none",
     "synthetic_weight": "none",

@@ -80,6 +80,9 @@ class Settings(pydantic.BaseModel):
     style_size: int = _key(
         "both", "last entries of g(x) that x_hat takes from z", compared=True, ge=0, silent="0"
     )
+    details: Float = _key(
+        "both", "change below which x_hat keeps the detail of x", compared=True, ge=0, silent="0"
+    )
     leaky_slope: Float = _key(
         "both", "slope of LReLU", ge=0, silent="PyTorch's default, the paper's framework"
     )

@@ -10,6 +10,7 @@ import tf_keras as keras
 from fesr_tf.config import Config
 from fesr_tf.model import collapse_signals, critic_augmentation, losses
 from fesr_tf.model.batch import Batch, More, require, unpack
+from fesr_tf.model.details import keep_details
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
@@ -84,7 +85,12 @@ class FESGAN(keras.Model):
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """x_hat (eq. 3) of the image, inputs[0], with the expression code u(y), inputs[1]."""
         image, expression = inputs
-        return self.decode(self.encode(image), expression)
+        face_code = self.encode(image)
+        drawn = self.decode(face_code, expression)
+        if not self.config.details:
+            return drawn
+        own = self.closest(image, face_code)
+        return keep_details(image, own, drawn, self.config.details)
 
     def encode(self, image: tf.Tensor) -> tf.Tensor:
         """g(x), eq. 1: (B, n) in [-1, 1]."""
@@ -93,6 +99,17 @@ class FESGAN(keras.Model):
     def decode(self, face_code: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
         """G_dec([face_code, expression]): an image in [-1, 1]."""
         return self.decoder((face_code, expression))
+
+    def closest(self, image: tf.Tensor, face_code: tf.Tensor) -> tf.Tensor:
+        """Of G_dec([g(x), u(k)]) of every class k, v = 1, the one nearest to x by L1: x_rec where
+        the class of x is unknown."""
+        count = self.num_classes
+        classes = tf.tile(tf.range(count), [tf.shape(image)[0]])
+        code = expression_code(classes, 1.0, count)
+        drawn = self.decode(tf.repeat(face_code, count, axis=0), code)
+        drawn = tf.reshape(drawn, (-1, count, *image.shape[1:]))
+        errors = tf.reduce_mean(tf.abs(drawn - image[:, tf.newaxis]), axis=[2, 3, 4])
+        return tf.gather(drawn, tf.argmin(errors, axis=1), batch_dims=1)
 
     @property
     def generator_variables(self) -> list[tf.Variable]:
@@ -122,7 +139,7 @@ class FESGAN(keras.Model):
             face_code = self.encode(image)  # line 3
             with tape.stop_recording():
                 logs = self.update_code_critic(face_code, draws)  # lines 5, 6
-            translated = self.translate(face_code, draws)  # line 7
+            translated = self.translate(image, label, face_code, draws)  # line 7
             with tape.stop_recording():
                 logs |= self.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = self.reconstruct(face_code, label, draws)  # line 10
@@ -148,10 +165,28 @@ class FESGAN(keras.Model):
             draws = draws.with_own(label, more["intensity"])
         return draws
 
-    def translate(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
+    def translate(
+        self, image: tf.Tensor, label: tf.Tensor, face_code: tf.Tensor, draws: Draws
+    ) -> tf.Tensor:
         """x_hat = G_dec([g(x), u(y')]), eq. 3, with the style of `drawn_style`."""
         code = expression_code(draws.target_label, draws.target_intensity, self.num_classes)
-        return self.decode(self.drawn_style(face_code, draws), code)
+        return self.drawn(image, label, face_code, code, draws)
+
+    def drawn(
+        self,
+        image: tf.Tensor,
+        label: tf.Tensor,
+        face_code: tf.Tensor,
+        expression: tf.Tensor,
+        draws: Draws,
+    ) -> tf.Tensor:
+        """The face of an image with another expression code: G_dec with the style of `drawn_style`,
+        and with `details` what x_rec lacks of the image (`keep_details`)."""
+        drawn = self.decode(self.drawn_style(face_code, draws), expression)
+        if not self.config.details:
+            return drawn
+        own = self.reconstruct(face_code, label, draws)
+        return keep_details(image, own, drawn, self.config.details)
 
     def drawn_style(self, face_code: tf.Tensor, draws: Draws) -> tf.Tensor:
         """g(x) with its last `style_size` entries, the style of the expression, from z."""

@@ -135,11 +135,11 @@ class FESR(keras.Model):
             face_code = gan.encode(image)  # line 3
             with tape.stop_recording():
                 logs = gan.update_code_critic(face_code, draws)  # lines 5, 6
-            translated = gan.translate(face_code, draws)  # line 7
+            translated = gan.translate(image, label, face_code, draws)  # line 7
             with tape.stop_recording():
                 logs |= gan.update_image_critic(image, translated, label, draws)  # lines 8, 9
             reconstructed = gan.reconstruct(face_code, label, draws)  # line 10
-            synthetic, synthetic_label = self.synthesize(face_code, label, draws)  # line 14
+            synthetic, synthetic_label = self.synthesize(image, face_code, label, draws)  # line 14
             reconstructed_map, synthetic_map = None, synthetic
             if not config.tunes_trunk:
                 reconstructed_map, synthetic_map = self.map_generated(reconstructed, synthetic)
@@ -176,17 +176,18 @@ class FESR(keras.Model):
         return replicas.mean(logs)
 
     def synthesize(
-        self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
+        self, image: tf.Tensor, face_code: tf.Tensor, label: tf.Tensor, draws: Draws
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """x^{p,f} (eq. 13), a new identity of the input's class, and its labels.
 
         FESR_Real generates the input's own identity instead, with any of the K expressions.
         """
-        code = draws.prior_code
-        if self.config.synthetic == "encoder":
-            code, label = self.fesgan.drawn_style(face_code, draws), draws.synthetic_label
-        expression = expression_code(label, draws.synthetic_intensity, self.num_classes)
-        return self.fesgan.decode(code, expression), label
+        gan, own = self.fesgan, self.config.synthetic == "encoder"
+        wanted = draws.synthetic_label if own else label
+        expression = expression_code(wanted, draws.synthetic_intensity, self.num_classes)
+        if own:
+            return gan.drawn(image, label, face_code, expression, draws), wanted
+        return gan.decode(draws.prior_code, expression), wanted
 
     def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor

@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.networks.blocks import ResizeConv, channels, deconv
-from fesr_tf.networks.normalization import instance_norm, layer_norm
+from fesr_tf.networks.normalization import decoder_norm
 
 
 class Decoder(keras.Model):
@@ -26,12 +26,7 @@ class Decoder(keras.Model):
         double = ResizeConv if config.upsampling == "resize" else deconv
         first, *others = widths
         self.deconvolutions = [deconv(first, "valid"), *map(double, others)]
-        self.norms = [
-            layer_norm(config.instance_norm_epsilon)
-            if config.generator_norm == "layer"
-            else instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
-            for _ in range(depth)
-        ]
+        self.norms = [decoder_norm(config) for _ in range(depth)]
         self.to_image = double(config.channels)
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:

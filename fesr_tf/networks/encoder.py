@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from fesr_tf.config import Config
 from fesr_tf.networks.blocks import MatrixConv, channels, conv, dense
-from fesr_tf.networks.normalization import instance_norm
+from fesr_tf.networks.normalization import encoder_norm
 
 
 class Encoder(keras.Model):
@@ -23,13 +23,7 @@ class Encoder(keras.Model):
         depth = config.image_size.bit_length() - 3
         widths = [channels(64 * 2**i, config.width) for i in range(depth)]
         self.convolutions = [*(conv(n, 4, 2) for n in widths[:-1]), MatrixConv(widths[-1])]
-        plain = config.generator_norm == "layer"
-        self.norms = [
-            keras.layers.Activation("linear")
-            if plain
-            else instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
-            for _ in range(depth)
-        ]
+        self.norms = [encoder_norm(config) for _ in range(depth)]
         self.slope = config.leaky_slope
         self.flatten = keras.layers.Flatten()
         self.code = dense(config.code_size)

@@ -10,6 +10,8 @@ import warnings
 
 import tf_keras as keras
 
+from fesr_tf.config import Config
+
 try:
     with warnings.catch_warnings():
         # Every import warns that its development has ended; setup.py pins it.
@@ -17,6 +19,20 @@ try:
         from tensorflow_addons.layers import InstanceNormalization
 except ImportError:
     InstanceNormalization = None
+
+
+def encoder_norm(config: Config) -> keras.layers.Layer:
+    """What follows a convolution of G_enc, by `generator_norm`: Table I's IN or nothing."""
+    if config.generator_norm == "layer":
+        return keras.layers.Activation("linear")
+    return instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
+
+
+def decoder_norm(config: Config) -> keras.layers.Layer:
+    """What follows a layer of G_dec, by `generator_norm`: Table I's IN or layer normalisation."""
+    if config.generator_norm == "layer":
+        return layer_norm(config.instance_norm_epsilon)
+    return instance_norm(config.instance_norm_epsilon, config.instance_norm_affine)
 
 
 def instance_norm(epsilon: float, affine: bool) -> keras.layers.Layer:

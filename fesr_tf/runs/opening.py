@@ -90,11 +90,9 @@ class Run:
             raise BadUse(f"no expression {expression!r} in {self.folder}; its classes are: {known}")
         if not -1 <= intensity <= 1:
             raise BadUse(f"intensity={intensity} is outside -1 to 1")
-        fesgan, label = self.fesr.fesgan, self.info.classes.index(expression)
-        face_code = fesgan.encode(self._input(images))
         codes = np.full((len(images), len(self.info.classes)), -1.0, np.float32)
-        codes[:, label] = intensity
-        return from_model(fesgan.decode(face_code, tf.constant(codes)))
+        codes[:, self.info.classes.index(expression)] = intensity
+        return from_model(self.fesr.fesgan((self._input(images), tf.constant(codes))))
 
     def _input(self, images: np.ndarray) -> tf.Tensor:
         """uint8 faces of any size -> the networks' input, float32 (B,S,S,c) in [-1,1]."""

@@ -126,13 +126,15 @@ class Served:
         def generate(face_code: tf.Tensor, code: tf.Tensor) -> Answer:
             return {INPUT: png_bytes(fesgan.decode(face_code, code))}
 
+        def translate(image_bytes: tf.Tensor, code: tf.Tensor) -> Answer:
+            return {INPUT: png_bytes(fesgan((self._read(image_bytes), code)))}
+
         def synthesize(image_bytes, expression, intensity) -> Answer:
-            code = self._code(expression, intensity)
-            return generate(fesgan.encode(self._read(image_bytes)), code)
+            return translate(image_bytes, self._code(expression, intensity))
 
         def synthesize_code(image_bytes, code) -> Answer:
             with tf.control_dependencies([self._within(code, "code")]):
-                return generate(fesgan.encode(self._read(image_bytes)), tf.identity(code))
+                return translate(image_bytes, tf.identity(code))
 
         def sample(expression, intensity, seed) -> Answer:
             # One seed per row: a face does not depend on the rest of its batch.

@@ -103,6 +103,9 @@ def eager(
     def generate(face_code: tf.Tensor, code: np.ndarray) -> Mapping:
         return {"image_bytes": gan.decode(face_code, tf.constant(code)).numpy()}
 
+    def translate(image_bytes: Sequence[bytes], code: np.ndarray) -> Mapping:
+        return {"image_bytes": gan((read(image_bytes), tf.constant(code))).numpy()}
+
     def z_of(seed: np.ndarray) -> tf.Tensor:
         shape = (1, config.code_size)
         rows = [tf.random.stateless_uniform(shape, (int(s), 0), -1.0, 1.0) for s in seed]
@@ -116,10 +119,10 @@ def eager(
         ),
         "predict_tensor": lambda images: recognise(tf.constant(images)),
         "embed": lambda image_bytes: {"embedding": recognizer.features(read(image_bytes)).numpy()},
-        "synthesize": lambda image_bytes, expression, intensity: generate(
-            gan.encode(read(image_bytes)), u(expression, intensity)
+        "synthesize": lambda image_bytes, expression, intensity: translate(
+            image_bytes, u(expression, intensity)
         ),
-        "synthesize_code": lambda image_bytes, code: generate(gan.encode(read(image_bytes)), code),
+        "synthesize_code": translate,
         "sample": lambda expression, intensity, seed: generate(
             z_of(seed), u(expression, intensity)
         ),

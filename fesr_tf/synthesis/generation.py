@@ -28,20 +28,30 @@ def require_generator(run: Run) -> None:
         )
 
 
-def every_expression(fesgan: FESGAN, face_codes: tf.Tensor) -> np.ndarray:
-    """Face codes (B,n) -> uint8 (B,K,S,S,c): each with every expression at intensity 1."""
-    count, classes = len(face_codes), fesgan.num_classes
-    code = expression_code(tf.tile(tf.range(classes), [count]), 1.0, classes)
-    images = from_model(fesgan.decode(tf.repeat(face_codes, classes, axis=0), code))
-    return images.reshape(count, classes, *images.shape[1:])
+def every_expression(fesgan: FESGAN, images: tf.Tensor) -> np.ndarray:
+    """float (B,S,S,c) -> uint8 (B,K,S,S,c): each face with every expression at intensity 1
+    (eq. 3)."""
+    return _by_class(fesgan, fesgan(_each_class(fesgan, images)))
+
+
+def _each_class(fesgan: FESGAN, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(B,…) -> each row K times, and u(y) of every class in turn at intensity 1, (B*K,K)."""
+    classes = fesgan.num_classes
+    expressions = expression_code(tf.tile(tf.range(classes), [len(rows)]), 1.0, classes)
+    return tf.repeat(rows, classes, axis=0), expressions
+
+
+def _by_class(fesgan: FESGAN, images: tf.Tensor) -> np.ndarray:
+    pixels = from_model(images)
+    return pixels.reshape(-1, fesgan.num_classes, *pixels.shape[1:])
 
 
 def expression_rows(fesgan: FESGAN, faces: Faces) -> Rows:
     """For each face: the input, its reconstruction (eq. 11 with v = 1), every expression."""
-    codes = fesgan.encode(faces.floats())
+    images = faces.floats()
     own = expression_code(tf.constant(faces.labels), 1.0, fesgan.num_classes)
-    reconstructed = from_model(fesgan.decode(codes, own))
-    translated = every_expression(fesgan, codes)
+    reconstructed = from_model(fesgan.decode(fesgan.encode(images), own))
+    translated = every_expression(fesgan, images)
     return [[x, x_rec, *row] for x, x_rec, row in
             zip(faces.images, reconstructed, translated, strict=True)]  # fmt: skip
 
@@ -56,8 +66,8 @@ def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> Rows
     code = np.full((classes, steps, classes), -1.0, np.float32)
     for k in range(classes):
         code[k, :, k] = levels
-    face_code = tf.repeat(fesgan.encode(image[tf.newaxis]), classes * steps, axis=0)
-    images = from_model(fesgan.decode(face_code, tf.constant(code.reshape(-1, classes))))
+    same = tf.repeat(image[tf.newaxis], classes * steps, axis=0)
+    images = from_model(fesgan((same, tf.constant(code.reshape(-1, classes)))))
     return [list(row) for row in images.reshape(classes, steps, *images.shape[1:])]
 
 
@@ -69,7 +79,8 @@ def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
 def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> Rows:
     """A row for each of `count` people who do not exist, z ~ U(-1,1) (eq. 13), a column for each
     class."""
-    return [list(row) for row in every_expression(fesgan, prior_codes(fesgan, count, seed))]
+    generated = fesgan.decode(*_each_class(fesgan, prior_codes(fesgan, count, seed)))
+    return [list(row) for row in _by_class(fesgan, generated)]
 
 
 def between(fesgan: FESGAN, start: tf.Tensor, end: tf.Tensor, label: int, steps: int) -> np.ndarray:

@@ -18,10 +18,9 @@ from fesr_tf.networks.face_networks import load_face_network
 from tests.support.recorded_step import FLOWS, PART, READ, Row, networks, record
 
 CLASSES = 7
-SMALL = (
-    *("image_size=32", "width=0.0625", "identity=light_cnn_demo", "batch_size=3"),
-    "passes=separate",  # a recording knows a picture by its tensor
-)
+# A recording knows a picture by its tensor, which a shared pass joins with others.
+PAPER = "batch_size=3", "passes=separate"
+SMALL = *PAPER, "image_size=32", "width=0.0625", "identity=light_cnn_demo"
 VARIANTS = (
     *("FESR_JL", "BASELINE", "FESR_SL", "FESR_OneSt", "FESR_JL-IL", "FESR_JL-RDBP", "FESR_Real"),
     *("FG", "FG-CO", "FG-IP", "FG-Dimg", "FG-Dimg_cls", "FG-Dz"),
@@ -33,7 +32,7 @@ Routing = dict[int, dict[str, Row]]
 
 def settings(variant: str, full: bool = False) -> config.Config:
     """The variant with the paper's weights; small, or at the paper's size with 3 images."""
-    return config.resolve("ckplus", variant, ["batch_size=3"] if full else SMALL)
+    return config.resolve("ckplus", variant, PAPER if full else SMALL)
 
 
 def build(configuration: config.Config, module: object = fesr) -> fesr.FESR:

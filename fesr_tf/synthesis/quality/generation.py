@@ -53,8 +53,8 @@ def batched(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndar
 
 def translations(fesgan: FESGAN, images: np.ndarray) -> np.ndarray:
     """uint8 (N,S,S,c) -> uint8 (N,K,S,S,c): G_dec([g(x), u(k)]) for each class k, v = 1 (eq. 3);
-    at the image's own class the reconstruction (eq. 11)."""
-    return batched(lambda some: every_expression(fesgan, fesgan.encode(to_float(some))), images)
+    at the image's own class the reconstruction (eq. 11), but for `details`."""
+    return batched(lambda some: every_expression(fesgan, to_float(some)), images)
 
 
 def reconstructions(fesgan: FESGAN, images: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -117,13 +117,14 @@ def _synthetic(
     random = expression_codes.draw(
         tf.constant(label), fesr.num_classes, config.code_size, seed, tf.constant(number)
     )
-    code = random.prior_code
-    if config.synthetic == "encoder":
-        code, label = gan.encode(image), random.synthetic_label.numpy()
+    own = config.synthetic == "encoder"
+    label = random.synthetic_label.numpy() if own else label
     expression = expression_codes.expression_code(
         label, random.synthetic_intensity, fesr.num_classes
     )
-    return gan.decode(code, expression), label
+    if own:
+        return gan((image, expression)), label
+    return gan.decode(random.prior_code, expression), label
 
 
 def write_projector(folder: Path, shown: Points, classes: Sequence[str]) -> None:

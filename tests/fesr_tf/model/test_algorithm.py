@@ -55,7 +55,7 @@ def test_the_generator_sees_the_image_critic_after_its_update(twins):
     before, after, made, (image, _, label) = twins
     gan = before.fesgan
     draws = gan.draw(label)
-    translated = gan.translate(gan.encode(image), draws)
+    translated = gan.translate(image, label, gan.encode(image), draws)
     for model, near in ((after, True), (before, False)):
         realness, logits = model.fesgan.image_critic(translated)
         wanted = value(losses.generator_adversarial_image(realness))
@@ -68,7 +68,7 @@ def test_the_generator_sees_the_recogniser_after_its_update(twins):
     before, after, made, (image, _, label) = twins
     gan = before.fesgan
     draws = gan.draw(label)
-    synthetic, labels = before.synthesize(gan.encode(image), label, draws)
+    synthetic, labels = before.synthesize(image, gan.encode(image), label, draws)
     feature_map = before.face_network.trunk(synthetic)
     seen, stale = (
         model.classify_synthetic(feature_map, labels, draws.dropout_seeds[3])
@@ -88,7 +88,7 @@ def test_the_critics_and_the_recogniser_see_the_generator_before_its_update(twin
     )
     assert value(made.logs["L_advd_z"]) == pytest.approx(value(wanted), rel=1e-5)
     critic = gan.image_critic
-    translated = gan.translate(code, draws)
+    translated = gan.translate(image, label, code, draws)
     wanted = losses.critic_adversarial_image(critic.realness(image), critic.realness(translated))
     assert value(made.logs["L_advd_img"]) == pytest.approx(value(wanted), rel=1e-4, abs=1e-6)
     synthetic = gan.decode(draws.prior_code, made.expressions[2])

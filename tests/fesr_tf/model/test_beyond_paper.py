@@ -204,7 +204,7 @@ def test_the_generator_is_guided_by_the_updated_trunk():
     model = build("FESR_JL", STILL, "trunk_learning_rate=1e-2")
     gan, (image, _, label) = model.fesgan, batch()
     draws = gan.draw(label)
-    synthetic, _ = model.synthesize(gan.encode(image), label, draws)
+    synthetic, _ = model.synthesize(image, gan.encode(image), label, draws)
 
     def loss(stream: int) -> float:
         seed = draws.dropout_seeds[stream]

@@ -13,6 +13,7 @@ from fesr_tf import config, runs
 from fesr_tf.data import batches
 from fesr_tf.export import main as export
 from fesr_tf.model import critic_augmentation, losses
+from fesr_tf.model.details import keep_details
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import cache_place, cached_bytes, frozen_features
 from fesr_tf.networks.face_networks import load_face_network
@@ -24,7 +25,7 @@ from tests.fesr_tf.model.test_fesr import batch, build
 
 ALL = (
     *("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data"),
-    "generator_norm=layer",
+    *("generator_norm=layer", "details=0.2"),
     *("style_size=8", "critic_augmentation=light", "generator_augmentation=standard"),
     "synthetic_weight=critic",
 )
@@ -142,13 +143,58 @@ def test_translation_takes_the_style_from_z_and_reconstruction_from_the_face():
     face_code = gan.encode(image)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gan, "decode", lambda code, _: decoded.append(code.numpy()))
-        gan.translate(face_code, draws)
+        gan.translate(image, label, face_code, draws)
         gan.reconstruct(face_code, label, draws)
-        model.synthesize(face_code, label, draws)
+        model.synthesize(image, face_code, label, draws)
     g, z = face_code.numpy(), draws.prior_code.numpy()
     styled = np.concatenate([g[:, :56], z[:, 56:]], 1)
     for found, wanted in zip(decoded, (styled, g, styled), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_detail_of_an_image_stays_where_the_expression_changes_little():
+    """64 pixels, d a mean over 5 x 5: to column 20 nothing changes, from column 26 all does."""
+    image, own = (tf.random.stateless_uniform((2, 64, 64, 1), (s, 1), -0.5, 0.5) for s in (0, 1))
+    drawn = own + tf.cast(tf.range(64) >= 24, tf.float32)[:, tf.newaxis] * 0.4
+    found = keep_details(image, own, drawn, 0.2).numpy()
+    x, r, t = image.numpy(), own.numpy(), drawn.numpy()
+    np.testing.assert_allclose(found[:, :, :22], x[:, :, :22], atol=1e-6)
+    np.testing.assert_allclose(
+        found[:, :, 26:], (t + np.exp(-4) * (x - r))[:, :, 26:].clip(-1, 1), atol=1e-5
+    )
+    # At column 23 two of five columns of the square change by 0.4.
+    weight = np.exp(-((0.16 / 0.2) ** 2))
+    np.testing.assert_allclose(found[:, :, 23], (t + weight * (x - r))[:, :, 23], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["FESR_JL", "FESR_Real"])
+def test_a_translated_face_keeps_the_detail_in_training_and_use(variant):
+    """In training r is x_rec; in use, of all classes' reconstructions, the nearest to x."""
+    model = build(variant, STILL, "details=0.3", "penalty_weight=0")
+    (image, positive, label), gan = batch(), model.fesgan
+    draws, face_code = gan.draw(label), gan.encode(image)
+    x_rec = gan.reconstruct(face_code, label, draws)
+    code = expression_code(draws.target_label, draws.target_intensity, gan.num_classes)
+    wanted = keep_details(image, x_rec, gan.decode(face_code, code), 0.3)
+    np.testing.assert_array_equal(gan.translate(image, label, face_code, draws), wanted)
+    on_real, on_fake = gan.image_critic.realness(image), gan.image_critic.realness(wanted)
+    logs = model.train_step((image, positive, label))
+    adversarial = losses.critic_adversarial_image(on_real, on_fake)
+    assert float(logs["L_advd_img"]) == pytest.approx(float(adversarial), rel=1e-4, abs=1e-6)
+
+    every = [gan.decode(face_code, expression_code(tf.fill([3], k), 1.0, gan.num_classes)).numpy()
+             for k in range(gan.num_classes)]  # fmt: skip
+    errors = [np.abs(each - image).mean((1, 2, 3)) for each in every]
+    nearest = np.stack([every[k][i] for i, k in enumerate(np.argmin(errors, 0))])
+    wanted = keep_details(image, nearest, gan.decode(face_code, code), 0.3)
+    np.testing.assert_allclose(gan((image, code)), wanted, atol=1e-5)
+    synthetic, labels = model.synthesize(image, face_code, label, draws)
+    code = expression_code(labels, draws.synthetic_intensity, gan.num_classes)
+    if variant == "FESR_Real":
+        wanted = keep_details(image, x_rec, gan.decode(face_code, code), 0.3)
+    else:
+        wanted = gan.decode(draws.prior_code, code)
+    np.testing.assert_array_equal(synthetic, wanted)
 
 
 def numpy_augment(image: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -194,7 +240,7 @@ def test_both_updates_see_changed_images_and_the_class_head_too():
     model = build("FESR_JL", STILL, "critic_augmentation=light", "penalty_weight=0")
     (image, positive, label), gan = batch(), model.fesgan
     draws = gan.draw(label)
-    translated = gan.translate(gan.encode(image), draws)
+    translated = gan.translate(image, label, gan.encode(image), draws)
     seeds = tf.unstack(draws.augmentation_seeds)
     real, fake, again = (
         gan.image_critic(critic_augmentation.augment(each, seed))
@@ -278,7 +324,7 @@ def test_synthetic_images_count_by_the_critics_probability():
     head = gan.image_critic.class_logits.kernel
     head.assign(300 * head)  # at first every class is about as probable
     draws = gan.draw(label)
-    synthetic, _ = model.synthesize(gan.encode(image), label, draws)
+    synthetic, _ = model.synthesize(image, gan.encode(image), label, draws)
     shares = tf.nn.softmax(gan.image_critic(synthetic)[1]).numpy()[range(3), label]
     recognizer = model.recognizer
     features = recognizer.extract(model.frozen.trunk(synthetic))

@@ -39,7 +39,7 @@ def test_the_image_critic_learns_to_give_real_faces_the_higher_number():
     model = build("learning_rate=0.001")
     gan, (image, _, label) = model.fesgan, routing.batch(model.config)
     draws = gan.draw(label)
-    translated = gan.translate(gan.encode(image), draws)
+    translated = gan.translate(image, label, gan.encode(image), draws)
 
     def lead() -> float:
         real, fake = gan.image_critic.realness(image), gan.image_critic.realness(translated)

@@ -156,9 +156,9 @@ def generator_moved_by_the_recognisers_loss(patch: Patch) -> None:
 
 
 def another_z(patch: Patch) -> None:
-    def wrong(right, model, face_code, label, draws):
+    def wrong(right, model, image, face_code, label, draws):
         z = tf.random.uniform(draws.prior_code.shape, -1.0, 1.0)
-        return right(model, face_code, label, draws._replace(prior_code=z))
+        return right(model, image, face_code, label, draws._replace(prior_code=z))
 
     replaced(patch, FESR, "synthesize", wrong)
 
@@ -191,7 +191,7 @@ MISTAKES: dict[str, tuple[Mistake, list[set[Change]]]] = {
         [marked(loss, "moves", "G_enc G_dec", NONE) for loss in ("L_advg_img", "L_cls_D_f")],
     ),
     "g(x) detached in x_hat": (
-        detached(FESGAN, "translate", 1),
+        detached(FESGAN, "translate", 3),
         [
             marked("L_advg_img", "moves", "G_enc", NONE),
             marked("L_cls_D_f", "moves", "G_enc", NONE),

@@ -55,7 +55,7 @@ def test_eq_03_translated_face_has_the_other_expression(model, weights, size):
     image, _, label = batch(size)
     draws = model.fesgan.draw(label)
     assert not np.any(draws.target_label.numpy() == label.numpy())
-    translated = model.fesgan.translate(model.fesgan.encode(image), draws)
+    translated = model.fesgan.translate(image, label, model.fesgan.encode(image), draws)
     expected = decoder(
         encoder(as_numpy(image), weights["G_enc"]),
         code_by_hand(draws.target_label, draws.target_intensity),
@@ -93,7 +93,7 @@ def test_eq_11_reconstructed_face_has_its_own_expression(model, weights, size):
 def test_eq_13_synthetic_face_is_of_the_prior_and_the_own_class(model, weights, size):
     image, positive, label = batch(size)
     draws = model.fesgan.draw(label)
-    synthetic, synthetic_label = model.synthesize(model.fesgan.encode(image), label, draws)
+    synthetic, synthetic_label = model.synthesize(image, model.fesgan.encode(image), label, draws)
     expected = decoder(
         as_numpy(draws.prior_code),
         code_by_hand(label, draws.synthetic_intensity),
@@ -101,7 +101,7 @@ def test_eq_13_synthetic_face_is_of_the_prior_and_the_own_class(model, weights, 
     )
     np.testing.assert_allclose(synthetic, expected, atol=1e-4)
     np.testing.assert_array_equal(synthetic_label, label)
-    other, _ = model.synthesize(model.fesgan.encode(positive), label, draws)
+    other, _ = model.synthesize(positive, model.fesgan.encode(positive), label, draws)
     np.testing.assert_array_equal(synthetic, other)  # nothing of the input but its class
 
 
