@@ -280,8 +280,13 @@ class Config(Settings):
                 f"style_size={self.style_size} leaves nothing of the face in a code of "
                 f"code_size={self.code_size}; lower it"
             )
-        weighted = self.synthetic_weight == "critic" and self.trains_fesgan
         class_head = self.image_critic and self.auxiliary_classifier
+        if self.details and self.trains_fesgan and not class_head:
+            raise BadUse(
+                f"details={self.details:g} needs D_img's class head: set image_critic=true and "
+                "auxiliary_classifier=true, or details=0"
+            )
+        weighted = self.synthetic_weight == "critic" and self.trains_fesgan
         if weighted and self.trains_recognizer and not class_head:
             raise BadUse(
                 "synthetic_weight=critic needs D_img's class head: set image_critic=true and "

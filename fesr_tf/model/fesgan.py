@@ -74,6 +74,8 @@ class FESGAN(keras.Model):
         self.decoder = Decoder(config)
         self.image_critic = ImageCritic(config, num_classes)
         self.code_critic = CodeCritic(config)
+        # Names the class of x, which `details` needs in use: image -> logits (B, K).
+        self.classifier = lambda image: self.image_critic(image)[1]
         only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         # t of Algorithm 1: seeds the draws and is saved in every checkpoint.
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step", **only_one)
@@ -89,7 +91,8 @@ class FESGAN(keras.Model):
         drawn = self.decode(face_code, expression)
         if not self.config.details:
             return drawn
-        own = self.closest(image, face_code)
+        label = tf.argmax(self.classifier(image), axis=-1)
+        own = self.decode(face_code, expression_code(label, 1.0, self.num_classes))
         return keep_details(image, own, drawn, self.config.details)
 
     def encode(self, image: tf.Tensor) -> tf.Tensor:
@@ -99,17 +102,6 @@ class FESGAN(keras.Model):
     def decode(self, face_code: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
         """G_dec([face_code, expression]): an image in [-1, 1]."""
         return self.decoder((face_code, expression))
-
-    def closest(self, image: tf.Tensor, face_code: tf.Tensor) -> tf.Tensor:
-        """Of G_dec([g(x), u(k)]) of every class k, v = 1, the one nearest to x by L1: x_rec where
-        the class of x is unknown."""
-        count = self.num_classes
-        classes = tf.tile(tf.range(count), [tf.shape(image)[0]])
-        code = expression_code(classes, 1.0, count)
-        drawn = self.decode(tf.repeat(face_code, count, axis=0), code)
-        drawn = tf.reshape(drawn, (-1, count, *image.shape[1:]))
-        errors = tf.reduce_mean(tf.abs(drawn - image[:, tf.newaxis]), axis=[2, 3, 4])
-        return tf.gather(drawn, tf.argmin(errors, axis=1), batch_dims=1)
 
     @property
     def generator_variables(self) -> list[tf.Variable]:

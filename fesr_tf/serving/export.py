@@ -136,7 +136,8 @@ def export(
 
 
 def use_recognizer(run: runs.Run, other: runs.Run) -> None:
-    """Puts the trained R of `other` in the place of the run's own.
+    """Puts the trained R of `other` in the place of the run's own, and of D_img's class head where
+    translated faces keep their `details`.
 
     Raises `BadUse` where `other` has none, or its classes or images differ.
     """
@@ -151,7 +152,9 @@ def use_recognizer(run: runs.Run, other: runs.Run) -> None:
                 f"the {what} of {other.folder} are {others} and those of {run.folder} are {own}: "
                 "one model needs the same for both"
             )
-    run.fesr.recognizer = other.fesr.recognizer
+    recognizer = other.fesr.recognizer
+    run.fesr.recognizer = recognizer
+    run.fesr.fesgan.classifier = lambda image: recognizer(image)
 
 
 def _replay(run: runs.Run, folder: Path, mirrored: bool) -> None:

@@ -109,6 +109,16 @@ def test_a_generator_is_exported_with_the_recogniser_of_another_run(trained, ope
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
+def test_the_recogniser_of_another_run_names_the_class_of_a_photograph(trained):
+    generator, other = (runs.open_run(trained(each)) for each in ("FG", "BASELINE"))
+    image = tf.random.stateless_uniform((3, 64, 64, 1), (0, 1), -1.0, 1.0)
+    gan = generator.fesr.fesgan
+    image = tf.image.resize(image, [gan.config.image_size] * 2)
+    np.testing.assert_array_equal(gan.classifier(image), gan.image_critic(image)[1])
+    serving_export.use_recognizer(generator, other)
+    np.testing.assert_array_equal(gan.classifier(image), other.fesr.recognizer(image))
+
+
 def test_a_run_without_a_recogniser_cannot_give_one(trained, tmp_path):
     words = ["--run", str(trained("BASELINE")), "--recognizer", str(trained("FG"))]
     words += ["--models", str(tmp_path)]
