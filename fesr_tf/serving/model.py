@@ -123,11 +123,22 @@ class Served:
     def _of_generator(self, fesgan: FESGAN) -> dict[str, Callable[..., Answer]]:
         count, length = len(self.classes), fesgan.config.code_size
 
+        # Functions of their own, which the signatures share: the graph would hold G once for each.
+        @tf.function(input_signature=[_floats(length), _floats(count)], autograph=False)
+        def decode(face_code: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+            return png_bytes(fesgan.decode(face_code, code))
+
+        pixels = _floats(self.image_size, self.image_size, self.channels)
+
+        @tf.function(input_signature=[pixels, _floats(count)], autograph=False)
+        def translated(image: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+            return png_bytes(fesgan((image, code)))
+
         def generate(face_code: tf.Tensor, code: tf.Tensor) -> Answer:
-            return {INPUT: png_bytes(fesgan.decode(face_code, code))}
+            return {INPUT: decode(face_code, code)}
 
         def translate(image_bytes: tf.Tensor, code: tf.Tensor) -> Answer:
-            return {INPUT: png_bytes(fesgan((self._read(image_bytes), code)))}
+            return {INPUT: translated(self._read(image_bytes), code)}
 
         def synthesize(image_bytes, expression, intensity) -> Answer:
             return translate(image_bytes, self._code(expression, intensity))
