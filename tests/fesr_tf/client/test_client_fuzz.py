@@ -19,5 +19,4 @@ def test_a_thousand_malformed_images(exported_model):
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     found = re.findall(r"1,000 images, \d+ s, 0 wrong; peak memory ([\d,]+) MB", done.stdout)
     assert len(found) == 3
-    assert all(wrong == "0" for _, _, wrong, *_ in found)
-    assert all(int(peak.replace(",", "")) < 3000 for _, _, _, peak, _ in found)
+    assert all(int(peak.replace(",", "")) < 3000 for peak in found)
