@@ -136,6 +136,7 @@ _LATER = {
     "upsampling": "transposed",
     "lambda_map": 0.0,
     "own_intensity": "drawn",
+    "prior": "uniform",
     "style_size": 0,
     "details": 0.0,
     "critic_augmentation": "none",

@@ -77,6 +77,9 @@ class Settings(pydantic.BaseModel):
 
     width: Float = _key("both", "multiplies the channel counts of the tables", compared=True, gt=0)
     code_size: int = _key("both", "n, the length of the code g(x)", ge=1)
+    prior: Literal["uniform", "fitted"] = _key(
+        "both", "where codes of new faces come from", compared=True
+    )
     style_size: int = _key(
         "both", "last entries of g(x) that x_hat takes from z", compared=True, ge=0, silent="0"
     )

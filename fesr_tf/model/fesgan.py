@@ -16,6 +16,7 @@ from fesr_tf.model.frozen_features import FrozenPasses
 from fesr_tf.model.optimizers import adam
 from fesr_tf.networks import replicas
 from fesr_tf.networks.code_critic import CodeCritic
+from fesr_tf.networks.code_prior import CodePrior
 from fesr_tf.networks.decoder import Decoder
 from fesr_tf.networks.encoder import Encoder
 from fesr_tf.networks.face_networks import FaceNetwork
@@ -74,6 +75,7 @@ class FESGAN(keras.Model):
         self.decoder = Decoder(config)
         self.image_critic = ImageCritic(config, num_classes)
         self.code_critic = CodeCritic(config)
+        self.prior = CodePrior(config.code_size) if config.prior == "fitted" else None
         # Names the class of x, which `details` needs in use: image -> logits (B, K).
         self.classifier = lambda image: self.image_critic(image)[1]
         only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
@@ -102,6 +104,11 @@ class FESGAN(keras.Model):
     def decode(self, face_code: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
         """G_dec([face_code, expression]): an image in [-1, 1]."""
         return self.decoder((face_code, expression))
+
+    def new_codes(self, z: tf.Tensor) -> tf.Tensor:
+        """The codes of new faces, (B, n) in [-1, 1], from z ~ U(-1, 1): z itself (eq. 13), or by
+        the fitted prior."""
+        return z if self.prior is None else self.prior(z)
 
     @property
     def generator_variables(self) -> list[tf.Variable]:
@@ -185,14 +192,18 @@ class FESGAN(keras.Model):
         size = self.config.style_size
         if not size:
             return face_code
-        return tf.concat([face_code[:, :-size], draws.prior_code[:, -size:]], axis=-1)
+        return tf.concat(
+            [face_code[:, :-size], self.new_codes(draws.prior_code)[:, -size:]], axis=-1
+        )
 
     def reconstruct(self, face_code: tf.Tensor, label: tf.Tensor, draws: Draws) -> tf.Tensor:
         """x_rec = G_dec([g(x), u(y)]), eq. 11."""
         return self.decode(face_code, expression_code(label, draws.own_intensity, self.num_classes))
 
     def update_code_critic(self, face_code: tf.Tensor, draws: Draws) -> Scalars:
-        """Updates D_z by L_D_z (eq. 24)."""
+        """Updates D_z by L_D_z (eq. 24), and the fitted prior."""
+        if self.prior is not None:
+            self.prior.update(face_code)
         if not self.config.code_critic:
             return {}
         with tf.GradientTape() as tape:

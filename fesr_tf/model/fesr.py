@@ -187,7 +187,7 @@ class FESR(keras.Model):
         expression = expression_code(wanted, draws.synthetic_intensity, self.num_classes)
         if own:
             return gan.drawn(image, label, face_code, expression, draws), wanted
-        return gan.decode(draws.prior_code, expression), wanted
+        return gan.decode(gan.new_codes(draws.prior_code), expression), wanted
 
     def map_generated(
         self, reconstructed: tf.Tensor, synthetic: tf.Tensor

@@ -69,7 +69,9 @@ class Served:
         module = tf.Module(name="fesr")
         read_variables = {id(v): v for each in signatures.values() for v in each.variables}
         module.weights = list(read_variables.values())
-        tf.saved_model.save(module, folder, signatures)
+        # A server asks for no gradient.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, folder, signatures, options)
         if "classify" in signatures:
             updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
             updater.replace_method_name("classify", CLASSIFY, tags="serve")
@@ -125,8 +127,8 @@ class Served:
 
         # Functions of their own, which the signatures share: the graph would hold G once for each.
         @tf.function(input_signature=[_floats(length), _floats(count)], autograph=False)
-        def decode(face_code: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
-            return png_bytes(fesgan.decode(face_code, code))
+        def new_face(z: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+            return png_bytes(fesgan.decode(fesgan.new_codes(z), code))
 
         pixels = _floats(self.image_size, self.image_size, self.channels)
 
@@ -134,8 +136,8 @@ class Served:
         def translated(image: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
             return png_bytes(fesgan((image, code)))
 
-        def generate(face_code: tf.Tensor, code: tf.Tensor) -> Answer:
-            return {INPUT: decode(face_code, code)}
+        def generate(z: tf.Tensor, code: tf.Tensor) -> Answer:
+            return {INPUT: new_face(z, code)}
 
         def translate(image_bytes: tf.Tensor, code: tf.Tensor) -> Answer:
             return {INPUT: translated(self._read(image_bytes), code)}

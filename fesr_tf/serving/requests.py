@@ -100,8 +100,8 @@ def eager(
         code[np.arange(len(code)), [names.index(name) for name in expression]] = intensity
         return code
 
-    def generate(face_code: tf.Tensor, code: np.ndarray) -> Mapping:
-        return {"image_bytes": gan.decode(face_code, tf.constant(code)).numpy()}
+    def generate(z: tf.Tensor, code: np.ndarray) -> Mapping:
+        return {"image_bytes": gan.decode(gan.new_codes(z), tf.constant(code)).numpy()}
 
     def translate(image_bytes: Sequence[bytes], code: np.ndarray) -> Mapping:
         return {"image_bytes": gan((read(image_bytes), tf.constant(code))).numpy()}

@@ -72,8 +72,10 @@ def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> Rows
 
 
 def prior_codes(fesgan: FESGAN, count: int, seed: int) -> tf.Tensor:
-    """z ~ U(-1,1), float32 (count,n): the same for every run with codes of that size."""
-    return tf.random.stateless_uniform((count, fesgan.config.code_size), (seed, 0), -1.0, 1.0)
+    """Codes of new faces, float32 (count,n), from the same z ~ U(-1,1) for every run with codes
+    of that size."""
+    shape = count, fesgan.config.code_size
+    return fesgan.new_codes(tf.random.stateless_uniform(shape, (seed, 0), -1.0, 1.0))
 
 
 def new_identity_rows(fesgan: FESGAN, count: int, seed: int) -> Rows:

@@ -124,7 +124,7 @@ def _synthetic(
     )
     if own:
         return gan((image, expression)), label
-    return gan.decode(random.prior_code, expression), label
+    return gan.decode(gan.new_codes(random.prior_code), expression), label
 
 
 def write_projector(folder: Path, shown: Points, classes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from fesr_tf import config, runs
 from fesr_tf.data import batches
@@ -16,6 +17,7 @@ from fesr_tf.model import critic_augmentation, losses
 from fesr_tf.model.details import keep_details
 from fesr_tf.model.expression_codes import Draws, draw, expression_code
 from fesr_tf.model.frozen_features import cache_place, cached_bytes, frozen_features
+from fesr_tf.networks.code_prior import CodePrior
 from fesr_tf.networks.face_networks import load_face_network
 from fesr_tf.synthesize import main as synthesize
 from fesr_tf.train import main as train
@@ -25,7 +27,7 @@ from tests.fesr_tf.model.test_fesr import batch, build
 
 ALL = (
     *("penalty_patches=mean", "upsampling=resize", "lambda_map=0.5", "own_intensity=data"),
-    *("generator_norm=layer", "details=0.2"),
+    *("generator_norm=layer", "details=0.2", "prior=fitted"),
     *("style_size=8", "critic_augmentation=light", "generator_augmentation=standard"),
     "synthetic_weight=critic",
 )
@@ -193,6 +195,48 @@ def test_a_translated_face_keeps_the_detail_in_training_and_use(variant):
     else:
         wanted = gan.decode(draws.prior_code, code)
     np.testing.assert_array_equal(synthetic, wanted)
+
+
+def test_the_fitted_prior_by_scipy():
+    """Averages by hand from those of U(-1, 1); z of the quantiles of a normal."""
+    prior, random = CodePrior(3), np.random.default_rng(0)
+    mean, square = np.zeros(3), np.eye(3) / 3
+    for codes in random.uniform(-0.5, 1, (4, 5, 3)).astype(np.float32):
+        prior.update(tf.constant(codes))
+        mean = 0.999 * mean + 0.001 * codes.mean(0)
+        square = 0.999 * square + 0.001 * codes.T @ codes / 5
+    np.testing.assert_allclose(prior.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(prior.square, square, atol=1e-6)
+    z = random.uniform(-1, 1, (50, 3))
+    factor = np.linalg.cholesky(square - np.outer(mean, mean) + 1e-4 * np.eye(3))
+    wanted = (mean + stats.norm.ppf((z + 1) / 2) @ factor.T).clip(-1, 1)
+    np.testing.assert_allclose(prior(tf.constant(z, tf.float32)), wanted, atol=1e-4)
+    assert np.isfinite(prior(tf.constant([[-1.0, 1.0, 0.0]]))).all()
+
+
+def test_new_faces_of_a_fitted_prior_have_the_mean_and_covariance_of_codes():
+    prior = CodePrior(2)
+    mean, square = np.array([0.2, -0.1]), np.array([[0.12, 0.0], [0.0, 0.05]])
+    prior.mean.assign(mean)
+    prior.square.assign(square)
+    codes = prior(tf.random.stateless_uniform((100_000, 2), (0, 1), -1.0, 1.0)).numpy()
+    np.testing.assert_allclose(codes.mean(0), mean, atol=3e-3)
+    np.testing.assert_allclose(np.cov(codes.T), square - np.outer(mean, mean), atol=2e-3)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_each_step_moves_the_fitted_prior_and_r_reads_its_faces(stage):
+    model = build("FESR_JL", STILL, "prior=fitted")
+    (image, positive, label), gan = batch(), model.fesgan
+    codes, draws = gan.encode(image).numpy(), gan.draw(label)
+    synthetic, _ = model.synthesize(image, gan.encode(image), label, draws)
+    code = expression_code(label, draws.synthetic_intensity, gan.num_classes)
+    np.testing.assert_array_equal(synthetic, gan.decode(gan.prior(draws.prior_code), code))
+    assert not np.allclose(gan.prior(draws.prior_code), draws.prior_code, atol=0.01)
+    (gan if stage == 1 else model).train_step((image, positive, label))
+    np.testing.assert_allclose(gan.prior.mean, 0.001 * codes.mean(0), atol=1e-6)
+    wanted = 0.999 * np.eye(gan.config.code_size) / 3 + 0.001 * codes.T @ codes / 3
+    np.testing.assert_allclose(gan.prior.square, wanted, atol=1e-6)
 
 
 def numpy_augment(image: np.ndarray, draws: np.ndarray) -> np.ndarray:

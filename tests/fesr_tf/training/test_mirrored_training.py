@@ -17,7 +17,8 @@ from fesr_tf.model.fesr import FESR, build
 CHECKOUT = Path(__file__).parents[3]
 SETTINGS = (
     "image_size=32 width=0.0625 batch_size=8 pretrain_iterations=6 max_iterations=12 log_every=3 "
-    "histogram_every=3 picture_every=3 checkpoint_every=3 validate_every=3 projector_faces=8"
+    "histogram_every=3 picture_every=3 checkpoint_every=3 validate_every=3 projector_faces=8 "
+    "prior=fitted details=0.2"
 )
 
 pytestmark = pytest.mark.slow
