@@ -69,9 +69,7 @@ class Served:
         module = tf.Module(name="fesr")
         read_variables = {id(v): v for each in signatures.values() for v in each.variables}
         module.weights = list(read_variables.values())
-        # A server asks for no gradient.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, folder, signatures, options)
+        tf.saved_model.save(module, folder, signatures)
         if "classify" in signatures:
             updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
             updater.replace_method_name("classify", CLASSIFY, tags="serve")
