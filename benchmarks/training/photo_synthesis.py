@@ -9,6 +9,8 @@ models of `--judge`. Sheets are written to `--output`.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -16,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.heading import heading, parser
+from benchmarks.training.photo_model import share
 from fesr_tf.client import Client
 from fesr_tf.client.shipped import shipped_model
 from fesr_tf.data.images import to_float
-from fesr_tf.metrics.classification import wilson_interval
 from fesr_tf.metrics.face_verification import best_threshold
 from fesr_tf.networks.face_networks import FETCHED, FaceNetwork, load_face_network
 from fesr_tf.plots import image_grids
@@ -35,10 +37,12 @@ _BATCH = 16
 
 
 def embedded(network: FaceNetwork, images: np.ndarray) -> np.ndarray:
-    """uint8 (N,H,W) of any size -> unit embeddings (N,d)."""
+    """uint8 (N,H,W) or (N,H,W,3) of any size -> unit embeddings (N,d)."""
     side = network.network.spec.size
-    scaled = [Image.fromarray(each).resize((side, side), Image.Resampling.BICUBIC)
-              for each in images]  # fmt: skip
+    scaled = [
+        Image.fromarray(each).convert("L").resize((side, side), Image.Resampling.BICUBIC)
+        for each in images
+    ]
     floats = to_float(np.stack([np.asarray(each) for each in scaled])[..., np.newaxis])
     parts = [network.embed(floats[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
     found = np.concatenate(parts)
@@ -51,12 +55,10 @@ def threshold(embeddings: np.ndarray, subjects: np.ndarray, expressions: np.ndar
     other = expressions[one] != expressions[two]
     one, two = one[other], two[other]
     cosines = (embeddings[one] * embeddings[two]).sum(1)
-    return best_threshold(cosines, subjects[one] == subjects[two])
-
-
-def share(hits: np.ndarray) -> str:
-    low, high = wilson_interval(int(hits.sum()), len(hits))
-    return f"{hits.mean():.1%} [{low:.1%}, {high:.1%}]"
+    same = subjects[one] == subjects[two]
+    if same.all() or not same.any():
+        raise BadUse("--photos needs two people at least, and one of them with two expressions")
+    return best_threshold(cosines, same)
 
 
 def overall(by_class: dict[str, np.ndarray]) -> str:
@@ -97,37 +99,50 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--judge", type=Path, nargs="*", default=[], metavar="MODEL")
     options.add_argument("--output", type=Path, metavar="DIR", help="folder of the sheets")
     args = options.parse_args(argv)
+    models = [args.model or shipped_model(), *args.judge]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(model=each, batch=64)) for each in models]
+        client = clients[0]
+        if not client.has("synthesize"):
+            raise BadUse(f"{client.where} has no generator: it cannot change an expression")
+        classes = list(client.classes)
+        for judge in clients[1:]:
+            if set(judge.classes) != set(classes):
+                raise BadUse(f"the classes of {judge.where} are not {', '.join(classes)}")
+        measure(clients, args, heading(options, argv))
+    return 0
+
+
+def measure(clients: list[Client], args: argparse.Namespace, head: str) -> None:
+    """Prints the shares of `clients[0]`, as every client names them, and writes its sheets."""
+    client, classes = clients[0], list(clients[0].classes)
     people = read_photographs(args.photos)
     faces = np.stack([np.asarray(Image.fromarray(face).convert("L")) for face in people.aligned])
     v4 = load_face_network(FETCHED)
     real = embedded(v4, faces)
     least = threshold(real, people.subjects, people.expressions)
-    with Client(model=args.model or shipped_model(), batch=64) as client:
-        if not client.has("synthesize"):
-            raise BadUse(f"{client.where} has no generator: it cannot change an expression")
-        classes = list(client.classes)
-        made = {
-            name: np.stack(client.synthesize(list(faces), [name] * len(faces), [1.0] * len(faces)))
-            for name in classes
-        }
-        if args.output:
-            chosen = np.linspace(0, len(faces) - 1, _PEOPLE).round().astype(int)
-            names = [f"{people.subjects[i]}, {people.expressions[i]}" for i in chosen]
-            for name, sheet in sheets(client, faces[chosen], names).items():
-                write_whole(args.output / name, image_grids.png(sheet))
+    made = {
+        name: np.stack(client.synthesize(list(faces), [name] * len(faces), [1.0] * len(faces)))
+        for name in classes
+    }
+    if args.output:
+        chosen = np.linspace(0, len(faces) - 1, _PEOPLE).round().astype(int)
+        names = [f"{people.subjects[i]}, {people.expressions[i]}" for i in chosen]
+        for name, sheet in sheets(client, faces[chosen], names).items():
+            write_whole(args.output / name, image_grids.png(sheet))
     kept = {name: (embedded(v4, made[name]) * real).sum(1) > least for name in classes}
     side = made[classes[0]].shape[1]
     copies = [Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)
               for face in faces]  # fmt: skip
     copied = (embedded(v4, np.stack([np.asarray(each) for each in copies])) * real).sum(1) > least
-    named = {}
-    for model in [args.model or shipped_model(), *args.judge]:
-        with Client(model=model, batch=64) as judge:
-            named[str(model)] = {
-                name: np.array([each.label == name for each in judge.classify(list(made[name]))])
-                for name in classes
-            }
-    print(heading(options, argv))
+    named = {
+        str(judge.where): {
+            name: np.array([each.label == name for each in judge.classify(list(made[name]))])
+            for name in classes
+        }
+        for judge in clients
+    }
+    print(head)
     count = len(set(people.subjects.tolist()))
     print(
         f"{len(faces)} photographs of {count} people, each with each of {len(classes)} "
@@ -136,12 +151,10 @@ def main(argv: list[str] | None = None) -> int:
     print(f"the same person: {overall(kept)}; photographs at {side} pixels: {share(copied)}")
     for model, by_class in named.items():
         print(f"the expression asked for, by {model}: {overall(by_class)}")
-    head = ["share", *classes]
     rows = [["the same person", *(f"{kept[name].mean():.0%}" for name in classes)]]
     rows += [[f"named by {model}", *(f"{by_class[name].mean():.0%}" for name in classes)]
              for model, by_class in named.items()]  # fmt: skip
-    print(table(head, rows))
-    return 0
+    print(table(["share", *classes], rows))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ class FESGAN(keras.Model):
         self.image_critic = ImageCritic(config, num_classes)
         self.code_critic = CodeCritic(config)
         self.prior = CodePrior(config.code_size) if config.prior == "fitted" else None
-        # Names the class of x, which `details` needs in use: image -> logits (B, K).
+        # Names the class of x, which `details` needs in use: image -> logits (B, K). A function,
+        # since Keras would take a network that is put here for one of its own.
         self.classifier = lambda image: self.image_critic(image)[1]
         only_one = {"aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         # t of Algorithm 1: seeds the draws and is saved in every checkpoint.
@@ -89,7 +90,11 @@ class FESGAN(keras.Model):
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """x_hat (eq. 3) of the image, inputs[0], with the expression code u(y), inputs[1]."""
         image, expression = inputs
-        face_code = self.encode(image)
+        return self.express(image, self.encode(image), expression)
+
+    def express(self, image: tf.Tensor, face_code: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
+        """x_hat of images whose codes g(x) are known; what `details` keeps is of the class that
+        `classifier` names."""
         drawn = self.decode(face_code, expression)
         if not self.config.details:
             return drawn
@@ -169,9 +174,9 @@ class FESGAN(keras.Model):
     ) -> tf.Tensor:
         """x_hat = G_dec([g(x), u(y')]), eq. 3, with the style of `drawn_style`."""
         code = expression_code(draws.target_label, draws.target_intensity, self.num_classes)
-        return self.drawn(image, label, face_code, code, draws)
+        return self.redraw(image, label, face_code, code, draws)
 
-    def drawn(
+    def redraw(
         self,
         image: tf.Tensor,
         label: tf.Tensor,

@@ -186,7 +186,7 @@ class FESR(keras.Model):
         wanted = draws.synthetic_label if own else label
         expression = expression_code(wanted, draws.synthetic_intensity, self.num_classes)
         if own:
-            return gan.drawn(image, label, face_code, expression, draws), wanted
+            return gan.redraw(image, label, face_code, expression, draws), wanted
         return gan.decode(gan.new_codes(draws.prior_code), expression), wanted
 
     def map_generated(

@@ -19,7 +19,7 @@ from fesr_tf.serving.requests import Inputs, image, inputs_of
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for them, in a version's folder."""
-# One face and several; more only take space.
+# One face and several.
 BATCHES = (1, 2)
 MAX_RECORDS = 1000
 """TensorFlow Serving refuses a file with more."""

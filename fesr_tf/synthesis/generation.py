@@ -31,14 +31,16 @@ def require_generator(run: Run) -> None:
 def every_expression(fesgan: FESGAN, images: tf.Tensor) -> np.ndarray:
     """float (B,S,S,c) -> uint8 (B,K,S,S,c): each face with every expression at intensity 1
     (eq. 3)."""
-    return _by_class(fesgan, fesgan(_each_class(fesgan, images)))
+    codes, expressions = _each_class(fesgan, fesgan.encode(images))
+    repeated = tf.repeat(images, fesgan.num_classes, axis=0)
+    return _by_class(fesgan, fesgan.express(repeated, codes, expressions))
 
 
-def _each_class(fesgan: FESGAN, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """(B,…) -> each row K times, and u(y) of every class in turn at intensity 1, (B*K,K)."""
+def _each_class(fesgan: FESGAN, face_codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(B,n) -> each code K times, and u(y) of every class in turn at intensity 1, (B*K,K)."""
     classes = fesgan.num_classes
-    expressions = expression_code(tf.tile(tf.range(classes), [len(rows)]), 1.0, classes)
-    return tf.repeat(rows, classes, axis=0), expressions
+    expressions = expression_code(tf.tile(tf.range(classes), [len(face_codes)]), 1.0, classes)
+    return tf.repeat(face_codes, classes, axis=0), expressions
 
 
 def _by_class(fesgan: FESGAN, images: tf.Tensor) -> np.ndarray:
@@ -66,8 +68,9 @@ def intensity_rows(fesgan: FESGAN, image: tf.Tensor, levels: np.ndarray) -> Rows
     code = np.full((classes, steps, classes), -1.0, np.float32)
     for k in range(classes):
         code[k, :, k] = levels
-    same = tf.repeat(image[tf.newaxis], classes * steps, axis=0)
-    images = from_model(fesgan((same, tf.constant(code.reshape(-1, classes)))))
+    one = image[tf.newaxis]
+    same, codes = (tf.repeat(each, classes * steps, axis=0) for each in (one, fesgan.encode(one)))
+    images = from_model(fesgan.express(same, codes, tf.constant(code.reshape(-1, classes))))
     return [list(row) for row in images.reshape(classes, steps, *images.shape[1:])]
 
 
